@@ -1,0 +1,58 @@
+"""Every exception and warning that the package raises on purpose.
+
+A message is one sentence that says what is wrong, where, and what to do. The command line
+prints it and exits with status 2; anything else that escapes is a defect and exits with 1.
+"""
+
+__all__ = [
+    "Calo4pQVAEError",
+    "CheckpointError",
+    "ConfigError",
+    "DownloadError",
+    "GeometryError",
+    "MissingExtraError",
+    "OutputError",
+    "PhysicsWarning",
+    "SamplerError",
+    "ShowerFileError",
+]
+
+
+class Calo4pQVAEError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class ShowerFileError(Calo4pQVAEError):
+    """A shower file is missing, damaged, of another layout, or holds impossible energies."""
+
+
+class GeometryError(Calo4pQVAEError):
+    """A calorimeter geometry is inconsistent, or does not fit the data or the network."""
+
+
+class ConfigError(Calo4pQVAEError):
+    """A preset, a configuration key or a value is unknown or out of range."""
+
+
+class CheckpointError(Calo4pQVAEError):
+    """A checkpoint or model is missing, damaged, or of another version or configuration."""
+
+
+class SamplerError(Calo4pQVAEError):
+    """A sampling problem is malformed: wrong sizes, improper partitions, non-finite values."""
+
+
+class DownloadError(Calo4pQVAEError):
+    """A download did not arrive or does not have the published size and checksum."""
+
+
+class OutputError(Calo4pQVAEError):
+    """An output cannot be written: it exists, its folder is missing, or the disk is full."""
+
+
+class MissingExtraError(Calo4pQVAEError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class PhysicsWarning(UserWarning):
+    """Input that can be read but looks wrong to a physicist, such as GeV in place of MeV."""
