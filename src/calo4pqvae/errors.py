@@ -15,6 +15,7 @@ __all__ = [
     "PhysicsWarning",
     "SamplerError",
     "ShowerFileError",
+    "TrainingError",
 ]
 
 
@@ -40,6 +41,10 @@ class CheckpointError(Calo4pQVAEError):
 
 class SamplerError(Calo4pQVAEError):
     """A sampling problem is malformed: wrong sizes, improper partitions, non-finite values."""
+
+
+class TrainingError(Calo4pQVAEError):
+    """Training left the realm of finite numbers, or cannot go on as asked."""
 
 
 class DownloadError(Calo4pQVAEError):

@@ -1,0 +1,45 @@
+# make demo: train, generate and evaluate on a small sample. make test: run the tests.
+# Both make the virtual environment .venv first when it is missing or out of date.
+
+PYTHON ?= python3
+# Extra words for pip, such as another package index.
+PIP_FLAGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
+
+.PHONY: help setup demo test lint clean distclean
+
+help:
+	@echo "make setup | demo | test | lint | clean | distclean"
+
+setup: $(STAMP)
+
+# The stamp is written last: an installation that was broken off is taken up again.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is missing or older than Python 3.11;" \
+	    "name a newer one, as in 'make PYTHON=python3.12 setup'" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) torch
+	$(PIP) -e '.[dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/calo4pqvae demo -o demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+clean:
+	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv

@@ -1,0 +1,91 @@
+"""From a configuration to a model: the one place that knows both."""
+
+from typing import cast
+
+import torch
+from torch import nn
+
+from calo4pqvae.config import Config, NetworkConfig, PriorConfig, VoxelConfig
+from calo4pqvae.data.energy_code import make_energy_code
+from calo4pqvae.data.transforms import EnergyScale
+from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.nn.decoder import ConvDecoder
+from calo4pqvae.nn.depth import DepthDecoder, DepthLevel
+from calo4pqvae.nn.encoder import ConvLevel, HierarchicalEncoder
+from calo4pqvae.prior.boltzmann import BoltzmannPrior
+from calo4pqvae.prior.graph import FourPartiteGraph
+from calo4pqvae.prior.lattices import pegasus, zephyr
+from calo4pqvae.units import GeV
+from calo4pqvae.voxels import DrawnVoxels, PointVoxels, VoxelModel
+
+__all__ = ["build_graph", "build_model"]
+
+Size = tuple[int, int, int]
+Four = tuple[int, int, int, int]
+
+
+def build_graph(config: PriorConfig) -> FourPartiteGraph:
+    """Lay the prior's nodes on the lattice of the configuration."""
+    n, grid = config.nodes_per_partition, config.grid or None
+    if config.lattice == "complete":
+        return FourPartiteGraph.complete([n] * 4)
+    return (zephyr if config.lattice == "zephyr" else pegasus)(n, grid)
+
+
+def build_model(
+    config: Config, geometry: CylindricalGeometry, graph: FourPartiteGraph | None = None
+) -> Calo4pQVAE:
+    """Build an untrained model; the same configuration gives the same initial weights.
+
+    Arguments:
+        config: all choices.
+        geometry: cylinder of the showers.
+        graph: the prior's graph when it is already known (a stored model).
+
+    Raises:
+        GeometryError: the layers differ, or the network does not fit the cylinder.
+        ConfigError: the energy code does not fit the partition.
+        SamplerError: the lattice is too small for the partitions.
+    """
+    shape = geometry.shape
+    graph = graph or build_graph(config.prior)
+    low, high = config.data.energy_gev
+    scale = EnergyScale(low * GeV, high * GeV)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.training.seed)
+        prior = BoltzmannPrior(graph, config.prior.bias_order, config.prior.initial_scale)
+        voxels = _voxels(config.voxels, geometry)
+        return Calo4pQVAE(
+            geometry=geometry,
+            scale=scale,
+            code=make_energy_code(config.prior.energy_code, graph.sizes[0], scale),
+            prior=prior,
+            encoder=_encoder(config.network, shape, graph),
+            decoder=_decoder(config.network, shape, graph.n_nodes, voxels.n_outputs),
+            voxels=voxels,
+        )
+
+
+def _voxels(config: VoxelConfig, geometry: CylindricalGeometry) -> VoxelModel:
+    if config.model == "point":
+        return PointVoxels(config.value_weight, config.value_exponent)
+    return DrawnVoxels(geometry.threshold)
+
+
+def _encoder(
+    config: NetworkConfig, shape: Size, graph: FourPartiteGraph
+) -> HierarchicalEncoder:
+    levels: list[nn.Module] = []
+    for partition in (1, 2, 3):
+        earlier, bits = sum(graph.sizes[:partition]), graph.sizes[partition]
+        if config.kind == "conv3d":
+            levels.append(ConvLevel(shape, earlier, bits, cast(Four, config.encoder_widths)))
+        else:
+            levels.append(DepthLevel(shape, earlier, bits, cast(Size, config.encoder_widths)))
+    return HierarchicalEncoder(levels)
+
+
+def _decoder(config: NetworkConfig, shape: Size, n_nodes: int, n_outputs: int) -> nn.Module:
+    network = ConvDecoder if config.kind == "conv3d" else DepthDecoder
+    return network(shape, n_nodes, n_outputs, cast(Four, config.decoder_widths))

@@ -1,0 +1,121 @@
+"""`calo4pqvae demo`: the whole way on the bundled Geant4 showers, in minutes."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calo4pqvae.config import Config
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.storage import StoredModel
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "train, generate, evaluate and report on the bundled Geant4 showers"
+
+SWEEPS = 200
+PER_TEST_SHOWER = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `demo`."""
+    parser.add_argument("-o", "--out", type=Path, default=Path("demo"), metavar="DIR")
+    parser.add_argument("--preset", default="quick", help="preset to train (default: quick)")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="section.key=value",
+        help="settings on top of the preset",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train (or take up a training that was broken off), then show what comes out."""
+    from calo4pqvae.cli.evaluate import print_metrics
+    from calo4pqvae.data.sample import sample_path
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.extras import require
+
+    for module in ("matplotlib", "jinja2"):
+        require(module, "report")
+    config = _config(args)
+    with ShowerFile(sample_path()) as sample:
+        stored = _trained(config, sample, args.out / "run")
+        _make_showers(stored, sample, args.out)
+        metrics = _evaluate(sample, args.out)
+    print_metrics(metrics)
+    for name in ("generated.h5", "metrics.json", "report.html"):
+        print(f"wrote {args.out / name}")
+    return 0
+
+
+def _config(args: argparse.Namespace) -> "Config":
+    from calo4pqvae.config import load_config
+
+    sample = ["data.split=sample", "data.energy_gev=[1, 100]"]
+    return load_config(args.preset, settings=[*sample, *args.set])
+
+
+def _trained(config: "Config", sample: "ShowerFile", folder: Path) -> "StoredModel":
+    """Train, resume, or take the finished model of the same configuration."""
+    from calo4pqvae.cli.train import show_training, stop_on_signal
+    from calo4pqvae.errors import CheckpointError
+    from calo4pqvae.storage import load_model
+    from calo4pqvae.training.run import read_run, train
+
+    resume = (folder / "checkpoints" / "last.pt").exists()
+    if resume and read_run(folder).config != config:
+        raise CheckpointError(
+            f"{folder}: holds a run of another configuration; "
+            f"remove {folder.parent} or name another folder with -o"
+        )
+    if not (folder / "model" / "config.json").exists():
+        with show_training(config) as show:
+            done = train(
+                config, [sample], folder, resume=resume, on_step=show, on_start=stop_on_signal
+            )
+        if not done:
+            raise KeyboardInterrupt
+    return load_model(folder)
+
+
+def _make_showers(stored: "StoredModel", sample: "ShowerFile", folder: Path) -> None:
+    """Generate at the energies of the test showers, and reconstruct these."""
+    import numpy as np
+
+    from calo4pqvae.cli.console import progress
+    from calo4pqvae.cli.generate import provenance
+    from calo4pqvae.data.sample import sample_split
+    from calo4pqvae.data.shower_writer import ShowerWriter
+    from calo4pqvae.generation import generate, reconstruct
+
+    rows, model = sample_split().test, stored.model
+    e_inc = np.tile(sample.e_inc(rows), (PER_TEST_SHOWER, 1))
+    attrs = provenance(stored.provenance, SWEEPS, seed=0)
+    with (
+        ShowerWriter(folder / "generated.h5", model.geometry, attrs, overwrite=True) as writer,
+        progress(len(e_inc), "showers") as bar,
+    ):
+        generate(model, e_inc, writer, sweeps=SWEEPS, on_batch=bar.advance)
+    made = {**attrs, "sampler": "none: encoded from Geant4 showers", "sweeps": 0}
+    path = folder / "reconstructed.h5"
+    with ShowerWriter(path, model.geometry, made, overwrite=True) as writer:
+        reconstruct(model, sample, writer, rows=rows)
+
+
+def _evaluate(sample: "ShowerFile", folder: Path) -> dict:
+    from calo4pqvae.data.sample import sample_split
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.report.build import build_report
+    from calo4pqvae.report.folder import evaluate_to_folder
+
+    with (
+        ShowerFile(folder / "generated.h5") as generated,
+        ShowerFile(folder / "reconstructed.h5") as reconstructed,
+    ):
+        rows = sample_split().test
+        metrics = evaluate_to_folder(generated, sample, folder, reconstructed, rows)
+    build_report(folder, folder / "report.html")
+    return metrics

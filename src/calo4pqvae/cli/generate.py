@@ -1,0 +1,110 @@
+"""`calo4pqvae generate`: a trained model and energies in, a shower file out."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from calo4pqvae.model import Calo4pQVAE
+
+HELP = "generate showers with a trained model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--model", required=True, metavar="RUN", help="run or model folder")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE.h5", help="file to write")
+    parser.add_argument("-n", type=int, metavar="N", help="number of showers")
+    parser.add_argument(
+        "--energy-gev",
+        nargs="+",
+        type=float,
+        metavar="E",
+        help="one energy, or a range for log-uniform ones [GeV]; default: the model's range",
+    )
+    parser.add_argument(
+        "--energies-from",
+        metavar="FILE.h5",
+        help="take the incident energies of this file, in order; -n repeats or shortens them",
+    )
+    parser.add_argument("--sweeps", type=int, default=200, help="Gibbs sweeps per shower (200)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch-size", type=int, default=256, help="chains run together (256)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate, showing progress."""
+    from calo4pqvae.cli.console import progress
+    from calo4pqvae.data.shower_writer import ShowerWriter
+    from calo4pqvae.errors import ConfigError
+    from calo4pqvae.generation import generate
+    from calo4pqvae.storage import load_model
+    from calo4pqvae.training.processes import Processes
+
+    if args.batch_size < 1 or args.sweeps < 0:
+        raise ConfigError("--batch-size must be at least 1 and --sweeps at least 0")
+    device = Processes.join(args.device).device
+    stored = load_model(args.model)
+    e_inc = _energies(args, stored.model)
+    stored.model.scale.check(_tensor(e_inc))
+    attrs = provenance(stored.provenance, args.sweeps, args.seed)
+    writer = ShowerWriter(args.out, stored.model.geometry, attrs, overwrite=args.overwrite)
+    with writer, progress(len(e_inc), "showers") as bar:
+        generate(
+            stored.model,
+            e_inc,
+            writer,
+            sweeps=args.sweeps,
+            seed=args.seed,
+            batch_size=args.batch_size,
+            device=device,
+            on_batch=bar.advance,
+        )
+    print(f"{len(e_inc)} showers written to {args.out}")
+    return 0
+
+
+def provenance(model: dict, sweeps: int, seed: int) -> dict[str, str | int]:
+    """Say in a generated file's attributes how it was made."""
+    import json
+
+    from calo4pqvae import __version__
+
+    return {
+        "generator": f"calo4pqvae {__version__}",
+        "sampler": "block Gibbs",
+        "sweeps": sweeps,
+        "seed": seed,
+        "model": json.dumps(model),
+    }
+
+
+def _energies(args: argparse.Namespace, model: "Calo4pQVAE") -> "np.ndarray":
+    import numpy as np
+
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.errors import ConfigError
+    from calo4pqvae.generation import draw_energies
+    from calo4pqvae.units import GeV
+
+    if args.energies_from and args.energy_gev:
+        raise ConfigError("--energies-from and --energy-gev exclude each other")
+    if args.energies_from:
+        with ShowerFile(args.energies_from) as file:
+            given = file.e_inc()
+        return np.resize(given, (args.n or len(given), 1)) if args.n != 0 else given[:0]
+    if args.n is None:
+        raise ConfigError("say how many showers: -n N, or --energies-from FILE.h5")
+    range_gev = args.energy_gev or [model.scale.low / GeV, model.scale.high / GeV]
+    if len(range_gev) > 2:
+        raise ConfigError("--energy-gev takes one energy or the two ends of a range")
+    return draw_energies(args.n, range_gev[0] * GeV, range_gev[-1] * GeV, args.seed)
+
+
+def _tensor(values: "np.ndarray"):  # noqa: ANN202
+    import torch
+
+    return torch.from_numpy(values)

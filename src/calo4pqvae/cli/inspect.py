@@ -1,0 +1,249 @@
+"""`calo4pqvae inspect`: tell what is in a file or folder that the package reads or writes."""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calo4pqvae.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.geometry import CylindricalGeometry
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "tell what is in a shower file, a split, a binning, a run or a model"
+
+Facts = Iterator[tuple[str, object]]
+
+KINDS = (
+    "a shower file (HDF5), a split manifest or metrics (JSON), a binning (XML), weights "
+    "(safetensors), a run folder or a model folder"
+)
+
+SHOWER_SUFFIXES = {".h5", ".hdf5"}
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+END_OF_LOG = 1 << 16
+"""Bytes at the end of a log in which its last whole line is looked for."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `inspect`."""
+    parser.add_argument("file", type=Path, metavar="FILE", help=f"one of: {KINDS}")
+    binning_help = "binning, for a shower file that does not describe its geometry"
+    parser.add_argument("--binning", type=Path, metavar="XML", help=binning_help)
+    parser.add_argument("--particle", metavar="NAME", help="the particle in that binning")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what the file holds, one fact a line."""
+    geometry = None
+    if args.binning is not None:
+        from calo4pqvae.geometry import CylindricalGeometry
+
+        geometry = CylindricalGeometry.from_xml(args.binning, args.particle)
+    for name, value in _describe(args.file, geometry):
+        print(f"{name + ':':<26} {value}")
+    return 0
+
+
+def _describe(path: Path, geometry: "CylindricalGeometry | None") -> Facts:
+    """Find out what kind of thing the path is, and describe that."""
+    if path.is_dir():
+        return _describe_folder(path)
+    suffix, start = path.suffix.lower(), b""
+    if suffix not in SHOWER_SUFFIXES:
+        with path.open("rb") as file:
+            start = file.read(4096).lstrip()
+    if suffix in SHOWER_SUFFIXES or start.startswith(HDF5_SIGNATURE):
+        return _describe_showers(path, geometry)
+    if suffix == ".safetensors":
+        return _describe_weights(path)
+    if start.startswith(b"<"):
+        return _describe_binning(path)
+    if start.startswith(b"{"):
+        return _describe_json(path)
+    raise _unknown(path)
+
+
+def _unknown(path: Path) -> ConfigError:
+    return ConfigError(f"{path}: not known here; give {KINDS}")
+
+
+def _describe_folder(folder: Path) -> Facts:
+    """A run (settings, log, checkpoints, model) or a model (settings, weights)."""
+    if not (folder / "config.json").is_file():
+        raise _unknown(folder)
+    is_run = (folder / "log.jsonl").exists() or (folder / "checkpoints").is_dir()
+    if not is_run and not (folder / "model.safetensors").is_file():
+        raise _unknown(folder)
+    yield "kind", "run folder" if is_run else "model folder"
+    yield from _leaves({"config": _read_json(folder / "config.json")})
+    for weights in (folder / "model.safetensors", folder / "model" / "model.safetensors"):
+        if weights.is_file():
+            yield from _describe_weights(weights)
+    if is_run:
+        yield from _describe_progress(folder)
+
+
+def _describe_progress(run: Path) -> Facts:
+    """How far a run has come: its checkpoints and the last line of its log."""
+    checkpoints = sorted(entry.name for entry in (run / "checkpoints").glob("*"))
+    yield "checkpoints", ", ".join(checkpoints) or "none"
+    log = run / "log.jsonl"
+    last = _last_record(log) if log.is_file() else {}
+    yield from _leaves({"last record": last or "none"})
+
+
+def _last_record(log: Path) -> Mapping[str, Any]:
+    """Return the last whole record; a killed run may have left half a line behind it."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - END_OF_LOG))
+        lines = file.read().splitlines()
+    for line in reversed(lines):
+        with suppress(ValueError):
+            return json.loads(line)
+    return {}
+
+
+def _describe_weights(path: Path) -> Facts:
+    """Count the numbers in a safetensors file from its header alone."""
+    sizes = [size for dtype, size in _read_header(path) if dtype.startswith(("F", "BF"))]
+    megabytes = path.stat().st_size / 1e6
+    yield "weights", f"{sum(sizes):,} parameters in {len(sizes)} tensors, {megabytes:.1f} MB"
+
+
+def _read_header(path: Path) -> list[tuple[str, int]]:
+    """Read type and size of every tensor of a safetensors file."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, path.stat().st_size)))
+        header.pop("__metadata__", None)
+        return [(str(t["dtype"]), math.prod(t["shape"])) for t in header.values()]
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: the header of this safetensors file is damaged; write or copy it again"
+        ) from error
+
+
+def _describe_json(path: Path) -> Facts:
+    content = _read_json(path)
+    if {"protocol", "train", "validation", "test"} <= content.keys():
+        return _describe_split(path)
+    if {"n_generated", "n_reference", "metrics"} <= content.keys():
+        return _describe_metrics(content)
+    raise _unknown(path)
+
+
+def _describe_split(path: Path) -> Facts:
+    from calo4pqvae.data.splits import Split
+
+    split = Split.load(path)
+    yield "kind", "split manifest"
+    yield "protocol", split.protocol
+    yield "seed", split.seed
+    for name in ("train", "validation", "test"):
+        yield name, f"{len(getattr(split, name))} showers"
+
+
+def _describe_metrics(content: Mapping[str, Any]) -> Facts:
+    """The comparison's figures with their errors; what is no single number is left out."""
+    yield "kind", "metrics"
+    yield "showers", f"{content['n_generated']} generated, {content['n_reference']} reference"
+    for name, entry in content["metrics"].items():
+        if isinstance(entry, Mapping) and isinstance(entry.get("value"), float):
+            error, verdict = entry.get("error"), entry.get("verdict")
+            yield name, f"{entry['value']:.4g} +- {error or 0:.2g}  {verdict or ''}"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ConfigError(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise _unknown(path)
+    return content
+
+
+def _leaves(content: Mapping[str, Any], prefix: str = "") -> Facts:
+    """Flatten nested settings to dotted names; long lists are only counted."""
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{name}.")
+        elif isinstance(value, list) and len(str(value)) > 60:
+            yield name, f"<{len(value)} entries>"
+        else:
+            yield name, value
+
+
+def _describe_binning(path: Path) -> Facts:
+    """The challenge's binning XML: one calorimeter per particle."""
+    import xml.etree.ElementTree as ET
+
+    from calo4pqvae.geometry import CylindricalGeometry
+
+    try:
+        particles = [element.get("name", "") for element in ET.parse(path).iter("Bin")]
+    except ET.ParseError:
+        particles = []
+    if not particles:
+        raise _unknown(path)
+    yield "kind", "binning"
+    for particle in particles:
+        yield f"geometry of {particle}", _sketch(CylindricalGeometry.from_xml(path, particle))
+
+
+def _sketch(geometry: "CylindricalGeometry") -> str:
+    """The calorimeter in one line."""
+    if geometry.is_regular:
+        layers, n_alpha, n_r = geometry.shape
+        cells = f"{layers} layers x {n_alpha} alpha x {n_r} r = {geometry.n_voxels} voxels"
+    else:
+        cells = f"{geometry.n_layers} unlike layers, {geometry.n_voxels} voxels"
+    radius = max(layer.r_edges[-1] for layer in geometry.layers)
+    return f"{cells}, radius {radius:g} mm"
+
+
+def _describe_showers(path: Path, geometry: "CylindricalGeometry | None") -> Facts:
+    """Contents of a shower file; the energies are read once, in chunks."""
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.units import keV
+
+    with ShowerFile(path, geometry) as showers:
+        yield "kind", "shower file"
+        yield "showers", len(showers)
+        yield "geometry", _sketch(showers.geometry)
+        yield "readout threshold", f"{showers.geometry.threshold / keV:.4g} keV"
+        yield from _measure(showers)
+        for name, value in showers.attrs.items():
+            yield f"attribute {name}", value
+
+
+def _measure(file: "ShowerFile") -> Facts:
+    """Range of the incident energies and the plainest means over all showers."""
+    import numpy as np
+
+    from calo4pqvae.cli.console import progress
+    from calo4pqvae.units import GeV
+
+    e_inc = file.e_inc()
+    response, hits, faint = 0.0, 0, 0
+    with progress(len(file), "showers read") as bar:
+        for energies, showers in file.chunks():
+            response += float((showers.sum(1, dtype=np.float64) / energies[:, 0]).sum())
+            hits += int(np.count_nonzero(showers))
+            faint += int(np.count_nonzero((showers > 0) & (showers < file.geometry.threshold)))
+            bar.advance(len(showers))
+    n_voxels = len(file) * file.geometry.n_voxels
+    yield "incident energy", f"{e_inc.min() / GeV:.4g} to {e_inc.max() / GeV:.4g} GeV"
+    yield "mean response", f"{response / len(file):.4f}"
+    yield "mean sparsity", f"{1 - hits / n_voxels:.4f}"
+    yield "hits below threshold", f"{faint} of {hits}"

@@ -1,0 +1,193 @@
+"""The entry point: finds the command, runs it and turns its errors into exit statuses.
+
+0: it worked. 1: a defect of the program. 2: bad usage or bad input, one line on stderr.
+130: interrupted. 141: the reader of the output went away.
+"""
+
+import argparse
+import difflib
+import errno
+import importlib
+import os
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from types import ModuleType
+from typing import NoReturn
+
+from calo4pqvae import __version__
+from calo4pqvae.errors import Calo4pQVAEError, PhysicsWarning
+
+__all__ = ["COMMANDS", "main"]
+
+PROGRAM = "calo4pqvae"
+
+COMMANDS = ("demo", "train", "generate", "evaluate", "report", "inspect", "download")
+
+DISK_FULL = "the disk is full, or a quota or size limit is reached; make room and run it again"
+
+SENTENCES = {
+    errno.ENOSPC: DISK_FULL,
+    errno.EDQUOT: DISK_FULL,
+    errno.EFBIG: DISK_FULL,
+    errno.ENOENT: "no such file or folder",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+    errno.EEXIST: "exists already",
+    errno.EISDIR: "is a folder; a file is needed here",
+    errno.ENOTDIR: "is a file; a folder is needed here",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line, with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{PROGRAM}: error: {message}; see '{self.prog} --help'\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command of `calo4pqvae`.
+
+    Arguments:
+        argv: words after the program's name; those of the process by default.
+
+    Returns:
+        The exit status, as listed at the head of this module.
+
+    Raises:
+        SystemExit: by argparse, status 0 after ``--help`` and ``--version``, 2 on bad usage.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    place = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
+    debug = _parse_global_options(words[:place], named=place < len(words))
+    name = _known_command(words[place])
+    command = importlib.import_module(f"calo4pqvae.cli.{name}")
+    args = _command_parser(name, command).parse_args(words[place + 1 :])
+    return _guarded(command, args, debug or args.debug)
+
+
+def _parse_global_options(words: list[str], named: bool) -> bool:
+    """Read what stands before the command; return whether tracebacks are wanted."""
+    parser = _Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [-h] [--version] [--debug] COMMAND ...",
+        description="Calorimeter showers from a discrete VAE with a Boltzmann prior.",
+        epilog=_list_of_commands() if {"-h", "--help"} & set(words) else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    _add_debug(parser)
+    debug = parser.parse_args(words).debug
+    if not named:
+        parser.error(f"name a command: {', '.join(COMMANDS)}")
+    return debug
+
+
+def _list_of_commands() -> str:
+    """One line of help per command, in reading order."""
+    lines = [
+        f"  {name:<10} {importlib.import_module(f'calo4pqvae.cli.{name}').HELP}"
+        for name in COMMANDS
+    ]
+    return "\n".join(["commands:", *lines, "", f"'{PROGRAM} COMMAND --help' tells more."])
+
+
+def _known_command(word: str) -> str:
+    """Return the word if it is a command; otherwise leave with the nearest one."""
+    if word in COMMANDS:
+        return word
+    near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
+    advice = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(COMMANDS)}"
+    print(f"{PROGRAM}: error: there is no command '{word}'; {advice}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _command_parser(name: str, command: ModuleType) -> argparse.ArgumentParser:
+    """Build the parser of one command."""
+    parser = _Parser(prog=f"{PROGRAM} {name}", description=command.HELP, allow_abbrev=False)
+    command.add_arguments(parser)
+    _add_debug(parser)
+    return parser
+
+
+def _add_debug(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _guarded(command: ModuleType, args: argparse.Namespace, debug: bool) -> int:
+    """Run the command and turn whatever it raises into an exit status."""
+    try:
+        return _run(command, args)
+    except BrokenPipeError:
+        _silence_stdout()
+        return 141
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130, debug)
+    except Exception as error:
+        sentence = _explain(error)
+        if sentence is None:
+            return _complain("this is a defect; please report it with the lines above", 1, True)
+        return _complain(f"error: {sentence}", 2, debug)
+
+
+def _run(command: ModuleType, args: argparse.Namespace) -> int:
+    """Run the command, its physics warnings shown as plain lines."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", PhysicsWarning)
+        warnings.showwarning = _show_warning
+        status = command.run(args)
+        sys.stdout.flush()
+    return status
+
+
+def _explain(error: Exception) -> str | None:
+    """Say what the user can mend in one sentence; None for a defect of the program."""
+    if isinstance(error, Calo4pQVAEError):
+        return _one_line(error)
+    sentence = SENTENCES.get(_system_error(error))
+    if sentence is None:
+        return None
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {sentence}"
+    return f"{sentence} ({_one_line(error)})"
+
+
+def _system_error(error: Exception) -> int:
+    """Number of the system's error; HDF5 and safetensors tell it in their text only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    found = re.search(r"\b(?:errno = |os error )(\d+)", str(error))
+    return int(found[1]) if found else 0
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _complain(sentence: str, status: int, debug: bool) -> int:
+    """Print one line on stderr, below the traceback if that is wanted."""
+    if debug:
+        traceback.print_exc()
+    print(f"{PROGRAM}: {sentence}", file=sys.stderr)
+    return status
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], *place: object, **more: object
+) -> None:
+    """Print a warning as one line without the source line that caused it."""
+    del category, place, more
+    print(f"{PROGRAM}: warning: {_one_line(message)}", file=sys.stderr)
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that the flush at exit does not complain again."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = None

@@ -1,0 +1,128 @@
+"""`calo4pqvae train`: shower files in, a run folder with a trained model out."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calo4pqvae.config import Config
+    from calo4pqvae.training.loop import Trainer
+
+HELP = "train a model on shower files"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
+    parser.add_argument(
+        "--data", nargs="+", metavar="FILE", help="shower files, in the order of the split"
+    )
+    parser.add_argument("--preset", default="paper", help="paper (default) or quick")
+    parser.add_argument("--config", metavar="FILE", help="YAML file on top of the preset")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="section.key=value",
+        help="settings on top of both, such as training.epochs=20",
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, showing progress; the first Ctrl-C or SIGTERM saves a checkpoint and stops."""
+    from contextlib import ExitStack
+
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.training.processes import Processes
+    from calo4pqvae.training.run import train
+
+    config, paths = _resumed(args) if args.resume else _fresh(args)
+    processes = Processes.join(args.device)
+    try:
+        with ExitStack() as stack:
+            files = [stack.enter_context(ShowerFile(path)) for path in paths]
+            show = stack.enter_context(show_training(config))
+            finished = train(
+                config,
+                files,
+                args.out,
+                resume=args.resume,
+                processes=processes,
+                on_step=show,
+                on_start=stop_on_signal,
+            )
+    finally:
+        processes.leave()
+    if processes.rank == 0:
+        where = Path(args.out) / "model"
+        hint = f"stopped; go on with 'calo4pqvae train --resume --out {args.out}'"
+        print(f"model written to {where}" if finished else hint)
+    return 0 if finished else 130
+
+
+def show_training(config: "Config"):  # noqa: ANN201 - a context manager of a callback
+    """Show a bar or lines over all epochs, with the losses beside it."""
+    from collections.abc import Callable, Iterator
+    from contextlib import contextmanager
+
+    from calo4pqvae.cli.console import progress
+    from calo4pqvae.training.loop import Step
+
+    @contextmanager
+    def shown() -> "Iterator[Callable[[Step], None]]":
+        scale = 1000
+        with progress(
+            config.training.epochs * scale, "training (thousandths of epochs)"
+        ) as bar:
+            done = 0
+
+            def on_step(step: Step) -> None:
+                nonlocal done
+                now = step.epoch * scale + step.batch * scale // step.n_batches
+                terms = step.terms
+                note = (
+                    f"epoch {step.epoch + 1}, values {terms['values']:.1f}, "
+                    f"hits {terms['hits']:.1f}, energy of the prior "
+                    f"{terms['positive_energy']:.1f} / {terms['negative_energy']:.1f}"
+                )
+                bar.advance(now - done, note)
+                done = now
+
+            yield on_step
+
+    return shown()
+
+
+def _fresh(args: argparse.Namespace) -> "tuple[Config, list[str]]":
+    from calo4pqvae.config import load_config
+    from calo4pqvae.errors import ConfigError
+
+    if not args.data:
+        raise ConfigError("name the shower files to train on with --data FILE ..")
+    return load_config(args.preset, args.config, args.set), args.data
+
+
+def _resumed(args: argparse.Namespace) -> "tuple[Config, list[str]]":
+    from calo4pqvae.errors import ConfigError
+    from calo4pqvae.training.run import read_run
+
+    if args.set or args.config:
+        raise ConfigError("a resumed run keeps its configuration; leave out --set and --config")
+    stored = read_run(Path(args.out))
+    return stored.config, args.data or [file["path"] for file in stored.files]
+
+
+def stop_on_signal(trainer: "Trainer") -> None:
+    """Let the first Ctrl-C or SIGTERM end training with a checkpoint."""
+    import signal
+
+    def stop(number: int, frame: object) -> None:
+        del frame
+        trainer.stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)

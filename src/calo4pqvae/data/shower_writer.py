@@ -1,0 +1,187 @@
+"""Write showers to HDF5 in the CaloChallenge layout: streaming, and whole or not at all."""
+
+import errno
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+
+import h5py
+import numpy as np
+from jaxtyping import Float
+
+from calo4pqvae.data.checks import check_deposits, check_incident_energies
+from calo4pqvae.data.opening import INCIDENT_ENERGIES, SHOWERS, part_path
+from calo4pqvae.data.part_file import PartFile
+from calo4pqvae.errors import OutputError
+from calo4pqvae.geometry import CylindricalGeometry
+
+__all__ = ["ShowerWriter"]
+
+CHUNK = 256
+NO_ATTRIBUTES: Mapping[str, str | int | float] = MappingProxyType({})
+NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
+class ShowerWriter:
+    """Write showers one batch after another, in bounded memory.
+
+    The data go to ``PATH.part``, which takes the place of ``PATH`` when the `with` block ends
+    without an error and is removed otherwise.
+
+    Arguments:
+        path: the file to write.
+        geometry: the cylinder of the showers; described in the file.
+        attrs: provenance, stored as attributes of the file.
+        overwrite: whether an existing file may be replaced.
+        compression: gzip level, 0 to 9.
+
+    Raises:
+        OutputError: the file exists, its folder is missing, or it is being written already.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        geometry: CylindricalGeometry,
+        attrs: Mapping[str, str | int | float] = NO_ATTRIBUTES,
+        overwrite: bool = False,
+        compression: int = 4,
+    ) -> None:
+        self.path = Path(path)
+        self.geometry = geometry
+        self.n_written = 0
+        self._n_stored = 0
+        self._arrays: dict[str, h5py.Dataset] = {}
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._part = part_path(self.path)
+        _check_target(self.path, overwrite)
+        self._raw = PartFile(self._part)
+        self._file = h5py.File(self._raw, "w")
+        self._guarded(lambda: self._lay_out(attrs, compression))
+
+    def append(
+        self, e_inc: Float[np.ndarray, "batch 1"], showers: Float[np.ndarray, "batch voxels"]
+    ) -> None:
+        """Add showers to the file, as float32.
+
+        Arguments:
+            e_inc: incident energies [MeV].
+            showers: voxel energies [MeV], r fastest, then alpha, then layer.
+
+        Raises:
+            ShowerFileError: an energy is NaN, infinite or negative, or an incident energy zero.
+            OutputError: the shapes do not fit each other or the geometry, the disk is full, or
+                the writer is closed.
+        """
+        n_showers, n_voxels = len(showers), self.geometry.n_voxels
+        if e_inc.shape != (n_showers, 1) or showers.shape != (n_showers, n_voxels):
+            raise OutputError(
+                f"{self.path}: incident energies of shape {e_inc.shape} and showers of shape "
+                f"{showers.shape} cannot be written with a geometry of {n_voxels} voxels; they "
+                f"must be (n, 1) and (n, {n_voxels})"
+            )
+        if not self._file:
+            raise OutputError(f"{self.path}: is closed; append inside the with block")
+        where = f"{self.path} (batch after shower {self.n_written})"
+        with np.errstate(over="ignore"):
+            pair = (np.array(e_inc, np.float32), np.array(showers, np.float32))
+        check_incident_energies(where, pair[0])
+        check_deposits(where, pair[1])
+        self._waiting.append(pair)
+        self.n_written += n_showers
+        n_whole = (self.n_written - self._n_stored) // CHUNK * CHUNK
+        if n_whole:
+            self._guarded(lambda: self._store(n_whole))
+
+    def __enter__(self) -> "ShowerWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._discard()
+        elif self._file:
+            self._guarded(self._finish)
+
+    def _lay_out(self, attrs: Mapping[str, str | int | float], compression: int) -> None:
+        """Create the empty arrays and the attributes."""
+        options = {"dtype": "f4", "compression": compression, "shuffle": True}
+        for key, width in ((INCIDENT_ENERGIES, 1), (SHOWERS, self.geometry.n_voxels)):
+            self._arrays[key] = self._file.create_dataset(
+                key, (0, width), maxshape=(None, width), chunks=(CHUNK, width), **options
+            )
+        self._file.attrs.update(attrs)
+        self._file.attrs["geometry"] = json.dumps(self.geometry.to_dict())
+
+    def _store(self, n: int) -> None:
+        """Move the first `n` waiting showers into the file.
+
+        Whole chunks only, until the end: a chunk that grows is compressed again each time.
+        """
+        e_inc = np.concatenate([pair[0] for pair in self._waiting])
+        showers = np.concatenate([pair[1] for pair in self._waiting])
+        self._waiting = [(e_inc[n:], showers[n:])]
+        end = self._n_stored + n
+        for key, values in ((INCIDENT_ENERGIES, e_inc), (SHOWERS, showers)):
+            self._arrays[key].resize(end, axis=0)
+            self._arrays[key][self._n_stored : end] = values[:n]
+        self._file.flush()
+        if self._raw.error is None:
+            self._n_stored = end
+
+    def _finish(self) -> None:
+        """Store the rest and put the file in its place."""
+        if not self.n_written:
+            raise OutputError(f"{self.path}: no shower was appended; nothing was written")
+        self._store(self.n_written - self._n_stored)
+        self._file.close()
+        self._raw.sync()
+        if self._raw.error is None:
+            self._part.replace(self.path)
+            self._raw.close()
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Run one step of writing; if it fails, remove the part and explain."""
+        try:
+            action()
+        except BaseException:
+            self._discard()
+            raise
+        if self._raw.error is not None:
+            error = self._raw.error
+            self._discard()
+            raise OutputError(
+                f"{self.path}: {_reason(error)} after {self._n_stored} of {self.n_written} "
+                f"showers; the unfinished file was removed and nothing was replaced, "
+                f"free some space or choose another folder and run again"
+            ) from error
+
+    def _discard(self) -> None:
+        """Close and remove the unfinished file."""
+        if self._raw.closed:
+            return
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+        self._raw.close()
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
+    """Refuse a target that exists or has no folder."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; choose another name or allow overwriting")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: its folder {path.parent} does not exist; make it first")
+
+
+def _reason(error: OSError) -> str:
+    """Say why writing failed."""
+    if error.errno in NO_SPACE:
+        return "the disk, the quota or the largest file size is full"
+    return f"writing failed ({error.strerror})"

@@ -1,0 +1,1 @@
+"""Numbers that compare showers: observables, distances and their floors."""

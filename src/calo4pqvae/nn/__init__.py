@@ -1,0 +1,1 @@
+"""Networks: cylindrical convolutions, hierarchical encoders, decoders, relaxations."""

@@ -1,0 +1,1 @@
+"""Presets: YAML files of differences from the paper's defaults."""

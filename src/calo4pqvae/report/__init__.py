@@ -1,0 +1,1 @@
+"""From two shower files to numbers, figures and one page."""

@@ -1,0 +1,88 @@
+"""Evaluate showers into a folder: metrics.json and the figures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.extras import require
+from calo4pqvae.metrics.evaluate import evaluate_observables, write_metrics
+from calo4pqvae.metrics.observables import Observables, apply_threshold
+
+__all__ = ["evaluate_to_folder"]
+
+
+def evaluate_to_folder(
+    generated: ShowerFile,
+    reference: ShowerFile,
+    folder: Path,
+    reconstructed: ShowerFile | None = None,
+    rows: Int[np.ndarray, " rows"] | None = None,
+) -> dict[str, Any]:
+    """Compare showers with Geant4 and write ``metrics.json`` and ``figures/*.svg``.
+
+    Arguments:
+        generated: showers of the model.
+        reference: Geant4 showers that the model has not seen.
+        folder: where to write; made if missing.
+        reconstructed: the reference showers passed through encoder and decoder.
+        rows: rows of the reference to use; None takes all.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        GeometryError: the files have different geometries.
+        ConfigError: a file has fewer than 20 showers.
+    """
+    require("matplotlib", "report")
+    samples = {"Geant4": Observables.from_file(reference, rows)}
+    if reconstructed is not None:
+        samples["reconstructed"] = Observables.from_file(reconstructed)
+    samples["generated"] = Observables.from_file(generated)
+    metrics = evaluate_observables(
+        samples["generated"], samples["Geant4"], samples.get("reconstructed")
+    )
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    _draw_figures(samples, figures)
+    _draw_event(generated, reference, rows, figures / "event.svg")
+    write_metrics(metrics, folder / "metrics.json")
+    return metrics
+
+
+def _draw_figures(samples: dict[str, Observables], folder: Path) -> None:
+    from calo4pqvae.plotting.figures import FIGURES
+    from calo4pqvae.plotting.style import save
+
+    for name, (draw, _) in FIGURES.items():
+        save(draw(samples), folder / f"{name}.svg")
+
+
+def _draw_event(
+    generated: ShowerFile, reference: ShowerFile, rows: np.ndarray | None, path: Path
+) -> None:
+    """Draw the Geant4 shower of median energy beside the generated one nearest to it.
+
+    Unlike layers have no common map; then there is no such figure.
+    """
+    from calo4pqvae.plotting.event import Event, event_display
+    from calo4pqvae.plotting.style import save
+
+    if not reference.geometry.is_regular:
+        path.unlink(missing_ok=True)
+        return
+    chosen = np.arange(len(reference)) if rows is None else rows
+    energies = reference.e_inc(chosen)[:, 0]
+    first = int(chosen[np.argsort(energies)[len(energies) // 2]])
+    target = float(np.sort(energies)[len(energies) // 2])
+    second = int(np.argmin(np.abs(generated.e_inc()[:, 0] - target)))
+    events = {}
+    for label, file, row in (("Geant4", reference, first), ("generated", generated, second)):
+        shower = file.showers(np.array([row])).astype(np.float64)
+        kept, _ = apply_threshold(shower, file.geometry.threshold)
+        events[label] = Event(float(file.e_inc(np.array([row]))[0, 0]), kept[0])
+    save(event_display(events, reference.geometry), path)

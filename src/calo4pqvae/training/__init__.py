@@ -1,0 +1,1 @@
+"""Training: a plain loop, schedules, resumable checkpoints, data parallel by torchrun."""

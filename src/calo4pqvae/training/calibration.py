@@ -1,0 +1,48 @@
+"""After training: learn what the voxel model's distribution misses."""
+
+from itertools import islice
+
+import numpy as np
+import torch
+
+from calo4pqvae.data.batches import ShowerBatches
+from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.random import SharedNoise
+from calo4pqvae.voxels import DrawnVoxels
+
+__all__ = ["calibrate_voxels"]
+
+MOST_SHOWERS = 4096
+
+
+@torch.no_grad()
+def calibrate_voxels(model: Calo4pQVAE, batches: ShowerBatches, seed: int) -> None:
+    """Fill the table of drawn voxels from encoded and decoded training showers.
+
+    At most 4096 showers are used. Other voxel models are left alone.
+
+    Arguments:
+        model: trained model.
+        batches: training showers.
+        seed: seed of the encoder's draws.
+
+    Raises:
+        ConfigError: the showers hold fewer than a thousand hits.
+    """
+    if not isinstance(model.voxels, DrawnVoxels):
+        return
+    model.eval()
+    device = model.prior.bias.device
+    noise = SharedNoise(seed, device)
+    enough = -(-MOST_SHOWERS // batches.batch_size)
+    parts = []
+    for batch in islice(batches.epoch(0), enough):
+        showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
+        showers = model.read_out(showers.to(device))
+        e_inc = torch.from_numpy(batch.e_inc).to(device)
+        bits = model.encode(showers, e_inc, noise)
+        outputs = model.decoder(bits.float(), model.scale(e_inc))
+        pairs = model.voxels.probability_transform(outputs, showers)
+        parts.append(np.stack([value.cpu().numpy() for value in pairs]))
+    mu, transform = torch.from_numpy(np.concatenate(parts, axis=1)).to(device)
+    model.voxels.calibrate(mu, transform)

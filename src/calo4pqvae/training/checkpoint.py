@@ -1,0 +1,46 @@
+"""Checkpoints: everything needed to go on bit for bit, written whole or not at all."""
+
+import os
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from calo4pqvae.config import CONFIG_SCHEMA
+from calo4pqvae.errors import CheckpointError
+
+__all__ = ["read_checkpoint", "write_checkpoint"]
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values; an older checkpoint stays until the new one is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.part")
+    torch.save({"schema": CONFIG_SCHEMA, **state}, aside)
+    with aside.open("rb+") as file:
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without running any code from it.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or of another version.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        version = state["schema"]
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: there is no checkpoint to resume from") from error
+    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: damaged checkpoint, remove the run and start again"
+        ) from error
+    if version != CONFIG_SCHEMA:
+        raise CheckpointError(
+            f"{path}: written as version {version}, this program reads version "
+            f"{CONFIG_SCHEMA}; use the matching release or start the run again"
+        )
+    return state

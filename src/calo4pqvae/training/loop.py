@@ -1,0 +1,339 @@
+"""The training loop: one class, plain torch, resumable at any batch."""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from calo4pqvae.config import Config
+from calo4pqvae.data.batches import Batch, ShowerBatches
+from calo4pqvae.data.symmetry import rotate_and_mirror
+from calo4pqvae.errors import CheckpointError, TrainingError
+from calo4pqvae.model import Calo4pQVAE, Losses
+from calo4pqvae.prior.gradient import centred_gradient, plain_gradient
+from calo4pqvae.random import SharedNoise
+from calo4pqvae.shapes import Bits, IncidentEnergy, Showers
+from calo4pqvae.training import schedules
+from calo4pqvae.training.checkpoint import read_checkpoint, write_checkpoint
+from calo4pqvae.training.negative_phase import NegativePhase
+from calo4pqvae.training.processes import Processes
+
+__all__ = ["Step", "Trainer"]
+
+TERMS: tuple[str, ...] = (
+    "values",
+    "hits",
+    "negative_entropy",
+    "positive_energy",
+    "negative_energy",
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training stands, for whoever shows it."""
+
+    epoch: int
+    batch: int
+    n_batches: int
+    terms: dict[str, float]
+
+
+class Trainer:
+    """Train a model on batches of showers.
+
+    Each batch makes one step of encoder and decoder by automatic differentiation and one of
+    the prior by its hand-written gradient, from one positive and one negative phase.
+
+    Arguments:
+        model: model to train, moved to this process's device.
+        config: all choices.
+        batches: training showers.
+        validation: showers for the validation losses in the log, or None.
+        folder: run folder; receives ``log.jsonl`` and ``checkpoints/last.pt``.
+        processes: the processes that share each batch.
+        fingerprint: identity of the data; a checkpoint of other data is refused.
+        on_step: called after every batch on process 0.
+    """
+
+    def __init__(
+        self,
+        model: Calo4pQVAE,
+        config: Config,
+        batches: ShowerBatches,
+        *,
+        folder: Path,
+        validation: ShowerBatches | None = None,
+        processes: Processes | None = None,
+        fingerprint: str = "",
+        on_step: Callable[[Step], None] | None = None,
+    ) -> None:
+        self.processes = processes or Processes()
+        self.model = model.to(self.processes.device)
+        self.config, self.settings = config, config.training
+        self.batches, self.validation = batches, validation
+        self.folder, self.fingerprint, self.on_step = folder, fingerprint, on_step
+        self.noise, chain_noise = (self._noise(stream) for stream in (0, 1))
+        self.chain_noise = chain_noise
+        self.negative = NegativePhase(self.model, self.settings, chain_noise, self.processes)
+        self.network = torch.optim.Adam(self.model.parameters(), lr=self.settings.learning_rate)
+        self.prior = torch.optim.SGD(
+            [self.model.prior.bias, self.model.prior.coupling],
+            lr=self.settings.prior_learning_rate,
+            momentum=self.settings.prior_momentum,
+        )
+        self.forward = self._parallel()
+        self.epoch, self.batch = 0, 0
+        self.sums = torch.zeros(len(TERMS), dtype=torch.float64, device=self.processes.device)
+        self._stop, self._saved = False, time.monotonic()
+
+    def run(self) -> bool:
+        """Train to the last epoch.
+
+        Returns:
+            whether it got there; False after `stop`.
+
+        Raises:
+            TrainingError: a loss is no longer finite.
+        """
+        while self.epoch < self.settings.epochs:
+            started = time.monotonic()
+            if not self._run_epoch():
+                return False
+            self._log(time.monotonic() - started)
+            self.epoch, self.batch = self.epoch + 1, 0
+            self.sums.zero_()
+        self.save()
+        return True
+
+    def stop(self) -> None:
+        """Ask for a checkpoint and an end after the current batch."""
+        self._stop = True
+
+    def step(self, batch: Batch) -> Losses | None:
+        """Make one step on this process's share of a batch.
+
+        Returns:
+            the loss terms of encoder and decoder, None when they are frozen.
+        """
+        device = self.processes.device
+        showers = (
+            torch.from_numpy(batch.showers).view(-1, *self.model.geometry.shape).to(device)
+        )
+        e_inc = torch.from_numpy(batch.e_inc).to(device)
+        if self.settings.augment:
+            showers = rotate_and_mirror(showers, self.noise.uniform(len(showers), 2))
+        losses = None
+        if schedules.is_frozen(self.settings, self.epoch):
+            bits = self.model.encode(showers, e_inc, self.noise)
+        else:
+            losses = self._step_networks(showers, e_inc)
+            bits = losses.bits
+        negative_energy = self._step_prior(bits, e_inc)
+        self._account(losses, bits, e_inc, negative_energy)
+        return losses
+
+    def save(self) -> None:
+        """Write a checkpoint from which training continues bit for bit."""
+        if not bool(torch.isfinite(self.sums).all()):
+            raise TrainingError(
+                f"the loss is not finite in epoch {self.epoch + 1}; the last checkpoint is "
+                "kept: train anew with a smaller learning rate"
+            )
+        chains = self.negative.chains
+        chains = None if chains is None else self.processes.gather(chains)
+        if self.processes.rank == 0:
+            state = {
+                "config": json.dumps(self.config.to_dict()),
+                "fingerprint": self.fingerprint,
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "sums": self.sums,
+                "model": self.model.state_dict(),
+                "network": self.network.state_dict(),
+                "prior": self.prior.state_dict(),
+                "noise": self.noise.state(),
+                "chain_noise": self.chain_noise.state(),
+                "chains": chains,
+            }
+            write_checkpoint(self.checkpoint, state)
+        self.processes.wait()
+        self._saved = time.monotonic()
+
+    def resume(self) -> None:
+        """Take up the last checkpoint.
+
+        Raises:
+            CheckpointError: it is missing, damaged, or belongs to another configuration or
+                other data.
+        """
+        state = read_checkpoint(self.checkpoint)
+        self._check_same(state)
+        self.epoch, self.batch = state["epoch"], state["batch"]
+        self.sums.copy_(state["sums"])
+        self.model.load_state_dict(state["model"])
+        self.network.load_state_dict(state["network"])
+        self.prior.load_state_dict(state["prior"])
+        self.noise.restore(state["noise"])
+        self.chain_noise.restore(state["chain_noise"])
+        if state["chains"] is not None:
+            mine = self.processes.share(len(state["chains"]))
+            self.negative.chains = state["chains"][mine].to(self.processes.device)
+        if self.processes.rank == 0:
+            _forget_epochs(self.folder / "log.jsonl", self.epoch)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Path of the checkpoint."""
+        return self.folder / "checkpoints" / "last.pt"
+
+    def _run_epoch(self) -> bool:
+        frozen = schedules.is_frozen(self.settings, self.epoch)
+        self.model.train(not frozen)
+        share = (self.processes.rank, self.processes.world)
+        for batch in self.batches.epoch(self.epoch, self.batch, *share):
+            self.step(batch)
+            self.batch += 1
+            self._report()
+            due = time.monotonic() - self._saved > 60 * self.settings.checkpoint_minutes
+            if self._agree(due or self._stop):
+                self.save()
+            if self._agree(self._stop):
+                return False
+        return True
+
+    def _step_networks(self, showers: Showers, e_inc: IncidentEnergy) -> Losses:
+        epoch = self._fractional_epoch()
+        for group in self.network.param_groups:
+            group["lr"] = schedules.learning_rate(self.settings, epoch)
+        sharpness = schedules.sharpness(self.settings, epoch)
+        with self._precision():
+            losses = cast(Losses, self.forward(showers, e_inc, self.noise, sharpness))
+        self.network.zero_grad()
+        losses.total(schedules.kl_weight(self.settings, epoch)).backward()
+        self.network.step()
+        return losses
+
+    @torch.no_grad()
+    def _step_prior(self, bits: Bits, e_inc: IncidentEnergy) -> Tensor:
+        prior, together = self.model.prior, self.processes.average_moments
+        chains, chain_e_inc = self.negative.run(bits, e_inc)
+        t = self.model.scale(chain_e_inc)
+        data = together(prior.moments(bits, self.model.scale(e_inc)))
+        model = together(prior.moments(chains, t))
+        rule = centred_gradient if self.settings.gradient == "centred" else plain_gradient
+        prior.apply_gradient(rule(data, model, prior.graph))
+        negative_energy = prior.energy(chains, t).mean()
+        self.prior.step()
+        return negative_energy
+
+    @torch.no_grad()
+    def _account(
+        self, losses: Losses | None, bits: Bits, e_inc: IncidentEnergy, negative_energy: Tensor
+    ) -> None:
+        if losses is None:
+            energy = self.model.prior.energy(bits, self.model.scale(e_inc)).mean()
+            zero = torch.zeros_like(energy)
+            terms = [zero, zero, zero, energy, negative_energy]
+        else:
+            terms = [getattr(losses, name).detach() for name in TERMS[:4]] + [negative_energy]
+        self.sums += self.processes.average(torch.stack(terms).double())
+
+    def _log(self, seconds: float) -> None:
+        if not bool(torch.isfinite(self.sums).all()):
+            self.save()
+        means = dict(zip(TERMS, (self.sums / self.batches.n_batches).tolist(), strict=True))
+        frozen = schedules.is_frozen(self.settings, self.epoch)
+        record: dict[str, Any] = {"epoch": self.epoch, "frozen": frozen, **means}
+        record["validation"] = self._validate()
+        record["seconds"] = round(seconds, 3)
+        if self.processes.rank == 0:
+            with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(record) + "\n")
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float] | None:
+        """Average the voxel terms over validation showers, with exact random numbers again."""
+        if self.validation is None or self.validation.batch_size % self.processes.world:
+            return None
+        self.model.eval()
+        noise = self._noise(2)
+        sharpness = schedules.sharpness(self.settings, self._fractional_epoch())
+        share = (self.processes.rank, self.processes.world)
+        sums = torch.zeros(4, dtype=torch.float64, device=self.processes.device)
+        for batch in self.validation.epoch(0, 0, *share):
+            showers = torch.from_numpy(batch.showers).view(-1, *self.model.geometry.shape)
+            e_inc = torch.from_numpy(batch.e_inc).to(sums.device)
+            with self._precision():
+                losses = self.model(showers.to(sums.device), e_inc, noise, sharpness)
+            sums += torch.stack([getattr(losses, name) for name in TERMS[:4]]).double()
+        means = self.processes.average(sums) / self.validation.n_batches
+        return dict(zip(TERMS[:4], means.tolist(), strict=True))
+
+    def _report(self) -> None:
+        if self.on_step is not None and self.processes.rank == 0:
+            means = (self.sums / self.batch).tolist()
+            terms = dict(zip(TERMS, means, strict=True))
+            self.on_step(Step(self.epoch, self.batch, self.batches.n_batches, terms))
+
+    def _fractional_epoch(self) -> float:
+        return self.epoch + self.batch / self.batches.n_batches
+
+    def _precision(self) -> Any:
+        if self.settings.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.processes.device.type, torch.bfloat16)
+
+    def _noise(self, stream: int) -> SharedNoise:
+        seed = self.settings.seed * 1000 + stream
+        return SharedNoise(
+            seed, self.processes.device, self.processes.rank, self.processes.world
+        )
+
+    def _parallel(self) -> nn.Module:
+        if self.processes.world == 1:
+            return self.model
+        return DistributedDataParallel(self.model, broadcast_buffers=False)
+
+    def _agree(self, mine: bool) -> bool:
+        """Whether any process says yes; all processes must do the same next."""
+        if self.processes.world == 1:
+            return mine
+        votes = torch.tensor(float(mine), device=self.processes.device)
+        return bool(self.processes.average(votes) > 0)
+
+    def _check_same(self, state: dict[str, Any]) -> None:
+        theirs, ours = json.loads(state["config"]), self.config.to_dict()
+        changed = [
+            f"{section}.{key}"
+            for section, values in ours.items()
+            if isinstance(values, dict)
+            for key in values
+            if theirs.get(section, {}).get(key) != values[key]
+        ]
+        if changed:
+            raise CheckpointError(
+                f"{self.checkpoint}: was made with other values of {', '.join(changed)}; "
+                "resume with the run's own configuration or start a new run"
+            )
+        if state["fingerprint"] != self.fingerprint:
+            raise CheckpointError(
+                f"{self.checkpoint}: was made with other showers; resume with the same files"
+            )
+
+
+def _forget_epochs(log: Path, epoch: int) -> None:
+    """Drop log lines of epochs that will be run again."""
+    if log.exists():
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if json.loads(line)["epoch"] < epoch]
+        aside = log.with_name("log.jsonl.part")
+        aside.write_text("".join(kept), encoding="utf-8")
+        aside.replace(log)

@@ -1,0 +1,65 @@
+"""The negative phase: one run of chains per batch, shared by all that needs it."""
+
+import torch
+
+from calo4pqvae.config import TrainingConfig
+from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.random import SharedNoise
+from calo4pqvae.samplers.gibbs import GibbsSampler
+from calo4pqvae.shapes import Bits, IncidentEnergy
+from calo4pqvae.training.processes import Processes
+
+__all__ = ["NegativePhase"]
+
+
+class NegativePhase:
+    """Chains of the prior, each clamped to the energy of one shower of the batch.
+
+    Contrastive divergence (``cd``) starts every chain at the encoder's bits. Persistent
+    chains (``pcd``) go on from the last batch: chain number k always takes the k-th smallest
+    energy of the joined batch, so that its condition hardly changes from batch to batch.
+
+    Arguments:
+        model: model whose prior is sampled.
+        config: kind of negative phase and number of sweeps.
+        noise: random numbers of the chains.
+        processes: who shares the batch.
+    """
+
+    def __init__(
+        self,
+        model: Calo4pQVAE,
+        config: TrainingConfig,
+        noise: SharedNoise,
+        processes: Processes,
+    ) -> None:
+        self._model, self._config, self._processes = model, config, processes
+        self._sampler = GibbsSampler(model.prior.graph, noise)
+        self.chains: Bits | None = None
+
+    def run(self, bits: Bits, e_inc: IncidentEnergy) -> tuple[Bits, IncidentEnergy]:
+        """Draw one batch of chains.
+
+        Arguments:
+            bits: the encoder's bits for this process's showers.
+            e_inc: their incident energies [MeV].
+
+        Returns:
+            states of this process's chains and the energies that they are clamped to.
+        """
+        persistent = self._config.negative_phase == "pcd"
+        start = bits
+        if persistent:
+            joined = self._processes.gather(e_inc)
+            order = torch.argsort(joined[:, 0], stable=True)
+            mine = self._processes.share(len(joined))
+            e_inc = joined[order[mine]]
+            start = self._processes.gather(bits)[order[mine]]
+            start = start if self.chains is None else self.chains
+        t, code = self._model.condition(e_inc)
+        states = self._sampler.sample(
+            self._model.prior.problem(t), code, self._config.sweeps, start
+        )
+        if persistent:
+            self.chains = states
+        return states, e_inc

@@ -1,0 +1,90 @@
+"""The processes that train together, started by torchrun or alone."""
+
+import os
+from dataclasses import dataclass, field
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Shaped
+from torch import Tensor
+
+from calo4pqvae.errors import ConfigError
+from calo4pqvae.prior.gradient import Moments
+
+__all__ = ["Processes"]
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among its equals; alone by default.
+
+    Attributes:
+        rank: number of this process; 0 writes files.
+        world: number of processes.
+        device: where this process computes.
+    """
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @classmethod
+    def join(cls, device: str = "auto") -> "Processes":
+        """Join the group that torchrun announces in the environment, if there is one.
+
+        Raises:
+            ConfigError: CUDA is asked for and absent.
+        """
+        world = int(os.environ.get("WORLD_SIZE", "1"))
+        chosen = _choose(device)
+        if world > 1 and not dist.is_initialized():
+            dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        rank = dist.get_rank() if world > 1 else 0
+        return cls(rank, world, chosen)
+
+    def leave(self) -> None:
+        """Leave the group."""
+        if self.world > 1:
+            dist.destroy_process_group()
+
+    def share(self, rows: int) -> slice:
+        """Name this process's rows out of a joined batch."""
+        local = rows // self.world
+        return slice(self.rank * local, (self.rank + 1) * local)
+
+    def average(self, values: Shaped[Tensor, "*shape"]) -> Shaped[Tensor, "*shape"]:
+        """Average equal-sized tensors over processes."""
+        if self.world > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+            values /= self.world
+        return values
+
+    def average_moments(self, local: Moments) -> Moments:
+        """Average the prior's sufficient statistics over processes."""
+        return Moments(self.average(local.node), self.average(local.edge))
+
+    def gather(self, rows: Shaped[Tensor, "local *rest"]) -> Shaped[Tensor, "joined *rest"]:
+        """Join the rows of all processes, in the order of their ranks."""
+        if self.world == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.world)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    def wait(self) -> None:
+        """Wait for all processes."""
+        if self.world > 1:
+            dist.barrier()
+
+
+def _choose(device: str) -> torch.device:
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            raise ConfigError("no CUDA device is available; use --device cpu or auto")
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        torch.cuda.set_device(local)
+        return torch.device("cuda", local)
+    return torch.device("cpu")

@@ -1,0 +1,36 @@
+"""What changes during training, as functions of the epoch (fractional within an epoch)."""
+
+import math
+
+from calo4pqvae.config import TrainingConfig
+
+__all__ = ["is_frozen", "kl_weight", "learning_rate", "ramp", "sharpness"]
+
+
+def ramp(epoch: float, values: tuple[float, float], epochs: tuple[float, float]) -> float:
+    """Go linearly from the first value to the last between two epochs, constant outside."""
+    progress = (epoch - epochs[0]) / (epochs[1] - epochs[0])
+    return values[0] + (values[1] - values[0]) * min(1.0, max(0.0, progress))
+
+
+def sharpness(config: TrainingConfig, epoch: float) -> float:
+    """Give the inverse temperature of the relaxations, rising linearly (paper, section 3)."""
+    return ramp(epoch, config.sharpness, (0, config.sharpness_epochs))
+
+
+def kl_weight(config: TrainingConfig, epoch: float) -> float:
+    """Give the weight of the prior's regulariser."""
+    return ramp(epoch, config.kl_weight, config.kl_epochs)
+
+
+def learning_rate(config: TrainingConfig, epoch: float) -> float:
+    """Give the learning rate of encoder and decoder, along a cosine until the freeze."""
+    length = min(config.epochs, config.freeze_epoch)
+    progress = min(1.0, epoch / length)
+    share = (1 + math.cos(math.pi * progress)) / 2
+    return config.learning_rate_end + (config.learning_rate - config.learning_rate_end) * share
+
+
+def is_frozen(config: TrainingConfig, epoch: int) -> bool:
+    """Tell whether only the prior learns in this epoch."""
+    return epoch >= config.freeze_epoch

@@ -1,0 +1,218 @@
+"""`inspect` says what is in every kind of file that the package reads or writes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from calo4pqvae.cli.main import main
+from calo4pqvae.data.shower_file import ShowerWriter
+from calo4pqvae.data.splits import paper_split
+from calo4pqvae.geometry import CylindricalGeometry
+
+Inspect = Callable[..., tuple[int, dict[str, str], str]]
+
+BINNING = """<Bins>
+  <Bin name="photon">
+    <Layer id="0" r_edges="0,5,10" n_bin_alpha="3"/>
+    <Layer id="1" r_edges="0,20" n_bin_alpha="1"/>
+  </Bin>
+  <Bin name="pion"><Layer id="0" r_edges="0,4" n_bin_alpha="2"/></Bin>
+</Bins>"""
+
+
+@pytest.fixture
+def inspect(capsys: pytest.CaptureFixture) -> Inspect:
+    """Run `inspect`; return the status, the facts by name, and the text on stderr."""
+
+    def run(path: Path, *options: str) -> tuple[int, dict[str, str], str]:
+        status = main(["inspect", str(path), *options])
+        out, err = capsys.readouterr()
+        lines = (line.split(":", 1) for line in out.splitlines())
+        return status, {name: value.strip() for name, value in lines}, err
+
+    return run
+
+
+@pytest.fixture
+def shower_path(
+    tmp_path: Path, toy_geometry: CylindricalGeometry, toy_showers: Callable
+) -> Path:
+    path = tmp_path / "toy.h5"
+    e_inc, showers = toy_showers(700)
+    showers[:3, 0] = 0.01
+    with ShowerWriter(path, toy_geometry, {"generator": "toy", "seed": 7}) as writer:
+        writer.append(e_inc, showers)
+    return path
+
+
+def test_shower_file(inspect: Inspect, shower_path: Path, toy_showers: Callable) -> None:
+    e_inc, showers = toy_showers(700)
+    showers[:3, 0] = 0.01
+    status, facts, _ = inspect(shower_path)
+    assert status == 0
+    assert facts["kind"] == "shower file"
+    assert facts["showers"] == "700"
+    assert facts["geometry"] == "6 layers x 4 alpha x 3 r = 72 voxels, radius 15 mm"
+    assert facts["readout threshold"] == "50 keV"
+    low, high = e_inc.min() / 1000, e_inc.max() / 1000
+    assert facts["incident energy"] == f"{low:.4g} to {high:.4g} GeV"
+    response = float(np.mean(showers.sum(1, dtype=np.float64) / e_inc[:, 0]))
+    assert float(facts["mean response"]) == pytest.approx(response, abs=6e-5)
+    assert float(facts["mean sparsity"]) == pytest.approx(np.mean(showers == 0), abs=6e-5)
+    assert facts["hits below threshold"] == f"3 of {np.count_nonzero(showers)}"
+    assert facts["attribute generator"] == "toy"
+    assert facts["attribute seed"] == "7"
+
+
+def test_shower_file_with_another_suffix_is_known_by_its_signature(
+    inspect: Inspect, shower_path: Path
+) -> None:
+    status, facts, _ = inspect(shower_path.rename(shower_path.with_suffix(".data")))
+    assert (status, facts["kind"]) == (0, "shower file")
+
+
+def test_shower_file_with_a_binning(inspect: Inspect, tmp_path: Path) -> None:
+    import h5py
+
+    path, binning = tmp_path / "pions.h5", tmp_path / "binning.xml"
+    binning.write_text(BINNING)
+    with h5py.File(path, "w") as file:
+        file["incident_energies"] = np.full((4, 1), 100.0, np.float32)
+        file["showers"] = np.full((4, 2), 40.0, np.float32)
+    status, _, complaint = inspect(path)
+    assert status == 2
+    assert "give a geometry" in complaint
+    status, facts, _ = inspect(path, "--binning", str(binning), "--particle", "pion")
+    assert (status, facts["mean response"]) == (0, "0.8000")
+
+
+def test_split_manifest(inspect: Inspect, tmp_path: Path) -> None:
+    path = tmp_path / "split.json"
+    paper_split(100, seed=3).save(path)
+    status, facts, _ = inspect(path)
+    assert status == 0
+    assert facts["kind"] == "split manifest"
+    assert (facts["protocol"], facts["seed"]) == ("paper", "3")
+    assert facts["train"] == "80 showers"
+    assert facts["test"] == "10 showers"
+
+
+def test_binning(inspect: Inspect, tmp_path: Path) -> None:
+    path = tmp_path / "binning.xml"
+    path.write_text(BINNING)
+    status, facts, _ = inspect(path)
+    assert status == 0
+    assert facts["geometry of photon"] == "2 unlike layers, 7 voxels, radius 20 mm"
+    assert facts["geometry of pion"] == "1 layers x 2 alpha x 1 r = 2 voxels, radius 4 mm"
+
+
+def test_metrics(inspect: Inspect, tmp_path: Path) -> None:
+    path = tmp_path / "any name.json"
+    metrics = {
+        "response": {"value": 0.01234, "error": 0.002, "verdict": "within floor"},
+        "undefined": {"value": None, "error": None, "verdict": None},
+        "profile": {"value": [1.0, 2.0], "error": [0.1, 0.1]},
+    }
+    path.write_text(json.dumps({"n_generated": 9, "n_reference": 8, "metrics": metrics}))
+    status, facts, _ = inspect(path)
+    assert status == 0
+    assert facts == {
+        "kind": "metrics",
+        "showers": "9 generated, 8 reference",
+        "response": "0.01234 +- 0.002  within floor",
+    }
+
+
+def write_model(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"preset": "quick", "model": {"beta": 2}}))
+    tensors = {
+        "weight": np.zeros((3, 4), np.float32),
+        "bias": np.zeros(5, np.float32),
+        "edges": np.zeros((2, 9), np.int64),
+    }
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_model_folder_counts_only_real_numbers(inspect: Inspect, tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    status, facts, _ = inspect(tmp_path / "model")
+    assert status == 0
+    assert facts["kind"] == "model folder"
+    assert facts["weights"].startswith("17 parameters in 2 tensors")
+    assert facts["config.model.beta"] == "2"
+
+
+def test_weights_alone(inspect: Inspect, tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    status, facts, _ = inspect(tmp_path / "model" / "model.safetensors")
+    assert status == 0
+    assert facts["weights"].startswith("17 parameters in 2 tensors")
+
+
+def test_run_folder_reads_the_last_whole_record(inspect: Inspect, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    write_model(run / "model")
+    (run / "config.json").write_text(json.dumps({"preset": "paper"}))
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "epoch-2").mkdir()
+    long_log = "".join(json.dumps({"epoch": e, "pad": "x" * 90}) + "\n" for e in range(1000))
+    (run / "log.jsonl").write_text(long_log + '{"epoch": 1000, "lo')
+    status, facts, _ = inspect(run)
+    assert status == 0
+    assert facts["kind"] == "run folder"
+    assert facts["config.preset"] == "paper"
+    assert facts["weights"].startswith("17 parameters in 2 tensors")
+    assert facts["checkpoints"] == "epoch-2"
+    assert facts["last record.epoch"] == "999"
+
+
+def test_run_folder_that_has_just_begun(inspect: Inspect, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "log.jsonl").touch()
+    status, facts, _ = inspect(tmp_path)
+    assert status == 0
+    assert (facts["checkpoints"], facts["last record"]) == ("none", "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("notes.txt", b"hello", "not known here"),
+        ("nothing", b"", "not known here"),
+        ("some.json", b'{"a": 1}', "not known here"),
+        ("page.xml", b"<html></html>", "not known here"),
+        ("broken.xml", b"<Bins><Bin", "not known here"),
+        ("broken.json", b'{"a": ', "not readable as JSON"),
+        ("empty.h5", b"", "0 bytes"),
+        ("text.h5", b"hello", "not an HDF5 file"),
+        ("w.safetensors", b"\xff" * 40, "header of this safetensors file is damaged"),
+        ("x.safetensors", b"", "header of this safetensors file is damaged"),
+        ("y.safetensors", b"\x07" + b"\0" * 7 + b'{"a":1}', "is damaged"),
+    ],
+)
+def test_anything_else_is_one_line_and_status_2(
+    name: str, content: bytes, says: str, inspect: Inspect, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    status, facts, complaint = inspect(path)
+    assert status == 2
+    assert not facts
+    assert complaint.startswith("calo4pqvae: error: ")
+    assert str(path) in complaint
+    assert says in complaint
+    assert complaint.count("\n") == 1
+
+
+def test_missing_file_and_unknown_folder(inspect: Inspect, tmp_path: Path) -> None:
+    status, _, complaint = inspect(tmp_path / "absent.json")
+    assert status == 2
+    assert "no such file" in complaint
+    status, _, complaint = inspect(tmp_path)
+    assert status == 2
+    assert "not known here" in complaint

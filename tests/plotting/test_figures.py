@@ -1,0 +1,94 @@
+"""Every figure draws, from any reasonable samples, and leaves no trace in matplotlib."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from calo4pqvae.errors import GeometryError
+from calo4pqvae.geometry import CylindricalGeometry, LayerBins
+from calo4pqvae.metrics.observables import Observables
+from calo4pqvae.plotting.event import Event, event_display
+from calo4pqvae.plotting.figures import FIGURES
+from calo4pqvae.plotting.style import REFERENCE, save
+
+
+@pytest.fixture
+def samples(toy_geometry, toy_showers) -> dict[str, Observables]:
+    e_inc, showers = toy_showers(300)
+    parts = {
+        REFERENCE: slice(0, 100),
+        "reconstructed": slice(100, 200),
+        "generated": slice(200, 300),
+    }
+    return {
+        label: Observables.from_showers(e_inc[part], showers[part], toy_geometry)
+        for label, part in parts.items()
+    }
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_draws_without_warning_and_leaves_no_trace(name, samples, tmp_path):
+    settings = dict(mpl.rcParams)
+    draw, title = FIGURES[name]
+    path = save(draw(samples), tmp_path / f"{name}.svg")
+    text = path.read_text()
+    assert text.startswith("<?xml")
+    assert text.rstrip().endswith("</svg>")
+    assert title
+    assert dict(mpl.rcParams) == settings
+    assert not plt.get_fignums()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_same_samples_give_the_same_bytes(samples, tmp_path):
+    draw, _ = FIGURES["totals"]
+    one, two = (save(draw(samples), tmp_path / f"{i}.svg").read_bytes() for i in range(2))
+    assert one == two
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_draws_empty_showers_and_unlike_layers(name, tmp_path, rng):
+    geometry = CylindricalGeometry(
+        (LayerBins((0.0, 1.0), 1), LayerBins((0.0, 1.0, 2.0), 3)), 0.05
+    )
+    e_inc = rng.uniform(1e3, 1e5, (40, 1)).astype(np.float32)
+    showers = rng.exponential(10, (40, geometry.n_voxels)).astype(np.float32)
+    samples = {
+        REFERENCE: Observables.from_showers(e_inc, showers, geometry),
+        "generated": Observables.from_showers(e_inc, 0 * showers, geometry),
+    }
+    assert save(FIGURES[name][0](samples), tmp_path / "figure.svg").stat().st_size > 1000
+
+
+def test_by_layers_has_one_panel_for_each_layer_of_few(samples):
+    titles = [
+        axes.get_title(loc="left") for axes in FIGURES["energy_by_layers"][0](samples).axes
+    ]
+    assert [title for title in titles if title] == [f"layers {i}–{i}" for i in range(6)]
+
+
+def test_windows_with_few_showers_say_so(samples):
+    figure = FIGURES["energy_in_windows"][0](samples)
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert sum("too few showers" in text for text in texts) == 4
+
+
+def test_event_display(toy_geometry, toy_showers, tmp_path):
+    e_inc, showers = toy_showers(2)
+    events = {
+        label: Event(float(e_inc[i, 0]), showers[i])
+        for i, label in enumerate((REFERENCE, "generated"))
+    }
+    figure = event_display(events, toy_geometry)
+    assert save(figure, tmp_path / "event.svg").is_file()
+    maps = [axes.collections[0] for axes in figure.axes[:4]]
+    assert len({(m.norm.vmin, m.norm.vmax) for m in maps}) == 1
+    drawn = np.ma.filled(maps[0].get_array(), 0).sum()
+    assert drawn == pytest.approx(showers[0].sum(), rel=1e-5)
+
+
+def test_event_display_needs_equal_layers():
+    geometry = CylindricalGeometry((LayerBins((0.0, 1.0), 1), LayerBins((0.0, 1.0), 2)))
+    with pytest.raises(GeometryError, match="different bins"):
+        event_display({REFERENCE: Event(1e3, np.ones(3, np.float32))}, geometry)
