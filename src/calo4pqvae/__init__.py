@@ -1,3 +1,72 @@
-"""Quantum-assisted generation of calorimeter showers."""
+"""Calorimeter showers from a discrete VAE with a four-partite Boltzmann prior.
+
+The names below are all that a newcomer needs; they are imported when first used, so that
+importing the package costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from calo4pqvae.config import Config, load_config
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.data.shower_writer import ShowerWriter
+    from calo4pqvae.generation import draw_energies, generate, reconstruct
+    from calo4pqvae.geometry import CylindricalGeometry
+    from calo4pqvae.metrics.evaluate import evaluate
+    from calo4pqvae.model import Calo4pQVAE
+    from calo4pqvae.prior.boltzmann import BoltzmannPrior
+    from calo4pqvae.samplers.exact import ExactSampler
+    from calo4pqvae.samplers.gibbs import GibbsSampler
+    from calo4pqvae.storage import load_model
+    from calo4pqvae.training.run import train
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BoltzmannPrior",
+    "Calo4pQVAE",
+    "Config",
+    "CylindricalGeometry",
+    "ExactSampler",
+    "GibbsSampler",
+    "ShowerFile",
+    "ShowerWriter",
+    "draw_energies",
+    "evaluate",
+    "generate",
+    "load_config",
+    "load_model",
+    "reconstruct",
+    "train",
+]
+
+_HOMES = {
+    "BoltzmannPrior": "prior.boltzmann",
+    "Calo4pQVAE": "model",
+    "Config": "config",
+    "CylindricalGeometry": "geometry",
+    "ExactSampler": "samplers.exact",
+    "GibbsSampler": "samplers.gibbs",
+    "ShowerFile": "data.shower_file",
+    "ShowerWriter": "data.shower_writer",
+    "draw_energies": "generation",
+    "evaluate": "metrics.evaluate",
+    "generate": "generation",
+    "load_config": "config",
+    "load_model": "storage",
+    "reconstruct": "generation",
+    "train": "training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'calo4pqvae' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"calo4pqvae.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -164,9 +164,8 @@ class DrawnVoxels(VoxelModel):
         logit, mu, sigma = self._split(outputs)
         hits = draw_bits(logit, noise.uniform(*logit.shape))
         survival = 1 - self._calibrated(mu, noise.uniform(*mu.shape))
-        most = torch.log(e_inc / self.threshold)[:, :, None, None]
-        y = torch.minimum(_cut_normal(mu, sigma, survival), most).clamp(min=0)
-        return hits * self.threshold * torch.exp(y)
+        y = _cut_normal(mu, sigma, survival).clamp(min=0)
+        return hits * torch.minimum(self.threshold * torch.exp(y), e_inc[:, :, None, None])
 
     def probability_transform(
         self, outputs: Outputs, showers: Showers

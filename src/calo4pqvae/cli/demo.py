@@ -93,15 +93,15 @@ def _make_showers(stored: "StoredModel", sample: "ShowerFile", folder: Path) -> 
 
     rows, model = sample_split().test, stored.model
     e_inc = np.tile(sample.e_inc(rows), (PER_TEST_SHOWER, 1))
-    attrs = provenance(stored.provenance, SWEEPS, seed=0)
+    attrs = provenance(stored.provenance, "block Gibbs", sweeps=SWEEPS, seed=0)
     with (
         ShowerWriter(folder / "generated.h5", model.geometry, attrs, overwrite=True) as writer,
         progress(len(e_inc), "showers") as bar,
     ):
         generate(model, e_inc, writer, sweeps=SWEEPS, on_batch=bar.advance)
-    made = {**attrs, "sampler": "none: encoded from Geant4 showers", "sweeps": 0}
+    attrs |= {"sampler": "none: encoded from Geant4 showers", "sweeps": 0}
     path = folder / "reconstructed.h5"
-    with ShowerWriter(path, model.geometry, made, overwrite=True) as writer:
+    with ShowerWriter(path, model.geometry, attrs, overwrite=True) as writer:
         reconstruct(model, sample, writer, rows=rows)
 
 

@@ -3,6 +3,14 @@
 import argparse
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calo4pqvae.cli.inputs import add_geometry, open_showers
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from calo4pqvae.data.shower_file import ShowerFile
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -22,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the reference showers after encoder and decoder",
     )
     parser.add_argument(
+        "--model",
+        metavar="RUN",
+        help="make the reconstructed showers with this model, into DIR/reconstructed.h5",
+    )
+    parser.add_argument(
         "--split", type=Path, metavar="FILE.json", help="take rows of the reference by a split"
     )
     parser.add_argument(
@@ -30,12 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="test",
         help="the part of the split to take (default: test)",
     )
+    add_geometry(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write metrics.json and the figures, and print the numbers."""
-    from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.report.folder import evaluate_to_folder
 
     rows = None
@@ -44,15 +57,35 @@ def run(args: argparse.Namespace) -> int:
 
         rows = getattr(Split.load(args.split), args.reference_split)
     with ExitStack() as files:
-        generated = files.enter_context(ShowerFile(args.generated))
-        reference = files.enter_context(ShowerFile(args.reference))
-        reconstructed = None
-        if args.reconstructed is not None:
-            reconstructed = files.enter_context(ShowerFile(args.reconstructed))
+        generated, reference = open_showers([args.generated, args.reference], args, files)
+        path = args.reconstructed
+        if args.model is not None:
+            path = _reconstruct(args, reference, rows)
+        reconstructed = None if path is None else open_showers([path], args, files)[0]
         metrics = evaluate_to_folder(generated, reference, args.output, reconstructed, rows)
     print_metrics(metrics)
     print(f"wrote {args.output / 'metrics.json'} and {args.output / 'figures'}")
     return 0
+
+
+def _reconstruct(
+    args: argparse.Namespace, reference: "ShowerFile", rows: "np.ndarray | None"
+) -> Path:
+    from calo4pqvae.cli.generate import provenance
+    from calo4pqvae.data.shower_writer import ShowerWriter
+    from calo4pqvae.errors import ConfigError
+    from calo4pqvae.generation import reconstruct
+    from calo4pqvae.storage import load_model
+
+    if args.reconstructed is not None:
+        raise ConfigError("--model and --reconstructed exclude each other")
+    stored = load_model(args.model)
+    path = args.output / "reconstructed.h5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    attrs = provenance(stored.provenance, "none: encoded from Geant4 showers", sweeps=0, seed=0)
+    with ShowerWriter(path, stored.model.geometry, attrs, overwrite=True) as writer:
+        reconstruct(stored.model, reference, writer, rows=rows)
+    return path
 
 
 def print_metrics(metrics: dict) -> None:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     stored = load_model(args.model)
     e_inc = _energies(args, stored.model)
     stored.model.scale.check(_tensor(e_inc))
-    attrs = provenance(stored.provenance, args.sweeps, args.seed)
+    attrs = provenance(stored.provenance, "block Gibbs", sweeps=args.sweeps, seed=args.seed)
     writer = ShowerWriter(args.out, stored.model.geometry, attrs, overwrite=args.overwrite)
     with writer, progress(len(e_inc), "showers") as bar:
         generate(
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def provenance(model: dict, sweeps: int, seed: int) -> dict[str, str | int]:
+def provenance(model: dict, sampler: str, *, sweeps: int, seed: int) -> dict[str, str | int]:
     """Say in a generated file's attributes how it was made."""
     import json
 
@@ -75,7 +75,7 @@ def provenance(model: dict, sweeps: int, seed: int) -> dict[str, str | int]:
 
     return {
         "generator": f"calo4pqvae {__version__}",
-        "sampler": "block Gibbs",
+        "sampler": sampler,
         "sweeps": sweeps,
         "seed": seed,
         "model": json.dumps(model),

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calo4pqvae.cli.inputs import add_geometry, open_showers
+
 if TYPE_CHECKING:
     from calo4pqvae.config import Config
     from calo4pqvae.training.loop import Trainer
@@ -17,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", nargs="+", metavar="FILE", help="shower files, in the order of the split"
     )
+    add_geometry(parser)
     parser.add_argument("--preset", default="paper", help="paper (default) or quick")
     parser.add_argument("--config", metavar="FILE", help="YAML file on top of the preset")
     parser.add_argument(
@@ -35,7 +38,6 @@ def run(args: argparse.Namespace) -> int:
     """Train, showing progress; the first Ctrl-C or SIGTERM saves a checkpoint and stops."""
     from contextlib import ExitStack
 
-    from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.training.processes import Processes
     from calo4pqvae.training.run import train
 
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     processes = Processes.join(args.device)
     try:
         with ExitStack() as stack:
-            files = [stack.enter_context(ShowerFile(path)) for path in paths]
+            files = open_showers(paths, args, stack)
             show = stack.enter_context(show_training(config))
             finished = train(
                 config,

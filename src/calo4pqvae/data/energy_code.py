@@ -1,7 +1,7 @@
 """Binary codes of the incident energy for the conditioning partition."""
 
 import math
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Int
@@ -16,6 +16,7 @@ __all__ = ["CodeName", "EnergyCode", "IntegerCode", "ThermometerCode", "make_ene
 CodeName = Literal["integer", "thermometer"]
 
 
+@runtime_checkable
 class EnergyCode(Protocol):
     """Turns incident energies into states of the conditioning partition."""
 

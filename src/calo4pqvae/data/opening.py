@@ -8,7 +8,7 @@ import h5py
 
 from calo4pqvae.errors import ShowerFileError
 
-__all__ = ["find_arrays", "open_hdf5", "part_path"]
+__all__ = ["INCIDENT_ENERGIES", "SHOWERS", "find_arrays", "open_hdf5", "part_path"]
 
 INCIDENT_ENERGIES = "incident_energies"
 SHOWERS = "showers"

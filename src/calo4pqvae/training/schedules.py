@@ -6,24 +6,26 @@ from calo4pqvae.config import TrainingConfig
 
 __all__ = ["is_frozen", "kl_weight", "learning_rate", "ramp", "sharpness"]
 
+Number = float | int
 
-def ramp(epoch: float, values: tuple[float, float], epochs: tuple[float, float]) -> float:
+
+def ramp(epoch: Number, values: tuple[Number, Number], epochs: tuple[Number, Number]) -> float:
     """Go linearly from the first value to the last between two epochs, constant outside."""
     progress = (epoch - epochs[0]) / (epochs[1] - epochs[0])
     return values[0] + (values[1] - values[0]) * min(1.0, max(0.0, progress))
 
 
-def sharpness(config: TrainingConfig, epoch: float) -> float:
+def sharpness(config: TrainingConfig, epoch: Number) -> float:
     """Give the inverse temperature of the relaxations, rising linearly (paper, section 3)."""
     return ramp(epoch, config.sharpness, (0, config.sharpness_epochs))
 
 
-def kl_weight(config: TrainingConfig, epoch: float) -> float:
+def kl_weight(config: TrainingConfig, epoch: Number) -> float:
     """Give the weight of the prior's regulariser."""
     return ramp(epoch, config.kl_weight, config.kl_epochs)
 
 
-def learning_rate(config: TrainingConfig, epoch: float) -> float:
+def learning_rate(config: TrainingConfig, epoch: Number) -> float:
     """Give the learning rate of encoder and decoder, along a cosine until the freeze."""
     length = min(config.epochs, config.freeze_epoch)
     progress = min(1.0, epoch / length)

@@ -1,0 +1,54 @@
+"""Input that several commands take: shower files with an optional geometry."""
+
+import argparse
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.geometry import CylindricalGeometry
+
+__all__ = ["add_geometry", "open_showers", "read_geometry"]
+
+
+def add_geometry(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that describe the cylinder of a file which does not say it itself."""
+    group = parser.add_argument_group(
+        "geometry", "for shower files that do not describe theirs (datasets 2 and 3 are known)"
+    )
+    group.add_argument("--binning", metavar="FILE.xml", help="binning XML of the challenge")
+    group.add_argument("--particle", metavar="NAME", help="particle to take from the XML")
+    group.add_argument(
+        "--threshold-kev", type=float, metavar="E", help="readout threshold of a voxel [keV]"
+    )
+
+
+def read_geometry(args: argparse.Namespace) -> "CylindricalGeometry | None":
+    """Build the geometry that the options describe, or None to let the file say it.
+
+    Raises:
+        GeometryError: the XML cannot be read or does not hold the particle.
+        ConfigError: a particle or threshold without a binning.
+    """
+    from calo4pqvae.errors import ConfigError
+    from calo4pqvae.geometry import CylindricalGeometry
+    from calo4pqvae.units import keV
+
+    if args.binning is None:
+        if args.particle is not None or args.threshold_kev is not None:
+            raise ConfigError("--particle and --threshold-kev go with --binning FILE.xml")
+        return None
+    threshold = (args.threshold_kev or 0.0) * keV
+    return CylindricalGeometry.from_xml(args.binning, args.particle, threshold)
+
+
+def open_showers(
+    paths: Iterable[str | Path], args: argparse.Namespace, stack: ExitStack
+) -> "list[ShowerFile]":
+    """Open shower files for as long as the stack lasts."""
+    from calo4pqvae.data.shower_file import ShowerFile
+
+    geometry = read_geometry(args)
+    return [stack.enter_context(ShowerFile(path, geometry)) for path in paths]

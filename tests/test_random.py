@@ -1,0 +1,43 @@
+"""Shared noise: the same numbers however many processes share a batch."""
+
+import torch
+
+from calo4pqvae.random import SharedNoise
+
+
+def test_two_ranks_joined_equal_one_process():
+    alone = SharedNoise(5)
+    ranks = [SharedNoise(5, rank=r, world=2) for r in (0, 1)]
+    for shape in ((3, 4), (1, 2, 2), (5,)):
+        joined = torch.cat([noise.uniform(*shape) for noise in ranks])
+        assert torch.equal(joined, alone.uniform(2 * shape[0], *shape[1:]))
+
+
+def test_other_seeds_give_other_numbers():
+    assert not torch.equal(SharedNoise(1).uniform(8, 8), SharedNoise(2).uniform(8, 8))
+
+
+def test_numbers_are_never_zero_or_one(monkeypatch):
+    ends = torch.tensor([[0.0], [1.0 - 2.0**-24], [1.0]])
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: ends.clone())
+    draw = SharedNoise(0).uniform(3, 1)
+    assert torch.isfinite(torch.logit(draw)).all()
+    assert float(draw.min()) > 0
+    assert float(draw.max()) < 1
+
+
+def test_numbers_are_uniform():
+    draw = SharedNoise(3).uniform(100_000, 1).double()[:, 0].sort().values
+    steps = torch.arange(1, len(draw) + 1) / len(draw)
+    # Kolmogorov's distance; 2.2 / sqrt(n) is exceeded with probability 1.3e-4.
+    assert float((draw - steps).abs().max()) < 2.2 / len(draw) ** 0.5
+
+
+def test_a_stored_state_continues_the_stream():
+    noise = SharedNoise(7, rank=1, world=2)
+    noise.uniform(4, 3)
+    state = noise.state()
+    expected = noise.uniform(4, 3)
+    other = SharedNoise(99, rank=1, world=2)
+    other.restore(state)
+    assert torch.equal(other.uniform(4, 3), expected)
