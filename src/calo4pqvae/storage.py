@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from calo4pqvae.build import build_model
 from calo4pqvae.config import CONFIG_SCHEMA, Config
-from calo4pqvae.errors import Calo4pQVAEError, CheckpointError
+from calo4pqvae.errors import Calo4pQVAEError, CheckpointError, OutputError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.model import Calo4pQVAE
 from calo4pqvae.prior.graph import FourPartiteGraph
@@ -41,13 +41,21 @@ class StoredModel:
 def save_model(
     folder: str | Path, model: Calo4pQVAE, config: Config, provenance: Mapping[str, Any]
 ) -> None:
-    """Write a model folder: weights first, then the description that makes it valid."""
+    """Write a model folder: weights first, then the description that makes it valid.
+
+    Raises:
+        OutputError: it cannot be written, for example on a full disk.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     aside = folder / f"{WEIGHTS}.part"
-    save_file(weights, aside)
-    aside.replace(folder / WEIGHTS)
+    try:
+        save_file(weights, aside)
+        aside.replace(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        aside.unlink(missing_ok=True)
+        raise OutputError(f"{folder / WEIGHTS}: cannot be written ({error})") from error
     description = {
         "schema": CONFIG_SCHEMA,
         "config": config.to_dict(),

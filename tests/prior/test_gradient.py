@@ -56,7 +56,10 @@ class Machine:
         """Exact moments of the conditional distributions, averaged over the data's energies."""
         rows = self.completions()
         e = torch.stack(
-            [self.prior.energy(r, t.expand(len(r), 1)) for r, t in zip(rows, self.t, strict=True)]
+            [
+                self.prior.energy(r, t.expand(len(r), 1))
+                for r, t in zip(rows, self.t, strict=True)
+            ]
         )
         p = torch.softmax(-e, dim=1)
         i, j = self.prior.graph.edges
@@ -179,4 +182,6 @@ def test_moments_are_plain_averages(generator):
             mean = (features[:, k] * bits[:, node]).mean()
             torch.testing.assert_close(found.node[k, node], mean)
     for e, (i, j) in enumerate(graph.edges.T.tolist()):
-        assert float(found.edge[e]) == pytest.approx(float((bits[:, i] & bits[:, j]).sum()) / 30)
+        assert float(found.edge[e]) == pytest.approx(
+            float((bits[:, i] & bits[:, j]).sum()) / 30
+        )

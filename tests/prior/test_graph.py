@@ -17,7 +17,12 @@ def test_complete_graph_joins_all_but_partners():
     expected = {(i, j) for i in range(10) for j in range(i + 1, 10) if part[i] != part[j]}
     assert pairs == expected
     assert graph.partition_of_node.tolist() == part
-    assert [list(range(10))[p] for p in graph.partitions] == [[0, 1], [2, 3, 4], [5], [6, 7, 8, 9]]
+    assert [list(range(10))[p] for p in graph.partitions] == [
+        [0, 1],
+        [2, 3, 4],
+        [5],
+        [6, 7, 8, 9],
+    ]
     assert (graph.n_nodes, graph.n_edges, graph.n_latents) == (10, len(expected), 8)
     assert graph.degree.tolist() == [10 - part.count(p) for p in part]
 

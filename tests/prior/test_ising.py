@@ -22,7 +22,9 @@ def test_energies_agree_for_every_state(generator):
     spins = to_spins(states).double()
     i, j = problem.graph.edges
     h = (ising.field * spins).sum(dim=1) + (spins[:, i] * spins[:, j]) @ ising.coupling
-    torch.testing.assert_close(h + ising.constant, problem.energy(states), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        h + ising.constant, problem.energy(states), rtol=1e-12, atol=1e-12
+    )
 
 
 def test_formulas_on_two_nodes():

@@ -46,19 +46,42 @@ def test_zephyr_counts_of_the_chips():
 
 @pytest.mark.parametrize("m", PEGASUS)
 def test_pegasus_counts(m):
-    """Internal couplers are the places where two lines cross inside both their qubits' spans."""
+    """Internal couplers are where two lines cross inside the spans of both their qubits."""
     colour, couplers, _ = pegasus_lattice(m)
     first = {"v": [2, 10, 6], "h": [6, 2, 10]}
     begin = {u: np.tile(np.repeat(first[u], 4), m) for u in "vh"}
     line = np.arange(12 * m)
-    of_v = (line[None] >= begin["v"][:, None]) & (line[None] < begin["v"][:, None] + 12 * (m - 1))
-    of_h = (line[None] >= begin["h"][:, None]) & (line[None] < begin["h"][:, None] + 12 * (m - 1))
+    of_v = (line[None] >= begin["v"][:, None]) & (
+        line[None] < begin["v"][:, None] + 12 * (m - 1)
+    )
+    of_h = (line[None] >= begin["h"][:, None]) & (
+        line[None] < begin["h"][:, None] + 12 * (m - 1)
+    )
     internal, along = kinds_of_couplers(couplers, np.repeat([0, 1], len(colour) // 2))
     assert len(colour) == 24 * m * (m - 1)
     assert internal == (of_v & of_h.T).sum()
     assert along == 24 * m * (m - 2) + 12 * m * (m - 1)
     assert all_different(couplers)
     assert np.bincount(couplers.ravel()).max() <= 15
+
+
+def test_the_neighbours_of_one_pegasus_qubit():
+    """Vertical (w, k, z) = (1, 4, 1) of P(3) lies on line 16 and spans lines 22 to 33.
+
+    Which horizontal qubit of a line holds line 16 follows from the offsets 6, 2 and 10.
+    """
+    m = 3
+
+    def number(u, w, k, z):
+        return ((u * m + w) * 12 + k) * (m - 1) + z
+
+    _, couplers, _ = pegasus_lattice(m)
+    mine = couplers[(couplers == number(0, 1, 4, 1)).any(axis=1)]
+    crossing = {(1, 10): 0, (1, 11): 0, (2, 8): 0, (2, 9): 0}
+    crossing |= {(2, k): 0 for k in range(4)} | {(2, k): 1 for k in range(4, 8)}
+    expected = {number(1, w, k, z) for (w, k), z in crossing.items()}
+    expected |= {number(0, 1, 4, 0), number(0, 1, 5, 1)}
+    assert set(mine.ravel().tolist()) - {number(0, 1, 4, 1)} == expected
 
 
 @pytest.mark.parametrize(("m", "known"), [(2, None), (4, None), (16, 40484)])
@@ -76,7 +99,8 @@ def test_the_connected_part_of_pegasus_is_the_fabric(m, known):
 
 
 @pytest.mark.parametrize(
-    ("lattice", "m"), [(zephyr_lattice, m) for m in ZEPHYR] + [(pegasus_lattice, m) for m in PEGASUS]
+    ("lattice", "m"),
+    [(zephyr_lattice, m) for m in ZEPHYR] + [(pegasus_lattice, m) for m in PEGASUS],
 )
 def test_colours_are_proper_and_equally_frequent(lattice, m):
     colour, couplers, distance = lattice(m)
@@ -98,9 +122,7 @@ def test_the_papers_graphs(cut, n, lattice, most, mean):
     assert graph.degree.max() == most
     assert graph.degree.min() >= most // 2 - 2
     assert float(graph.degree.double().mean()) > mean
-    neighbours = coo_array(
-        (np.ones(graph.n_edges), graph.edges.numpy()), shape=(4 * n, 4 * n)
-    )
+    neighbours = coo_array((np.ones(graph.n_edges), graph.edges.numpy()), shape=(4 * n, 4 * n))
     assert connected_components(neighbours, directed=False)[0] == 1
     again = cut(n)
     assert (again.labels == graph.labels).all()

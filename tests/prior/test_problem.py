@@ -39,7 +39,9 @@ def test_energy_is_the_papers_sum(machine):
         for (x, y), w in zip(pairs, matrices.values(), strict=True):
             nodes = nodes - x @ w @ y
         expected.append(nodes)
-    torch.testing.assert_close(machine.energy(states), torch.stack(expected), rtol=1e-13, atol=0)
+    torch.testing.assert_close(
+        machine.energy(states), torch.stack(expected), rtol=1e-13, atol=0
+    )
 
 
 def test_energy_takes_relaxed_bits_and_is_linear_in_each(machine, generator):
@@ -87,5 +89,5 @@ def test_malformed_problems_are_refused(machine, broken):
         bias = bias[:, :-1]
     else:
         coupling = coupling[:-1]
-    with pytest.raises(SamplerError, match="not finite|do not fit"):
+    with pytest.raises(SamplerError, match=r"not finite|do not fit"):
         BoltzmannProblem(machine.graph, bias, coupling)

@@ -47,15 +47,18 @@ def values(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def log_of(trainer: Trainer) -> list[dict]:
-    return [json.loads(line) for line in (trainer.folder / "log.jsonl").open()]
+    return [
+        json.loads(line) for line in (trainer.folder / "log.jsonl").read_text().splitlines()
+    ]
 
 
-def test_one_step_moves_every_coupling_and_every_free_bias(trainer: NewTrainer) -> None:
-    """A moment of 16 showers equals that of 16 chains often, so a few steps are made."""
+def test_steps_move_every_coupling_and_every_free_bias(trainer: NewTrainer) -> None:
+    """Moments of 16 showers and of 16 chains may agree by chance, so twelve steps are made."""
     train = trainer("prior.initial_scale=0.3", "training.sweeps=2", *FLOAT32)
     before = values(train)
-    for batch in train.batches.epoch(0):
-        train.step(batch)
+    for epoch in range(3):
+        for batch in train.batches.epoch(epoch):
+            train.step(batch)
     n_clamped = train.model.prior.graph.sizes[0]
     moved = train.model.prior.bias != before["prior.bias"]
     assert (train.model.prior.coupling != before["prior.coupling"]).all()
@@ -166,10 +169,10 @@ def test_validation_leaves_no_trace_in_training(trainer: NewTrainer) -> None:
 
 
 def test_the_loss_falls_and_the_energies_meet(trainer: NewTrainer) -> None:
-    """On 64 showers: voxel terms fall by a tenth; the energies of both phases agree.
+    """On 64 showers the voxel terms fall to a fifth; half is asked for.
 
-    At the end the prior's mean energy of encoded showers and of its own chains differ by
-    less than a third of the energy's own size.
+    The energies of both phases fall together: at the end they differ by 3 % of their size,
+    while 20 % is allowed.
     """
     train = trainer(
         "training.epochs=40",
@@ -187,23 +190,23 @@ def test_the_loss_falls_and_the_energies_meet(trainer: NewTrainer) -> None:
     train.run()
     lines = log_of(train)
     loss = [line["values"] + line["hits"] for line in lines]
-    assert np.mean(loss[25:30]) < 0.9 * loss[0]
+    assert np.mean(loss[25:30]) < 0.5 * loss[0]
     positive, negative = (
         np.mean([line[term] for line in lines[-5:]])
         for term in ("positive_energy", "negative_energy")
     )
-    assert positive < -1
-    assert abs(positive - negative) < abs(positive) / 3
+    assert positive < -3
+    assert abs(positive - negative) < abs(positive) / 5
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(trainer: NewTrainer) -> None:
     train = trainer("training.checkpoint_minutes=0", *FLOAT32)
-    train.step(next(train.batches.epoch(0)))
-    train.save()
+    train.on_step = stop_after(train, 1)
+    train.run()
     before = train.checkpoint.read_bytes()
     with torch.no_grad():
         next(iter(train.model.decoder.parameters())).fill_(torch.nan)
-    with pytest.raises(TrainingError, match="not finite in epoch 1.*smaller learning rate"):
+    with pytest.raises(TrainingError, match=r"not finite in epoch 1.*smaller learning rate"):
         train.run()
     assert train.checkpoint.read_bytes() == before
 
@@ -216,7 +219,7 @@ def test_a_loss_that_is_not_finite_is_seen_by_the_end_of_the_epoch(
         next(iter(train.model.decoder.parameters())).fill_(torch.nan)
     with pytest.raises(TrainingError, match="not finite in epoch 1"):
         train.run()
-    assert not train.checkpoint.exists()
+    assert read_checkpoint(train.checkpoint)["batch"] == 0
 
 
 def test_stop_saves_after_the_batch(trainer: NewTrainer) -> None:
@@ -291,7 +294,11 @@ def test_a_torn_line_of_the_log_is_written_again(trainer: NewTrainer) -> None:
     ("settings", "fingerprint", "says"),
     [
         (["training.sweeps=6"], "a", "other values of training.sweeps"),
-        (["data.energy_gev=[0.1,11]", "prior.grid=9"], "a", "data.energy_gev, prior.grid"),
+        (
+            ["data.energy_gev=[0.1,11]", "data.split_seed=9"],
+            "a",
+            "data.energy_gev, data.split_seed",
+        ),
         ([], "b", "made with other showers"),
     ],
 )

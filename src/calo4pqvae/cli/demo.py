@@ -72,10 +72,8 @@ def _trained(config: "Config", sample: "ShowerFile", folder: Path) -> "StoredMod
             f"remove {folder.parent} or name another folder with -o"
         )
     if not (folder / "model" / "config.json").exists():
-        with show_training(config) as show:
-            done = train(
-                config, [sample], folder, resume=resume, on_step=show, on_start=stop_on_signal
-            )
+        with show_training(config) as show, stop_on_signal() as start:
+            done = train(config, [sample], folder, resume=resume, on_step=show, on_start=start)
         if not done:
             raise KeyboardInterrupt
     return load_model(folder)

@@ -44,8 +44,10 @@ def run(args: argparse.Namespace) -> int:
     from calo4pqvae.storage import load_model
     from calo4pqvae.training.processes import Processes
 
-    if args.batch_size < 1 or args.sweeps < 0:
-        raise ConfigError("--batch-size must be at least 1 and --sweeps at least 0")
+    if args.batch_size < 1 or min(args.sweeps, args.seed) < 0:
+        raise ConfigError("--batch-size must be at least 1, --sweeps and --seed at least 0")
+    if args.n is not None and args.n < 1:
+        raise ConfigError(f"-n takes a number of showers above zero, not {args.n}")
     device = Processes.join(args.device).device
     stored = load_model(args.model)
     e_inc = _energies(args, stored.model)
@@ -95,7 +97,7 @@ def _energies(args: argparse.Namespace, model: "Calo4pQVAE") -> "np.ndarray":
     if args.energies_from:
         with ShowerFile(args.energies_from) as file:
             given = file.e_inc()
-        return np.resize(given, (args.n or len(given), 1)) if args.n != 0 else given[:0]
+        return np.resize(given, (args.n or len(given), 1))
     if args.n is None:
         raise ConfigError("say how many showers: -n N, or --energies-from FILE.h5")
     range_gev = args.energy_gev or [model.scale.low / GeV, model.scale.high / GeV]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calo4pqvae.cli.inputs import add_geometry, read_geometry
 from calo4pqvae.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -35,19 +36,12 @@ END_OF_LOG = 1 << 16
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspect`."""
     parser.add_argument("file", type=Path, metavar="FILE", help=f"one of: {KINDS}")
-    binning_help = "binning, for a shower file that does not describe its geometry"
-    parser.add_argument("--binning", type=Path, metavar="XML", help=binning_help)
-    parser.add_argument("--particle", metavar="NAME", help="the particle in that binning")
+    add_geometry(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what the file holds, one fact a line."""
-    geometry = None
-    if args.binning is not None:
-        from calo4pqvae.geometry import CylindricalGeometry
-
-        geometry = CylindricalGeometry.from_xml(args.binning, args.particle)
-    for name, value in _describe(args.file, geometry):
+    for name, value in _describe(args.file, read_geometry(args)):
         print(f"{name + ':':<26} {value}")
     return 0
 

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
                 resume=args.resume,
                 processes=processes,
                 on_step=show,
-                on_start=stop_on_signal,
+                on_start=stack.enter_context(stop_on_signal()),
             )
     finally:
         processes.leave()
@@ -117,14 +117,31 @@ def _resumed(args: argparse.Namespace) -> "tuple[Config, list[str]]":
     return stored.config, args.data or [file["path"] for file in stored.files]
 
 
-def stop_on_signal(trainer: "Trainer") -> None:
-    """Let the first Ctrl-C or SIGTERM end training with a checkpoint."""
+def stop_on_signal():  # noqa: ANN201 - a context manager of a callback
+    """Let the first Ctrl-C or SIGTERM end training with a checkpoint, while it lasts."""
     import signal
+    from collections.abc import Callable, Iterator
+    from contextlib import contextmanager
 
-    def stop(number: int, frame: object) -> None:
-        del frame
-        trainer.stop()
-        signal.signal(number, signal.SIG_DFL)
+    @contextmanager
+    def listening() -> "Iterator[Callable[[Trainer], None]]":
+        before = {
+            number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+        }
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+        def on_start(trainer: "Trainer") -> None:
+            def stop(number: int, frame: object) -> None:
+                del frame
+                trainer.stop()
+                signal.signal(number, signal.SIG_DFL)
+
+            for number in before:
+                signal.signal(number, stop)
+
+        try:
+            yield on_start
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    return listening()

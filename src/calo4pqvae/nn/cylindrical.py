@@ -19,10 +19,13 @@ from calo4pqvae.errors import GeometryError
 __all__ = ["CylindricalConv3d", "CylindricalConvTranspose3d", "cross_axis", "wrap_alpha"]
 
 Volume = Float[Tensor, "batch channel layer alpha r"]
+NewVolume = Float[Tensor, "batch new_channel new_layer new_alpha new_r"]
 Size = tuple[int, int, int]
 
 
-def wrap_alpha(x: Volume, before: int, after: int) -> Volume:
+def wrap_alpha(
+    x: Volume, before: int, after: int
+) -> Float[Tensor, "batch channel layer wider r"]:
     """Continue the azimuth periodically by some bins at each end."""
     n = x.shape[3]
     if max(before, after) > n:
@@ -30,7 +33,7 @@ def wrap_alpha(x: Volume, before: int, after: int) -> Volume:
     return torch.cat([x[:, :, :, n - before :], x, x[:, :, :, :after]], dim=3)
 
 
-def cross_axis(x: Volume, rings: int) -> Volume:
+def cross_axis(x: Volume, rings: int) -> Float[Tensor, "batch channel layer alpha deeper"]:
     """Prepend the innermost rings, mirrored and turned by half a turn.
 
     Raises:
@@ -52,7 +55,7 @@ class CylindricalConv3d(nn.Conv3d):
     across the axis; depth and outer radius shrink as in a convolution without padding.
     """
 
-    def forward(self, input: Volume) -> Volume:  # noqa: A002
+    def forward(self, input: Volume) -> NewVolume:  # noqa: A002
         """Pad across the axis and around, then convolve."""
         _, k_alpha, k_r = cast(Size, self.kernel_size)
         padded = cross_axis(input, (k_r - 1) // 2)
@@ -68,13 +71,13 @@ class CylindricalConvTranspose3d(nn.ConvTranspose3d):
     end, those that reach over the axis come in half a turn away.
     """
 
-    def forward(self, input: Volume, output_size: list[int] | None = None) -> Volume:  # noqa: A002
+    def forward(self, input: Volume, output_size: list[int] | None = None) -> NewVolume:  # noqa: A002
         """Continue the input, convolve, and cut what belongs to the continuation."""
         _, k_alpha, k_r = cast(Size, self.kernel_size)
         _, s_alpha, s_r = cast(Size, self.stride)
         rings = min((k_r - 1) // s_r, input.shape[4])
         turns = -(-(k_alpha - 1) // s_alpha)
-        continued = wrap_alpha(cross_axis(input, rings), turns, 0)
+        continued = wrap_alpha(cross_axis(input, rings), turns, int(k_alpha < s_alpha))
         grown = super().forward(continued, output_size)
         start, length = turns * s_alpha, input.shape[3] * s_alpha
         return grown[:, :, :, start : start + length, rings * s_r :]

@@ -8,19 +8,30 @@ from zipfile import BadZipFile, ZipFile
 import torch
 
 from calo4pqvae.config import CONFIG_SCHEMA
-from calo4pqvae.errors import CheckpointError
+from calo4pqvae.errors import CheckpointError, OutputError
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values; an older checkpoint stays until the new one is whole."""
+    """Write tensors and plain values; an older checkpoint stays until the new one is whole.
+
+    Raises:
+        OutputError: it cannot be written, for example on a full disk.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.part")
-    torch.save({"schema": CONFIG_SCHEMA, **state}, aside)
-    with aside.open("rb+") as file:
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        torch.save({"schema": CONFIG_SCHEMA, **state}, aside)
+        with aside.open("rb+") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except (OSError, RuntimeError) as error:
+        aside.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path}: cannot be written ({error}), the checkpoint before it is kept; make room "
+            "and go on with --resume"
+        ) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

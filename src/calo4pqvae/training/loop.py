@@ -103,6 +103,8 @@ class Trainer:
         Raises:
             TrainingError: a loss is no longer finite.
         """
+        if (self.epoch, self.batch) == (0, 0):
+            self.save()
         while self.epoch < self.settings.epochs:
             started = time.monotonic()
             if not self._run_epoch():
@@ -203,9 +205,10 @@ class Trainer:
             self.batch += 1
             self._report()
             due = time.monotonic() - self._saved > 60 * self.settings.checkpoint_minutes
-            if self._agree(due or self._stop):
+            stop = self._agree(self._stop)
+            if stop or self._agree(due):
                 self.save()
-            if self._agree(self._stop):
+            if stop:
                 return False
         return True
 
@@ -231,6 +234,9 @@ class Trainer:
         rule = centred_gradient if self.settings.gradient == "centred" else plain_gradient
         prior.apply_gradient(rule(data, model, prior.graph))
         negative_energy = prior.energy(chains, t).mean()
+        rate = schedules.prior_learning_rate(self.settings, self._fractional_epoch())
+        for group in self.prior.param_groups:
+            group["lr"] = rate
         self.prior.step()
         return negative_energy
 
@@ -330,10 +336,11 @@ class Trainer:
 
 
 def _forget_epochs(log: Path, epoch: int) -> None:
-    """Drop log lines of epochs that will be run again."""
+    """Drop log lines of epochs that will be run again, and a line that was left torn."""
     if log.exists():
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if json.loads(line)["epoch"] < epoch]
+        whole = (line for line in lines if line.endswith("\n"))
+        kept = [line for line in whole if json.loads(line)["epoch"] < epoch]
         aside = log.with_name("log.jsonl.part")
         aside.write_text("".join(kept), encoding="utf-8")
         aside.replace(log)

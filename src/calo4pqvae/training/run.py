@@ -25,6 +25,7 @@ from calo4pqvae.training.processes import Processes
 __all__ = ["Run", "read_run", "resolve_split", "train"]
 
 GIB = 2**30
+SPLIT = "split.json"
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,11 @@ def train(
             "the shower files have different geometries; train on one at a time"
         )
     model = build_model(config, geometry)
-    split = resolve_split(config, [len(file) for file in files])
+    sizes = [len(file) for file in files]
+    split = Split.load(folder / SPLIT) if resume else resolve_split(config, sizes)
     training, validation = _batches(config, files, split)
-    model.scale.check(torch.from_numpy(_energies(files)[split.train]))
+    used = np.concatenate([split.train, split.validation])
+    model.scale.check(torch.from_numpy(_energies(files)[used]))
     run = Run(config, [_identify(file) for file in files])
     if processes.rank == 0 and not resume:
         _open_folder(folder, run, split)
@@ -179,7 +182,7 @@ def _open_folder(folder: Path, run: Run, split: Split) -> None:
             f"{folder}: holds a run already; continue it with --resume or choose another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    split.save(folder / "split.json")
+    split.save(folder / SPLIT)
     description = {
         "schema": CONFIG_SCHEMA,
         "calo4pqvae": calo4pqvae.__version__,

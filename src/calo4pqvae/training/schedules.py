@@ -4,7 +4,14 @@ import math
 
 from calo4pqvae.config import TrainingConfig
 
-__all__ = ["is_frozen", "kl_weight", "learning_rate", "ramp", "sharpness"]
+__all__ = [
+    "is_frozen",
+    "kl_weight",
+    "learning_rate",
+    "prior_learning_rate",
+    "ramp",
+    "sharpness",
+]
 
 Number = float | int
 
@@ -27,10 +34,19 @@ def kl_weight(config: TrainingConfig, epoch: Number) -> float:
 
 def learning_rate(config: TrainingConfig, epoch: Number) -> float:
     """Give the learning rate of encoder and decoder, along a cosine until the freeze."""
-    length = min(config.epochs, config.freeze_epoch)
-    progress = min(1.0, epoch / length)
-    share = (1 + math.cos(math.pi * progress)) / 2
-    return config.learning_rate_end + (config.learning_rate - config.learning_rate_end) * share
+    ends = (config.learning_rate, config.learning_rate_end)
+    return _cosine(epoch / min(config.epochs, config.freeze_epoch), ends)
+
+
+def prior_learning_rate(config: TrainingConfig, epoch: float) -> float:
+    """Give the step of the prior's gradient ascent, along a cosine to the last epoch."""
+    ends = (config.prior_learning_rate, config.prior_learning_rate_end)
+    return _cosine(epoch / config.epochs, ends)
+
+
+def _cosine(progress: float, ends: tuple[float, float]) -> float:
+    share = (1 + math.cos(math.pi * min(1.0, progress))) / 2
+    return ends[1] + (ends[0] - ends[1]) * share
 
 
 def is_frozen(config: TrainingConfig, epoch: int) -> bool:

@@ -1,0 +1,51 @@
+"""Print a Markdown table of several evaluations side by side.
+
+    python scripts/results_table.py quick=demo/metrics.json paper=other/metrics.json
+
+Each column is the `metrics.json` of `calo4pqvae evaluate` or `calo4pqvae demo`; a name with
+`:reconstructed` takes the block of the reconstructed showers.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+ROWS = {
+    "response": ("mean response / Geant4 - 1", 100, "%"),
+    "sparsity": ("mean sparsity - Geant4", 1, ""),
+    "profile.longitudinal": ("longitudinal profile, largest deviation", 100, "%"),
+    "profile.radial": ("radial profile, largest deviation", 100, "%"),
+    "separation.response": ("separation power, response", 1e3, "10⁻³"),
+    "separation.sparsity": ("separation power, sparsity", 1e3, "10⁻³"),
+    "separation.voxel": ("separation power, voxel energy", 1e3, "10⁻³"),
+    "separation.e_layer": ("separation power, layer energies", 1e3, "10⁻³"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Read the named files and print the table."""
+    columns = {}
+    for argument in arguments:
+        name, _, path = argument.partition("=")
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        block = content["reconstructed"] if name.endswith(":reconstructed") else content
+        columns[name.replace(":", ", ")] = block["metrics"]
+    if not columns:
+        print(__doc__, file=sys.stderr)
+        return 2
+    print("| quantity | " + " | ".join(columns) + " | floor |")
+    print("|---" * (len(columns) + 2) + "|")
+    for key, (label, factor, unit) in ROWS.items():
+        cells = [_cell(metrics[key], factor) for metrics in columns.values()]
+        floor = _cell(next(iter(columns.values()))[key]["floor"], factor)
+        print(f"| {label} {unit and f'[{unit}]'} | " + " | ".join([*cells, floor]) + " |")
+    return 0
+
+
+def _cell(entry: dict, factor: float) -> str:
+    value, error = factor * entry["value"], factor * entry["error"]
+    return f"{value:.3g} ± {error:.2g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

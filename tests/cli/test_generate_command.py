@@ -1,0 +1,183 @@
+"""The command `generate`: from a model folder to a shower file, or one line."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from calo4pqvae.build import build_model
+from calo4pqvae.cli.main import main
+from calo4pqvae.config import load_config
+from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.storage import save_model
+
+SETTINGS = (
+    "data.energy_gev=[0.1,10]",
+    "prior.nodes_per_partition=12",
+    "network.encoder_widths=[8,4,16]",
+    "network.decoder_widths=[16,4,4,8]",
+)
+
+
+@pytest.fixture
+def model(tmp_path: Path, toy_geometry: CylindricalGeometry) -> Path:
+    """The folder of an untrained model for 0.1 to 10 GeV, of plausible response."""
+    config = load_config("quick", settings=SETTINGS)
+    model = build_model(config, toy_geometry)
+    with torch.no_grad():
+        model.decoder.mean[0, 1].fill_(5.0)
+    save_model(tmp_path / "run" / "model", model, config, {"a": 1})
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def energies(tmp_path: Path, toy_geometry: CylindricalGeometry) -> Path:
+    """A shower file with the energies 1, 2 and 3 GeV."""
+    path = tmp_path / "energies.h5"
+    with h5py.File(path, "w") as file:
+        file["incident_energies"] = np.array([[1e3], [2e3], [3e3]])
+        file["showers"] = np.full((3, toy_geometry.n_voxels), 10.0)
+        file.attrs["geometry"] = json.dumps(toy_geometry.to_dict())
+    return path
+
+
+def generate(model: Path, *words: str, out: str = "made.h5") -> int:
+    target = str(model.parent / out)
+    return main(["generate", "--model", str(model), "-o", target, "--sweeps", "2", *words])
+
+
+def made(model: Path, out: str = "made.h5") -> np.ndarray:
+    with ShowerFile(model.parent / out) as file:
+        assert len(file.showers(slice(None))) == len(file)
+        return file.e_inc()[:, 0]
+
+
+def test_a_run_or_its_model_folder_will_do(model: Path, capsys: pytest.CaptureFixture) -> None:
+    assert generate(model, "-n", "5") == 0
+    assert capsys.readouterr().out == f"5 showers written to {model.parent / 'made.h5'}\n"
+    assert generate(model / "model", "-n", "5", out="../again.h5") == 0
+    first, again = model.parent / "made.h5", model.parent / "again.h5"
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_default_energies_span_the_models_range(model: Path) -> None:
+    assert generate(model, "-n", "300") == 0
+    e_inc = made(model)
+    assert 100.0 <= e_inc.min() < 130.0
+    assert 8e3 < e_inc.max() <= 1e4
+
+
+def test_one_energy_or_a_range(model: Path) -> None:
+    assert generate(model, "-n", "4", "--energy-gev", "5") == 0
+    assert made(model).tolist() == [5e3] * 4
+    assert generate(model, "-n", "50", "--energy-gev", "2", "3", out="range.h5") == 0
+    e_inc = made(model, "range.h5")
+    assert 2e3 <= e_inc.min() < e_inc.max() <= 3e3
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [([], [1, 2, 3]), (["-n", "2"], [1, 2]), (["-n", "7"], [1, 2, 3, 1, 2, 3, 1])],
+)
+def test_energies_of_a_file_are_repeated_or_shortened(
+    model: Path, energies: Path, words: list[str], expected: list[int]
+) -> None:
+    assert generate(model, "--energies-from", str(energies), *words) == 0
+    assert made(model).tolist() == [1e3 * energy for energy in expected]
+
+
+def test_the_file_says_how_it_was_made(model: Path) -> None:
+    assert generate(model, "-n", "2", "--seed", "9") == 0
+    with ShowerFile(model.parent / "made.h5") as file:
+        attrs = file.attrs
+    assert attrs["sweeps"] == 2
+    assert attrs["seed"] == 9
+    assert attrs["sampler"] == "block Gibbs"
+    assert attrs["generator"].startswith("calo4pqvae ")
+    assert attrs["model"] == '{"a": 1}'
+
+
+def test_an_existing_file_is_replaced_only_when_asked(model: Path) -> None:
+    assert generate(model, "-n", "2") == 0
+    before = (model.parent / "made.h5").read_bytes()
+    assert generate(model, "-n", "3") == 2
+    assert (model.parent / "made.h5").read_bytes() == before
+    assert generate(model, "-n", "3", "--overwrite") == 0
+    assert len(made(model)) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "say how many showers"),
+        (["-n", "0"], "number of showers above zero"),
+        (["-n", "-3"], "number of showers above zero"),
+        (["-n", "0", "--energies-from", "ENERGIES"], "number of showers above zero"),
+        (["-n", "-3", "--energies-from", "ENERGIES"], "number of showers above zero"),
+        (["-n", "3", "--energy-gev", "11"], "3 of 3 incident energies lie outside"),
+        (["-n", "3", "--energy-gev", "3", "2"], "rising range"),
+        (["-n", "3", "--energy-gev", "nan"], "rising range"),
+        (["-n", "3", "--energy-gev", "1", "2", "3"], "one energy or the two ends"),
+        (["--energies-from", "ENERGIES", "--energy-gev", "1"], "exclude each other"),
+        (["--energies-from", "nowhere.h5"], "nowhere.h5: no such file"),
+        (["-n", "3", "--batch-size", "0"], "--batch-size must be at least 1"),
+        (["-n", "3", "--sweeps", "-1"], "--sweeps and --seed at least 0"),
+        (["-n", "3", "--seed", "-1"], "--seed at least 0"),
+        (["-n", "3", "--device", "cuda"], "no CUDA device is available"),
+    ],
+)
+def test_bad_words_give_one_line_and_no_file(
+    model: Path,
+    energies: Path,
+    words: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    before = sorted(model.parent.iterdir())
+    words = [str(energies) if word == "ENERGIES" else word for word in words]
+    assert generate(model, *words) == 2
+    one_line(says, capsys)
+    assert sorted(model.parent.iterdir()) == before
+
+
+def one_line(says: str, capsys: pytest.CaptureFixture) -> None:
+    said = capsys.readouterr()
+    assert said.err.startswith("calo4pqvae: error: ")
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_a_folder_without_a_model_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert generate(tmp_path / "nowhere", "-n", "1") == 2
+    one_line("nowhere: no model here", capsys)
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    assert generate(tmp_path / "run", "-n", "1") == 2
+    one_line("has no finished model yet; finish it with 'calo4pqvae train --resume", capsys)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_damaged_model_is_named(
+    name: str, model: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = model / "model" / name
+    path.write_bytes(path.read_bytes()[:-50])
+    assert generate(model, "-n", "1") == 2
+    one_line(f"{name}: damaged", capsys)
+
+
+def test_a_model_of_another_version_is_refused(
+    model: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = model / "model" / "config.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
+    assert generate(model, "-n", "1") == 2
+    one_line("written as version 7, this program reads version 1", capsys)

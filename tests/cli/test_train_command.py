@@ -1,0 +1,264 @@
+"""The command `train`: a run folder from shower files, or one line and nothing lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from calo4pqvae.cli.main import main
+from calo4pqvae.data.sample import sample_path
+from calo4pqvae.data.shower_file import ShowerWriter
+from calo4pqvae.geometry import CylindricalGeometry, LayerBins
+from calo4pqvae.storage import load_model
+
+TINY = (
+    "data.energy_gev=[0.1,10]",
+    "prior.nodes_per_partition=12",
+    "network.encoder_widths=[8,4,16]",
+    "network.decoder_widths=[16,4,4,8]",
+    "training.batch_size=16",
+    "training.epochs=1",
+    "training.freeze_epoch=1",
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def data(
+    tmp_path: Path,
+    toy_geometry: CylindricalGeometry,
+    toy_showers: Callable[[int], tuple[np.ndarray, np.ndarray]],
+) -> Path:
+    path = tmp_path / "showers.h5"
+    with ShowerWriter(path, toy_geometry) as writer:
+        writer.append(*toy_showers(60))
+    return path
+
+
+def train(data: Path, *settings: str, preset: str = "quick", more: tuple[str, ...] = ()) -> int:
+    run = str(data.parent / "run")
+    words = ["train", "--preset", preset, "--data", str(data), "--out", run, *more]
+    return main([*words, "--set", *TINY, *settings])
+
+
+def one_line(says: str, capsys: pytest.CaptureFixture) -> None:
+    said = capsys.readouterr()
+    assert said.err.startswith("calo4pqvae: error: ")
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_training_leaves_a_model_and_says_where(
+    data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert train(data) == 0
+    run = data.parent / "run"
+    assert capsys.readouterr().out == f"model written to {run / 'model'}\n"
+    assert load_model(run).config.preset == "quick"
+
+
+def test_a_configuration_file_lies_between_preset_and_settings(data: Path) -> None:
+    mine = data.parent / "mine.yaml"
+    mine.write_text("training:\n  sweeps: 3\n  epochs: 9\n")
+    assert train(data, more=("--config", str(mine))) == 0
+    config = load_model(data.parent / "run").config
+    assert (config.training.sweeps, config.training.epochs) == (3, 1)
+    assert config.prior.bias_order == 5
+
+
+def test_the_bundled_showers_train_too(tmp_path: Path) -> None:
+    """Real Geant4 showers on the cylinder of dataset 2, a few rows of them."""
+    rows = {"train": list(range(16)), "validation": [16], "test": []}
+    manifest = tmp_path / "few.json"
+    manifest.write_text(json.dumps({"protocol": "few", **rows}))
+    words = ["train", "--preset", "quick", "--out", str(tmp_path / "run")]
+    settings = [*TINY, "data.energy_gev=[1,100]", f"data.split={manifest}"]
+    assert main([*words, "--data", str(sample_path()), "--set", *settings]) == 0
+    assert load_model(tmp_path / "run").model.geometry.shape == (45, 16, 9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (["training.epoch=3"], "training.epoch"),
+        (["trainings.epochs=3"], "trainings"),
+        (["training=3"], "training is a section of settings, not a value"),
+        (["training.epochs"], "a setting reads section.key=value"),
+        (["=3"], "a setting reads section.key=value"),
+        (["training.epochs=many"], "training.epochs"),
+        (["training.epochs=1.5"], "training.epochs"),
+        (["training.epochs=0"], "training.epochs and training.batch_size must be at least 1"),
+        (["training.epochs=["], "training.epochs="),
+        (["training.learning_rate=nan"], "training.learning_rate must be above zero"),
+        (["training.negative_phase=sa"], "training.negative_phase"),
+        (["training.prior_momentum=2"], "training.prior_momentum"),
+        (["training.prior_learning_rate=-1"], "training.prior_learning_rate"),
+        (["training.prior_learning_rate=nan"], "training.prior_learning_rate"),
+        (["training.seed=-1"], "training.seed"),
+        (["training.batch_size=1"], "training.batch_size must be at least 2"),
+        (["data.split_seed=-1"], "data.split_seed"),
+        (["data.energy_gev=[10,1]"], "data.energy_gev must be two rising energies"),
+        (["data.energy_gev=[1,10]"], "incident energies lie outside the range 1 to 10 GeV"),
+        (["data.split=nowhere.json"], "nowhere.json: the split cannot be read"),
+        (["network.encoder_widths=[8,4]"], "network.encoder_widths must be 3 numbers"),
+        (["network.encoder_widths=[8,0,4]"], "network.encoder_widths"),
+        (["network.kind=conv3d", "network.encoder_widths=[2,2,2,2]"], "at least 23 layers"),
+        (["prior.energy_code=integer"], "the integer energy code needs 60 nodes"),
+        (["prior.nodes_per_partition=5000", "prior.grid=2"], "per partition do not fit"),
+        (["prior.initial_scale=-1"], "prior.initial_scale"),
+    ],
+)
+def test_bad_settings_give_one_line_and_no_run(
+    settings: list[str], says: str, data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert train(data, *settings) == 2
+    one_line(says, capsys)
+    assert not (data.parent / "run").exists()
+
+
+def test_an_unknown_preset_is_refused(data: Path, capsys: pytest.CaptureFixture) -> None:
+    assert train(data, preset="papr") == 2
+    one_line("there is no preset 'papr'; choose one of paper, quick", capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "mine.yaml: cannot be read as a configuration"),
+        ("a: [", "mine.yaml: not valid YAML"),
+        ("- 1\n- 2\n", "mine.yaml: a configuration is a mapping of sections"),
+        ("training:\n  epoch: 1\n", "training.epoch"),
+    ],
+)
+def test_a_bad_configuration_file_is_named(
+    text: str | None, says: str, data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    mine = data.parent / "mine.yaml"
+    if text is not None:
+        mine.write_text(text)
+    assert train(data, more=("--config", str(mine))) == 2
+    one_line(says, capsys)
+    assert not (data.parent / "run").exists()
+
+
+def test_data_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["train", "--out", str(tmp_path / "run")]) == 2
+    one_line("name the shower files to train on with --data FILE", capsys)
+
+
+def nan_voxel(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["showers"][40, 3] = np.nan
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def no_hdf5(path: Path) -> None:
+    path.write_text("energy,alpha,r\n")
+
+
+def no_showers(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["showers"]
+
+
+def negative_energy(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["incident_energies"][7] = -5.0
+
+
+def no_geometry(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file.attrs["geometry"]
+
+
+def differing_layers(path: Path) -> None:
+    layers = (LayerBins((0.0, 5.0, 10.0), 4), LayerBins((0.0, 10.0), 1))
+    geometry = CylindricalGeometry(layers, 0.05)
+    with ShowerWriter(path, geometry, overwrite=True) as writer:
+        e_inc = np.full((60, 1), 5e3, np.float32)
+        writer.append(e_inc, np.full((60, geometry.n_voxels), 100.0, np.float32))
+
+
+DAMAGES = {
+    nan_voxel: "voxels are NaN, the first in row 40",
+    truncated: "is a truncated HDF5 file",
+    missing: "showers.h5: no such file",
+    no_hdf5: "is not an HDF5 file",
+    no_showers: "has no dataset 'showers'",
+    negative_energy: "1 incident energies are negative, the first in row 7",
+    no_geometry: "does not describe its geometry",
+    differing_layers: "a regular cylinder is needed here",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_bad_showers_give_one_line_and_no_run(
+    damage: Callable[[Path], None], data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    damage(data)
+    assert train(data) == 2
+    one_line(DAMAGES[damage], capsys)
+    assert not (data.parent / "run" / "model").exists()
+
+
+def test_an_existing_run_is_kept(data: Path, capsys: pytest.CaptureFixture) -> None:
+    assert train(data) == 0
+    run = data.parent / "run"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert train(data) == 2
+    one_line("holds a run already; continue it with --resume", capsys)
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_signals_mean_what_they_meant_before(data: Path) -> None:
+    """Ctrl-C ends training gently; afterwards it ends the program as usual."""
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    assert train(data) == 0
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_torchrun_trains_with_two_processes(data: Path) -> None:
+    """One run folder, one line of farewell, and the losses of one process."""
+    assert train(data, "training.precision=float32", "training.batch_size=8") == 0
+    both = data.parent / "both"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = ["train", "--preset", "quick", "--data", str(data), "--out", str(both)]
+    settings = [*TINY, "training.precision=float32", "training.batch_size=8"]
+    done = subprocess.run(
+        [*launch, "--nproc-per-node", "2", "-m", "calo4pqvae", *words, "--set", *settings],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"model written to {both / 'model'}\n"
+    one, two = (
+        json.loads((folder / "log.jsonl").read_text()) for folder in (data.parent / "run", both)
+    )
+    for term in ("values", "hits", "negative_entropy", "positive_energy", "negative_energy"):
+        assert two[term] == pytest.approx(one[term], rel=1e-3, abs=1e-3), term
