@@ -126,6 +126,11 @@ class Calo4pQVAE(nn.Module):
 
     @torch.no_grad()
     def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
-        """Draw showers [MeV] for given bits, readout threshold applied."""
+        """Draw showers [MeV] for given bits, readout threshold applied.
+
+        Raises:
+            ConfigError: an energy lies outside the range of the model.
+        """
+        self.scale.check(e_inc)
         outputs = self.decoder(bits.float(), self.scale(e_inc))
         return self.read_out(self.voxels.draw(outputs, e_inc, noise))

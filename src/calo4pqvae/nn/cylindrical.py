@@ -64,7 +64,7 @@ class CylindricalConv3d(nn.Conv3d):
 
 
 class CylindricalConvTranspose3d(nn.ConvTranspose3d):
-    """Grow a volume on the cylinder: the transpose of `CylindricalConv3d`.
+    """Grow a volume on the cylinder, periodic and continued across the axis like the other.
 
     The azimuth grows by exactly its stride; depth and radius grow as in a transposed
     convolution. Contributions that reach over the ends of the azimuth come back at the other

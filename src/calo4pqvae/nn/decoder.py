@@ -85,10 +85,11 @@ class _Grow(nn.Module):
 def _plan(shape: Size) -> tuple[Size, list[Step]]:
     """Work the sizes out backwards: coarse size, then (kernel, stride, size) of each step."""
     layer, alpha, r = shape
-    steps = []
+    steps: list[Step] = []
     for kernel, stride in (((5, 3, 3), 1), ((5, 3, 3), 2), ((3, 3, 2), 2), ((5, 3, 3), 2)):
-        turns = 2 if len(steps) in {1, 3} and alpha % 4 == 0 else 1
-        steps.append((kernel, (stride, turns, 1), (layer, alpha, r)))
+        turns = _alpha_stride(alpha) if len(steps) in {1, 3} else 1
+        wide = (kernel[0], max(kernel[1], turns), kernel[2])
+        steps.append((wide, (stride, turns, 1), (layer, alpha, r)))
         layer = -(-(layer - kernel[0]) // stride) + 1
         alpha, r = alpha // turns, r - kernel[2] + 1
     if min(layer, alpha - 1, r) < 1 or shape[1] % 2:
@@ -97,3 +98,9 @@ def _plan(shape: Size) -> tuple[Size, list[Step]]:
             "which needs at least 22 layers, 2 azimuth bins (an even number) and 8 rings"
         )
     return (layer, alpha, r), steps[::-1]
+
+
+def _alpha_stride(alpha: int) -> int:
+    """Smallest stride that divides the azimuth and leaves an even number of bins, else 1."""
+    fitting = (s for s in range(2, 8) if alpha % s == 0 and (alpha // s) % 2 == 0)
+    return next(fitting, 1)
