@@ -8,14 +8,15 @@ from calo4pqvae.data.transforms import to_logits
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.voxels import DrawnVoxels, PointVoxels
+from calo4pqvae.voxels.quantiles import QuantileTable
 
 THRESHOLD = 0.0151515
 E_INC = 5e4
 
 
 def outputs_of(*columns):
-    """Decoder outputs for one shower whose voxels lie along r."""
-    rows = [torch.as_tensor(c, dtype=torch.float32).reshape(1, 1, 1, -1) for c in columns]
+    """Decoder outputs for one shower whose voxels lie along alpha."""
+    rows = [torch.as_tensor(c, dtype=torch.float32).reshape(1, 1, -1, 1) for c in columns]
     return torch.stack(torch.broadcast_tensors(*rows), dim=1)
 
 
@@ -32,7 +33,7 @@ def width(sigma):
 def test_absurd_outputs_give_finite_hits_above_the_threshold(generator):
     wild = 10 ** (4 * torch.rand(1, 3, 4, 8, 500, generator=generator))
     wild = wild * torch.sign(torch.randn(wild.shape, generator=generator))
-    drawn = DrawnVoxels(THRESHOLD).draw(wild, energy(), SharedNoise(1))
+    drawn = DrawnVoxels(THRESHOLD, 500).draw(wild, energy(), SharedNoise(1))
     assert torch.isfinite(drawn).all()
     hits = drawn[drawn > 0]
     assert 0.3 < len(hits) / drawn.numel() < 0.7
@@ -44,7 +45,7 @@ def test_absurd_outputs_give_finite_hits_above_the_threshold(generator):
 def test_the_likelihood_of_a_hit_integrates_to_one(mu, sigma):
     """Over v > v0, where the density per d ln v is exp(-nll) / sqrt(2 pi)."""
     y = torch.linspace(0, 25, 200_001)[1:]
-    model = DrawnVoxels(THRESHOLD)
+    model = DrawnVoxels(THRESHOLD, 1)
     showers = (THRESHOLD * torch.exp(y)).view(-1, 1, 1, 1)
     outputs = outputs_of([0.0], [mu], [float(width(sigma))]).expand(len(y), -1, -1, -1, -1)
     _, found_mu, found_sigma = model._split(outputs)
@@ -66,21 +67,21 @@ def test_draws_and_transform_agree(mu, sigma):
 
     False alarms: one in ten thousand seeds each.
     """
-    model = DrawnVoxels(THRESHOLD)
+    model = DrawnVoxels(THRESHOLD, 1)
     outputs = outputs_of([30.0], torch.full((100_000,), mu), [float(width(sigma))])
     drawn = model.draw(outputs, energy(), SharedNoise(2))
-    found_mu, transform = model.probability_transform(outputs, drawn)
+    found_mu, transform, _ = model.probability_transform(outputs, drawn)
     assert len(transform) == 100_000
     assert float(found_mu[0]) == pytest.approx(mu)
     assert kstest(transform.numpy(), "uniform").pvalue > 1e-4
-    _, shifted = model.probability_transform(outputs, 1.3 * drawn)
+    _, shifted, _ = model.probability_transform(outputs, 1.3 * drawn)
     assert kstest(shifted.numpy(), "uniform").pvalue < 1e-4
 
 
 def test_hits_are_drawn_as_often_as_the_logit_says():
     logits = torch.tensor([-2.0, 0.0, 3.0]).repeat_interleave(20_000)
     outputs = outputs_of(logits, [1.0], [0.0])
-    drawn = DrawnVoxels(THRESHOLD).draw(outputs, energy(), SharedNoise(3))
+    drawn = DrawnVoxels(THRESHOLD, 1).draw(outputs, energy(), SharedNoise(3))
     share = (drawn > 0).float().view(3, -1).mean(dim=1)
     expected = torch.sigmoid(torch.tensor([-2.0, 0.0, 3.0]))
     # Five standard deviations of 20,000 draws.
@@ -95,42 +96,58 @@ def skewed(generator):
     shape = torch.full((n,), 2.0)
     y = torch._standard_gamma(shape, generator=generator) * 0.4 * (1 + mu)
     outputs = outputs_of([30.0], mu, [float(width(1.0))])
-    return outputs, (THRESHOLD * torch.exp(y)).view(1, 1, 1, -1)
+    return outputs, (THRESHOLD * torch.exp(y)).view(1, 1, -1, 1)
 
 
 def smallest_p_value(model, outputs, showers):
     drawn = model.draw(outputs, energy(), SharedNoise(4)).flatten()
-    bins = torch.bucketize(outputs[0, 1].flatten(), model.edges)
+    bins = torch.bucketize(outputs[0, 1].flatten(), model.quantiles.edges[0])
     tests = [
         ks_2samp(drawn[bins == b].numpy(), showers.flatten()[bins == b].numpy())
         for b in bins.unique()
         if (bins == b).sum() > 200
     ]
-    assert len(tests) >= 10
+    assert len(tests) == len(QuantileTable.SHARES) + 1
     return len(tests) * min(float(t.pvalue) for t in tests)
 
 
 def test_calibration_makes_the_spectrum_right_in_every_bin(skewed):
     """False alarms: at most one in ten thousand; without the table the check must fail."""
     outputs, showers = skewed
-    model = DrawnVoxels(THRESHOLD)
+    model = DrawnVoxels(THRESHOLD, 1)
     with torch.no_grad():
-        model.calibrate(*model.probability_transform(outputs, showers))
+        model.quantiles.fit(*model.probability_transform(outputs, showers))
     assert smallest_p_value(model, outputs, showers) > 1e-4
-    table = model.table.clone()
-    model.table.copy_(torch.linspace(0, 1, model.LEVELS).expand_as(table))
+    table = model.quantiles.table
+    table.copy_(torch.linspace(0, 1, QuantileTable.LEVELS).expand_as(table))
     assert smallest_p_value(model, outputs, showers) < 1e-4
 
 
 def test_few_hits_do_not_calibrate():
     with pytest.raises(ConfigError, match="999 hits are too few"):
-        DrawnVoxels(THRESHOLD).calibrate(torch.zeros(999), torch.zeros(999))
+        QuantileTable(2).fit(torch.zeros(999), torch.zeros(999), torch.zeros(999).long())
+
+
+def test_each_ring_has_its_own_table(generator):
+    """Ring 0 holds squares of uniform numbers, ring 1 square roots, ring 2 too few hits."""
+    u = torch.rand(20_000, generator=generator)
+    ring = torch.arange(20_000) % 2
+    ring[:10] = 2
+    value = torch.where(ring == 0, u**2, u**0.5)
+    table = QuantileTable(3)
+    table.fit(torch.rand(20_000, generator=generator), value, ring)
+    draw = table(
+        torch.full((1, 1, 5000, 3), 0.5), torch.rand(1, 1, 5000, 3, generator=generator)
+    )
+    means = draw.mean(dim=2).flatten()
+    assert means[:2].tolist() == pytest.approx([1 / 3, 2 / 3], abs=0.03)
+    assert float(means[2]) == pytest.approx(1 / 2, abs=0.03)
 
 
 @pytest.mark.parametrize("threshold", [0.0, -1.0, float("nan")])
 def test_drawn_voxels_need_a_threshold(threshold):
     with pytest.raises(ConfigError, match="readout threshold above zero"):
-        DrawnVoxels(threshold)
+        DrawnVoxels(threshold, 1)
 
 
 @pytest.fixture
@@ -176,7 +193,7 @@ def test_perfect_outputs_lose_least(point_case, generator):
     point = perfect_outputs(showers, x)
     y = torch.log(torch.where(showers > 0, showers / THRESHOLD, 1.0))
     drawn = torch.stack([point[:, 0], y, torch.full_like(y, float(width(0.06)))], dim=1)
-    for model, best in ((PointVoxels(), point), (DrawnVoxels(THRESHOLD), drawn)):
+    for model, best in ((PointVoxels(), point), (DrawnVoxels(THRESHOLD, 1), drawn)):
         least = total(model, best, showers)
         for wrong in (1, 0):
             other = best.clone()

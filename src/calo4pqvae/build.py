@@ -70,7 +70,7 @@ def build_model(
 def _voxels(config: VoxelConfig, geometry: CylindricalGeometry) -> VoxelModel:
     if config.model == "point":
         return PointVoxels(config.value_weight, config.value_exponent)
-    return DrawnVoxels(geometry.threshold)
+    return DrawnVoxels(geometry.threshold, geometry.shape[2])
 
 
 def _encoder(

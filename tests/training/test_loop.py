@@ -248,7 +248,8 @@ def test_a_stop_between_two_looks_still_saves(
 
 @pytest.mark.parametrize("stops", [[1], [4], [5], [2, 4, 6, 7], [8]])
 def test_a_run_in_pieces_is_the_run_in_one(trainer: NewTrainer, stops: list[int]) -> None:
-    settings = ("training.freeze_epoch=1", "training.prior_momentum=0.9")
+    remember = ("prior.initial_scale=1", "training.sweeps=1", "training.negative_phase=pcd")
+    settings = ("training.freeze_epoch=1", "training.prior_momentum=0.9", *remember)
     whole = trainer(*settings)
     whole.run()
     log = [{**line, "seconds": 0} for line in log_of(whole)]

@@ -97,12 +97,12 @@ def test_the_model_is_calibrated_and_equals_the_last_weights(run: Path) -> None:
     stored = load_model(run).model.state_dict()
     last = torch.load(run / "checkpoints" / "last.pt")["model"]
     changed = {name for name in last if not torch.equal(stored[name], last[name])}
-    assert changed == {"voxels.edges", "voxels.table"}
-    table = stored["voxels.table"]
+    assert changed == {"voxels.quantiles.edges", "voxels.quantiles.table"}
+    table = stored["voxels.quantiles.table"]
     assert (table.diff(dim=1) >= 0).all()
     assert (table >= 0).all()
     assert (table <= 1).all()
-    assert (stored["voxels.edges"].diff() >= 0).all()
+    assert (stored["voxels.quantiles.edges"].diff() >= 0).all()
 
 
 def test_the_same_run_twice_gives_the_same_model(

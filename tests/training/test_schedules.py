@@ -9,6 +9,7 @@ from calo4pqvae.training.schedules import (
     is_frozen,
     kl_weight,
     learning_rate,
+    prior_learning_rate,
     ramp,
     sharpness,
 )
@@ -61,6 +62,14 @@ def test_learning_rate_ends_with_training_when_there_is_no_freeze() -> None:
 
 def test_the_papers_learning_rate_is_constant() -> None:
     assert {learning_rate(PAPER, epoch) for epoch in (0, 17.3, 199, 249)} == {1e-4}
+
+
+def test_the_priors_learning_rate_falls_through_the_freeze_to_the_last_epoch() -> None:
+    config = replace(
+        PAPER, prior_learning_rate=0.2, prior_learning_rate_end=0.1, epochs=8, freeze_epoch=4
+    )
+    rates = [prior_learning_rate(config, float(epoch)) for epoch in (0, 2, 4, 8)]
+    assert rates == pytest.approx([0.2, 0.15 + 0.05 * 0.5**0.5, 0.15, 0.1], rel=1e-12)
 
 
 @pytest.mark.parametrize(("epoch", "frozen"), [(0, False), (199, False), (200, True)])

@@ -2,7 +2,6 @@
 
 from itertools import islice
 
-import numpy as np
 import torch
 
 from calo4pqvae.data.batches import ShowerBatches
@@ -42,7 +41,6 @@ def calibrate_voxels(model: Calo4pQVAE, batches: ShowerBatches, seed: int) -> No
         e_inc = torch.from_numpy(batch.e_inc).to(device)
         bits = model.encode(showers, e_inc, noise)
         outputs = model.decoder(bits.float(), model.scale(e_inc))
-        pairs = model.voxels.probability_transform(outputs, showers)
-        parts.append(np.stack([value.cpu().numpy() for value in pairs]))
-    mu, transform = torch.from_numpy(np.concatenate(parts, axis=1)).to(device)
-    model.voxels.calibrate(mu, transform)
+        parts.append(model.voxels.probability_transform(outputs, showers))
+    mu, transform, ring = (torch.cat(part) for part in zip(*parts, strict=True))
+    model.voxels.quantiles.fit(mu, transform, ring)

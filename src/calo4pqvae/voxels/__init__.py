@@ -1,0 +1,11 @@
+"""From the decoder's numbers to voxel energies: what a voxel is, given its parameters.
+
+Two models. `PointVoxels` is the paper's: a hit mask times a value. `DrawnVoxels` draws the
+value of each hit from a learnt distribution, which the spread of real deposits needs.
+"""
+
+from calo4pqvae.voxels.base import VoxelModel
+from calo4pqvae.voxels.drawn import DrawnVoxels
+from calo4pqvae.voxels.point import PointVoxels
+
+__all__ = ["DrawnVoxels", "PointVoxels", "VoxelModel"]
