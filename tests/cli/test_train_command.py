@@ -105,7 +105,7 @@ def test_the_bundled_showers_train_too(tmp_path: Path) -> None:
         (["training.epochs=1.5"], "training.epochs"),
         (["training.epochs=0"], "training.epochs and training.batch_size must be at least 1"),
         (["training.epochs=["], "training.epochs="),
-        (["training.learning_rate=nan"], "training.learning_rate must be above zero"),
+        (["training.learning_rate=.nan"], "training.learning_rate must be above zero"),
         (["training.negative_phase=sa"], "training.negative_phase"),
         (["training.prior_momentum=2"], "training.prior_momentum"),
         (["training.prior_learning_rate=-1"], "training.prior_learning_rate"),

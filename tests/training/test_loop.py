@@ -152,10 +152,13 @@ def test_the_log_has_the_mean_of_every_term(trainer: NewTrainer) -> None:
     assert [step.batch for step in steps] == [1, 2, 3, 4] * 2
     for line, last in zip(lines, steps[3::4], strict=True):
         for term, value in last.terms.items():
-            assert line[term] == pytest.approx(value)
+            if line[term] is not None:
+                assert line[term] == pytest.approx(value)
         assert set(line["validation"]) == set(last.terms) - {"negative_energy"}
         assert all(math.isfinite(value) for value in line["validation"].values())
-    assert lines[1]["values"] == 0.0
+    assert all(value is not None for value in lines[0].values())
+    frozen = {term for term, value in lines[1].items() if value is None}
+    assert frozen == {"values", "hits", "negative_entropy"}
     assert lines[1]["positive_energy"] != 0.0
 
 
@@ -189,7 +192,7 @@ def test_the_loss_falls_and_the_energies_meet(trainer: NewTrainer) -> None:
     )
     train.run()
     lines = log_of(train)
-    loss = [line["values"] + line["hits"] for line in lines]
+    loss = [line["values"] + line["hits"] for line in lines[:30]]
     assert np.mean(loss[25:30]) < 0.5 * loss[0]
     positive, negative = (
         np.mean([line[term] for line in lines[-5:]])
@@ -215,8 +218,13 @@ def test_a_loss_that_is_not_finite_is_seen_by_the_end_of_the_epoch(
     trainer: NewTrainer,
 ) -> None:
     train = trainer("training.checkpoint_minutes=1000", *FLOAT32)
-    with torch.no_grad():
-        next(iter(train.model.decoder.parameters())).fill_(torch.nan)
+
+    @torch.no_grad()
+    def spoil(step: Step) -> None:
+        if step.batch == 2:
+            next(iter(train.model.decoder.parameters())).fill_(torch.nan)
+
+    train.on_step = spoil
     with pytest.raises(TrainingError, match="not finite in epoch 1"):
         train.run()
     assert read_checkpoint(train.checkpoint)["batch"] == 0

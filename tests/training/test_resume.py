@@ -190,10 +190,13 @@ def empty(run: Path) -> list[str]:
     return []
 
 
-def flip_a_weight(run: Path) -> list[str]:
+def flip_some_weights(run: Path) -> list[str]:
+    """Long enough to reach past the padding between records."""
     path = run / "checkpoints" / "last.pt"
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    middle = len(content) // 2
+    for place in range(middle, middle + 256):
+        content[place] ^= 1
     path.write_bytes(bytes(content))
     return []
 
@@ -257,7 +260,7 @@ def edit(run: Path, change: Callable[[dict], None]) -> list[str]:
 DAMAGES = {
     truncate: "last.pt: damaged checkpoint, remove the run and start again",
     empty: "last.pt: damaged checkpoint",
-    flip_a_weight: "last.pt: damaged checkpoint",
+    flip_some_weights: "last.pt: damaged checkpoint",
     remove: "last.pt: there is no checkpoint to resume from",
     age: "written as version 0, this program reads version 1",
     age_the_run: "a run of version 2, this program continues version 1",

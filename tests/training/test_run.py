@@ -99,7 +99,7 @@ def test_the_model_is_calibrated_and_equals_the_last_weights(run: Path) -> None:
     changed = {name for name in last if not torch.equal(stored[name], last[name])}
     assert changed == {"voxels.quantiles.edges", "voxels.quantiles.table"}
     table = stored["voxels.quantiles.table"]
-    assert (table.diff(dim=1) >= 0).all()
+    assert (table.diff(dim=2) >= 0).all()
     assert (table >= 0).all()
     assert (table <= 1).all()
     assert (stored["voxels.quantiles.edges"].diff() >= 0).all()

@@ -8,7 +8,7 @@ from calo4pqvae.cli.inputs import add_geometry, open_showers
 
 if TYPE_CHECKING:
     from calo4pqvae.config import Config
-    from calo4pqvae.training.loop import Trainer
+    from calo4pqvae.training.loop import Step, Trainer
 
 HELP = "train a model on shower files"
 
@@ -66,36 +66,37 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show_training(config: "Config"):  # noqa: ANN201 - a context manager of a callback
-    """Show a bar or lines over all epochs, with the losses beside it."""
+    """Show how many batches are done and the time left, with the losses beside it."""
     from collections.abc import Callable, Iterator
-    from contextlib import contextmanager
+    from contextlib import ExitStack, contextmanager
 
-    from calo4pqvae.cli.console import progress
+    from calo4pqvae.cli.console import Progress, progress
     from calo4pqvae.training.loop import Step
 
     @contextmanager
     def shown() -> "Iterator[Callable[[Step], None]]":
-        scale = 1000
-        with progress(
-            config.training.epochs * scale, "training (thousandths of epochs)"
-        ) as bar:
-            done = 0
+        bars: list[Progress] = []
+        with ExitStack() as stack:
 
             def on_step(step: Step) -> None:
-                nonlocal done
-                now = step.epoch * scale + step.batch * scale // step.n_batches
-                terms = step.terms
-                note = (
-                    f"epoch {step.epoch + 1}, values {terms['values']:.1f}, "
-                    f"hits {terms['hits']:.1f}, energy of the prior "
-                    f"{terms['positive_energy']:.1f} / {terms['negative_energy']:.1f}"
-                )
-                bar.advance(now - done, note)
-                done = now
+                if not bars:
+                    done = step.epoch * step.n_batches + step.batch - 1
+                    left = config.training.epochs * step.n_batches - done
+                    bars.append(stack.enter_context(progress(left, "training, batches")))
+                bars[0].advance(1, _note(step, config.training.epochs))
 
             yield on_step
 
     return shown()
+
+
+def _note(step: "Step", epochs: int) -> str:
+    terms = step.terms
+    return (
+        f"epoch {step.epoch + 1} of {epochs}, values {terms['values']:.1f}, "
+        f"hits {terms['hits']:.1f}, energy of the prior with data "
+        f"{terms['positive_energy']:.1f}, alone {terms['negative_energy']:.1f}"
+    )
 
 
 def _fresh(args: argparse.Namespace) -> "tuple[Config, list[str]]":

@@ -1,5 +1,6 @@
 """Checkpoints: everything needed to go on bit for bit, written whole or not at all."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,10 @@ from zipfile import BadZipFile, ZipFile
 
 import torch
 
-from calo4pqvae.config import CONFIG_SCHEMA
+from calo4pqvae.config import CONFIG_SCHEMA, Config
 from calo4pqvae.errors import CheckpointError, OutputError
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
+__all__ = ["check_same", "read_checkpoint", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -58,6 +59,31 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{CONFIG_SCHEMA}; use the matching release or start the run again"
         )
     return state
+
+
+def check_same(path: Path, state: dict[str, Any], config: Config, fingerprint: str) -> None:
+    """Compare what a checkpoint was made with to what goes on with it.
+
+    Raises:
+        CheckpointError: naming the settings that differ, or that the showers do.
+    """
+    theirs, ours = json.loads(state["config"]), config.to_dict()
+    changed = [
+        f"{section}.{key}"
+        for section, values in ours.items()
+        if isinstance(values, dict)
+        for key in values
+        if theirs.get(section, {}).get(key) != values[key]
+    ]
+    if changed:
+        raise CheckpointError(
+            f"{path}: was made with other values of {', '.join(changed)}; "
+            "resume with the run's own configuration or start a new run"
+        )
+    if state["fingerprint"] != fingerprint:
+        raise CheckpointError(
+            f"{path}: was made with other showers; resume with the same files"
+        )
 
 
 def _check_sums(path: Path) -> None:

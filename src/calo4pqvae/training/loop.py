@@ -15,25 +15,21 @@ from torch.nn.parallel import DistributedDataParallel
 from calo4pqvae.config import Config
 from calo4pqvae.data.batches import Batch, ShowerBatches
 from calo4pqvae.data.symmetry import rotate_and_mirror
-from calo4pqvae.errors import CheckpointError, TrainingError
+from calo4pqvae.errors import TrainingError
 from calo4pqvae.model import Calo4pQVAE, Losses
 from calo4pqvae.prior.gradient import centred_gradient, plain_gradient
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.shapes import Bits, IncidentEnergy, Showers
 from calo4pqvae.training import schedules
-from calo4pqvae.training.checkpoint import read_checkpoint, write_checkpoint
+from calo4pqvae.training.checkpoint import check_same, read_checkpoint, write_checkpoint
+from calo4pqvae.training.log import RunLog
 from calo4pqvae.training.negative_phase import NegativePhase
 from calo4pqvae.training.processes import Processes
+from calo4pqvae.training.validation import LOSS_TERMS, validate
 
 __all__ = ["Step", "Trainer"]
 
-TERMS: tuple[str, ...] = (
-    "values",
-    "hits",
-    "negative_entropy",
-    "positive_energy",
-    "negative_energy",
-)
+TERMS: tuple[str, ...] = (*LOSS_TERMS, "negative_energy")
 
 
 @dataclass(frozen=True)
@@ -80,6 +76,7 @@ class Trainer:
         self.config, self.settings = config, config.training
         self.batches, self.validation = batches, validation
         self.folder, self.fingerprint, self.on_step = folder, fingerprint, on_step
+        self.log = RunLog(folder / "log.jsonl")
         self.noise, chain_noise = (self._noise(stream) for stream in (0, 1))
         self.chain_noise = chain_noise
         self.negative = NegativePhase(self.model, self.settings, chain_noise, self.processes)
@@ -144,11 +141,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint from which training continues bit for bit."""
-        if not bool(torch.isfinite(self.sums).all()):
-            raise TrainingError(
-                f"the loss is not finite in epoch {self.epoch + 1}; the last checkpoint is "
-                "kept: train anew with a smaller learning rate"
-            )
+        self._check_finite()
         chains = self.negative.chains
         chains = None if chains is None else self.processes.gather(chains)
         if self.processes.rank == 0:
@@ -177,7 +170,7 @@ class Trainer:
                 other data.
         """
         state = read_checkpoint(self.checkpoint)
-        self._check_same(state)
+        check_same(self.checkpoint, state, self.config, self.fingerprint)
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.sums.copy_(state["sums"])
         self.model.load_state_dict(state["model"])
@@ -189,7 +182,7 @@ class Trainer:
             mine = self.processes.share(len(state["chains"]))
             self.negative.chains = state["chains"][mine].to(self.processes.device)
         if self.processes.rank == 0:
-            _forget_epochs(self.folder / "log.jsonl", self.epoch)
+            self.log.forget(self.epoch)
 
     @property
     def checkpoint(self) -> Path:
@@ -249,39 +242,39 @@ class Trainer:
             zero = torch.zeros_like(energy)
             terms = [zero, zero, zero, energy, negative_energy]
         else:
-            terms = [getattr(losses, name).detach() for name in TERMS[:4]] + [negative_energy]
+            terms = [getattr(losses, name).detach() for name in LOSS_TERMS] + [negative_energy]
         self.sums += self.processes.average(torch.stack(terms).double())
 
     def _log(self, seconds: float) -> None:
-        if not bool(torch.isfinite(self.sums).all()):
-            self.save()
+        self._check_finite()
         means = dict(zip(TERMS, (self.sums / self.batches.n_batches).tolist(), strict=True))
         frozen = schedules.is_frozen(self.settings, self.epoch)
-        record: dict[str, Any] = {"epoch": self.epoch, "frozen": frozen, **means}
-        record["validation"] = self._validate()
+        unseen = dict.fromkeys(TERMS[:3]) if frozen else {}
+        record: dict[str, Any] = {"epoch": self.epoch, "frozen": frozen, **means, **unseen}
+        record["validation"] = None
+        if (
+            self.validation is not None
+            and self.validation.batch_size % self.processes.world == 0
+        ):
+            sharpness = schedules.sharpness(self.settings, self._fractional_epoch())
+            with self._precision():
+                record["validation"] = validate(
+                    self.model, self.validation, self._noise(2), sharpness, self.processes
+                )
         record["seconds"] = round(seconds, 3)
         if self.processes.rank == 0:
-            with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(record) + "\n")
+            self.log.append(record)
 
-    @torch.no_grad()
-    def _validate(self) -> dict[str, float] | None:
-        """Average the voxel terms over validation showers, with exact random numbers again."""
-        if self.validation is None or self.validation.batch_size % self.processes.world:
-            return None
-        self.model.eval()
-        noise = self._noise(2)
-        sharpness = schedules.sharpness(self.settings, self._fractional_epoch())
-        share = (self.processes.rank, self.processes.world)
-        sums = torch.zeros(4, dtype=torch.float64, device=self.processes.device)
-        for batch in self.validation.epoch(0, 0, *share):
-            showers = torch.from_numpy(batch.showers).view(-1, *self.model.geometry.shape)
-            e_inc = torch.from_numpy(batch.e_inc).to(sums.device)
-            with self._precision():
-                losses = self.model(showers.to(sums.device), e_inc, noise, sharpness)
-            sums += torch.stack([getattr(losses, name) for name in TERMS[:4]]).double()
-        means = self.processes.average(sums) / self.validation.n_batches
-        return dict(zip(TERMS[:4], means.tolist(), strict=True))
+    def _check_finite(self) -> None:
+        values = [
+            self.sums,
+            *(v for v in self.model.state_dict().values() if v.is_floating_point()),
+        ]
+        if not all(bool(torch.isfinite(value).all()) for value in values):
+            raise TrainingError(
+                f"losses or weights are not finite in epoch {self.epoch + 1}; the last "
+                "checkpoint is kept: train anew with a smaller learning rate"
+            )
 
     def _report(self) -> None:
         if self.on_step is not None and self.processes.rank == 0:
@@ -314,33 +307,3 @@ class Trainer:
             return mine
         votes = torch.tensor(float(mine), device=self.processes.device)
         return bool(self.processes.average(votes) > 0)
-
-    def _check_same(self, state: dict[str, Any]) -> None:
-        theirs, ours = json.loads(state["config"]), self.config.to_dict()
-        changed = [
-            f"{section}.{key}"
-            for section, values in ours.items()
-            if isinstance(values, dict)
-            for key in values
-            if theirs.get(section, {}).get(key) != values[key]
-        ]
-        if changed:
-            raise CheckpointError(
-                f"{self.checkpoint}: was made with other values of {', '.join(changed)}; "
-                "resume with the run's own configuration or start a new run"
-            )
-        if state["fingerprint"] != self.fingerprint:
-            raise CheckpointError(
-                f"{self.checkpoint}: was made with other showers; resume with the same files"
-            )
-
-
-def _forget_epochs(log: Path, epoch: int) -> None:
-    """Drop log lines of epochs that will be run again, and a line that was left torn."""
-    if log.exists():
-        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = (line for line in lines if line.endswith("\n"))
-        kept = [line for line in whole if json.loads(line)["epoch"] < epoch]
-        aside = log.with_name("log.jsonl.part")
-        aside.write_text("".join(kept), encoding="utf-8")
-        aside.replace(log)

@@ -1,19 +1,13 @@
-"""Every choice of a run in one frozen tree, checked when it is read.
+"""The tree of settings: what there is to choose, with the paper's values as defaults."""
 
-Defaults are the paper's. A preset is a YAML file of differences; a user's file and
-``section.key=value`` settings go on top, in this order.
-"""
-
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import yaml
 
+from calo4pqvae.config.rules import check
 from calo4pqvae.errors import ConfigError
 
 __all__ = [
@@ -24,8 +18,6 @@ __all__ = [
     "PriorConfig",
     "TrainingConfig",
     "VoxelConfig",
-    "load_config",
-    "presets",
 ]
 
 CONFIG_SCHEMA = 1
@@ -160,7 +152,7 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the tree into plain dictionaries and lists."""
@@ -189,78 +181,6 @@ class Config:
         return cast(Config, vars(parser.instantiate(parsed))["config"])
 
 
-def presets() -> list[str]:
-    """List the presets that come with the package."""
-    folder = files("calo4pqvae.presets")
-    return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".yaml"))
-
-
-def load_config(
-    preset: str = "paper", path: str | Path | None = None, settings: Sequence[str] = ()
-) -> Config:
-    """Stack a preset, a YAML file and ``section.key=value`` settings.
-
-    Raises:
-        ConfigError: unknown preset, unreadable file, unknown key or bad value.
-    """
-    if preset not in presets():
-        raise ConfigError(
-            f"there is no preset {preset!r}; choose one of {', '.join(presets())}"
-        )
-    text = (files("calo4pqvae.presets") / f"{preset}.yaml").read_text()
-    values = _merge({"preset": preset}, _read_yaml(text, f"preset {preset}"))
-    if path is not None:
-        try:
-            values = _merge(values, _read_yaml(Path(path).read_text(), str(path)))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read as a configuration ({error})") from error
-    for setting in settings:
-        values = _merge(values, _setting(setting))
-    return Config.from_dict(values)
-
-
-def _read_yaml(text: str, name: str) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{name}: not valid YAML ({reason})") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{name}: a configuration is a mapping of sections")
-    return values
-
-
-def _setting(text: str) -> dict[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"a setting reads section.key=value, not {text!r}")
-    try:
-        tree: Any = _number(yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the value of {text!r} is not valid YAML") from error
-    for name in reversed(key.strip().split(".")):
-        tree = {name: tree}
-    return tree
-
-
-def _number(value: Any) -> Any:
-    """YAML reads 1e-4 as text; a user means the number."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return value
-
-
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
@@ -275,55 +195,3 @@ def _first_reason(message: str) -> str:
     )
     text = re.sub(r"Parser key \"([^\"]*)\":", r"\1:", text)
     return re.sub(r"<class '(\w+)'>|typing\.Literal", r"\1", text).strip(" .")
-
-
-def _check(config: Config) -> None:
-    """Refuse values that have the right type but no meaning."""
-    rules = _training_rules(config.training) | _model_rules(config)
-    for rule, holds in rules.items():
-        if not holds:
-            raise ConfigError(rule)
-
-
-def _model_rules(config: Config) -> dict[str, bool]:
-    p, n, data = config.prior, config.network, config.data
-    low, high = data.energy_gev
-    n_widths = _ENCODER_WIDTHS[n.kind]
-    return {
-        "data.energy_gev must be two rising energies above zero": 0 < low < high < math.inf,
-        "data.buffer_gib must be above zero": data.buffer_gib > 0,
-        "data.split_seed must not be negative": data.split_seed >= 0,
-        "prior.nodes_per_partition must be at least 1": p.nodes_per_partition >= 1,
-        "prior.grid and prior.bias_order must not be negative": min(p.grid, p.bias_order) >= 0,
-        "prior.initial_scale must not be negative": 0 <= p.initial_scale < math.inf,
-        "network.decoder_widths must be four numbers": len(n.decoder_widths) == 4,
-        f"network.encoder_widths must be {n_widths} numbers": len(n.encoder_widths) == n_widths,
-        "network.encoder_widths and network.decoder_widths must be at least 1": min(
-            n.encoder_widths + n.decoder_widths
-        )
-        >= 1,
-    }
-
-
-def _training_rules(t: TrainingConfig) -> dict[str, bool]:
-    prior_rates = (t.prior_learning_rate, t.prior_learning_rate_end)
-    return {
-        "training.epochs and training.batch_size must be at least 1": min(
-            t.epochs, t.batch_size
-        )
-        > 0,
-        "training.batch_size must be at least 2 for batch normalisation": t.batch_size > 1,
-        "training.sweeps must not be negative": t.sweeps >= 0,
-        "training.learning_rate must be above zero": 0 < t.learning_rate < math.inf,
-        "training.learning_rate_end must not be negative": 0 <= t.learning_rate_end < math.inf,
-        "training.prior_learning_rate and training.prior_learning_rate_end must not be "
-        "negative": all(0 <= rate < math.inf for rate in prior_rates),
-        "training.prior_momentum must be at least 0 and below 1": 0 <= t.prior_momentum < 1,
-        "training.sharpness must stay above zero": min(t.sharpness) > 0,
-        "training.sharpness_epochs must be at least 1": t.sharpness_epochs >= 1,
-        "training.kl_epochs must rise": t.kl_epochs[0] < t.kl_epochs[1],
-        "training.seed must lie between 0 and 2^53": 0 <= t.seed <= 1 << 53,
-    }
-
-
-_ENCODER_WIDTHS = {"conv3d": 4, "depth": 3}

@@ -1,0 +1,28 @@
+"""Every choice of a run in one frozen tree, checked when it is read.
+
+Defaults are the paper's. A preset is a YAML file of differences; a user's file and
+``section.key=value`` settings go on top, in this order.
+"""
+
+from calo4pqvae.config.reading import load_config, presets
+from calo4pqvae.config.tree import (
+    CONFIG_SCHEMA,
+    Config,
+    DataConfig,
+    NetworkConfig,
+    PriorConfig,
+    TrainingConfig,
+    VoxelConfig,
+)
+
+__all__ = [
+    "CONFIG_SCHEMA",
+    "Config",
+    "DataConfig",
+    "NetworkConfig",
+    "PriorConfig",
+    "TrainingConfig",
+    "VoxelConfig",
+    "load_config",
+    "presets",
+]

@@ -1,0 +1,67 @@
+"""Rules between and about settings that types cannot express."""
+
+import math
+from typing import TYPE_CHECKING
+
+from calo4pqvae.errors import ConfigError
+
+if TYPE_CHECKING:
+    from calo4pqvae.config.tree import Config, TrainingConfig
+
+__all__ = ["check"]
+
+
+def check(config: "Config") -> None:
+    """Refuse values that have the right type but no meaning.
+
+    Raises:
+        ConfigError: naming the first rule that is broken.
+    """
+    rules = _training_rules(config.training) | _model_rules(config)
+    for rule, holds in rules.items():
+        if not holds:
+            raise ConfigError(rule)
+
+
+def _model_rules(config: "Config") -> dict[str, bool]:
+    p, n, data = config.prior, config.network, config.data
+    low, high = data.energy_gev
+    n_widths = _ENCODER_WIDTHS[n.kind]
+    return {
+        "data.energy_gev must be two rising energies above zero": 0 < low < high < math.inf,
+        "data.buffer_gib must be above zero": data.buffer_gib > 0,
+        "data.split_seed must not be negative": data.split_seed >= 0,
+        "prior.nodes_per_partition must be at least 1": p.nodes_per_partition >= 1,
+        "prior.grid and prior.bias_order must not be negative": min(p.grid, p.bias_order) >= 0,
+        "prior.initial_scale must not be negative": 0 <= p.initial_scale < math.inf,
+        "network.decoder_widths must be four numbers": len(n.decoder_widths) == 4,
+        f"network.encoder_widths must be {n_widths} numbers": len(n.encoder_widths) == n_widths,
+        "network.encoder_widths and network.decoder_widths must be at least 1": min(
+            n.encoder_widths + n.decoder_widths
+        )
+        >= 1,
+    }
+
+
+def _training_rules(t: "TrainingConfig") -> dict[str, bool]:
+    prior_rates = (t.prior_learning_rate, t.prior_learning_rate_end)
+    return {
+        "training.epochs and training.batch_size must be at least 1": min(
+            t.epochs, t.batch_size
+        )
+        > 0,
+        "training.batch_size must be at least 2 for batch normalisation": t.batch_size > 1,
+        "training.sweeps must not be negative": t.sweeps >= 0,
+        "training.learning_rate must be above zero": 0 < t.learning_rate < math.inf,
+        "training.learning_rate_end must not be negative": 0 <= t.learning_rate_end < math.inf,
+        "training.prior_learning_rate and training.prior_learning_rate_end must not be "
+        "negative": all(0 <= rate < math.inf for rate in prior_rates),
+        "training.prior_momentum must be at least 0 and below 1": 0 <= t.prior_momentum < 1,
+        "training.sharpness must stay above zero": min(t.sharpness) > 0,
+        "training.sharpness_epochs must be at least 1": t.sharpness_epochs >= 1,
+        "training.kl_epochs must rise": t.kl_epochs[0] < t.kl_epochs[1],
+        "training.seed must lie between 0 and 2^53": 0 <= t.seed <= 1 << 53,
+    }
+
+
+_ENCODER_WIDTHS = {"conv3d": 4, "depth": 3}
