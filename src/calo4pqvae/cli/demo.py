@@ -15,6 +15,7 @@ HELP = "train, generate, evaluate and report on the bundled Geant4 showers"
 
 SWEEPS = 200
 PER_TEST_SHOWER = 5
+WINDOWS_GEV = ((1, 3), (5, 10), (20, 40), (40, 100))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,12 +109,14 @@ def _evaluate(sample: "ShowerFile", folder: Path) -> dict:
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.report.build import build_report
     from calo4pqvae.report.folder import evaluate_to_folder
+    from calo4pqvae.units import GeV
 
     with (
         ShowerFile(folder / "generated.h5") as generated,
         ShowerFile(folder / "reconstructed.h5") as reconstructed,
     ):
         rows = sample_split().test
-        metrics = evaluate_to_folder(generated, sample, folder, reconstructed, rows)
+        windows = [(low * GeV, high * GeV) for low, high in WINDOWS_GEV]
+        metrics = evaluate_to_folder(generated, sample, folder, reconstructed, rows, windows)
     build_report(folder, folder / "report.html")
     return metrics

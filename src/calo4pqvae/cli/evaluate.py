@@ -43,14 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="test",
         help="the part of the split to take (default: test)",
     )
+    parser.add_argument(
+        "--windows-gev",
+        nargs="+",
+        metavar="E1-E2",
+        help="windows of incident energy [GeV] (default: 5-10 40-50 80-100 150-200)",
+    )
     add_geometry(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write metrics.json and the figures, and print the numbers."""
+    from calo4pqvae.metrics.comparison import WINDOWS
     from calo4pqvae.report.folder import evaluate_to_folder
 
+    windows = _windows(args.windows_gev) if args.windows_gev else WINDOWS
     rows = None
     if args.split is not None:
         from calo4pqvae.data.splits import Split
@@ -62,10 +70,29 @@ def run(args: argparse.Namespace) -> int:
         if args.model is not None:
             path = _reconstruct(args, reference, rows)
         reconstructed = None if path is None else open_showers([path], args, files)[0]
-        metrics = evaluate_to_folder(generated, reference, args.output, reconstructed, rows)
+        metrics = evaluate_to_folder(
+            generated, reference, args.output, reconstructed, rows, windows
+        )
     print_metrics(metrics)
     print(f"wrote {args.output / 'metrics.json'} and {args.output / 'figures'}")
     return 0
+
+
+def _windows(words: list[str]) -> list[tuple[float, float]]:
+    from calo4pqvae.errors import ConfigError
+    from calo4pqvae.units import GeV
+
+    windows = []
+    for word in words:
+        low, _, high = word.partition("-")
+        try:
+            window = (float(low) * GeV, float(high) * GeV)
+        except ValueError:
+            window = (0.0, 0.0)
+        if not 0 <= window[0] < window[1]:
+            raise ConfigError(f"a window reads E1-E2 with two rising energies, not {word!r}")
+        windows.append(window)
+    return windows
 
 
 def _reconstruct(

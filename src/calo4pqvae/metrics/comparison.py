@@ -17,9 +17,11 @@ from calo4pqvae.metrics.observables import Observables
 from calo4pqvae.metrics.resampling import Estimate, Resampling, Statistic, measure
 from calo4pqvae.units import GeV, MeV
 
-__all__ = ["MIN_SHARE", "WINDOWS", "compare", "compare_windows"]
+__all__ = ["MIN_SHARE", "WINDOWS", "Windows", "compare", "compare_windows"]
 
-WINDOWS = (
+Windows = Sequence[tuple[float, float]]
+
+WINDOWS: Windows = (
     (5 * GeV, 10 * GeV),
     (40 * GeV, 50 * GeV),
     (80 * GeV, 100 * GeV),
@@ -66,16 +68,21 @@ def compare(sample: Observables, reference: Observables) -> dict[str, dict[str, 
 
 
 def compare_windows(
-    sample: Observables, reference: Observables
+    sample: Observables, reference: Observables, windows: Windows = WINDOWS
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """Compare mean and width of the response in windows of incident energy.
+
+    Arguments:
+        sample: showers of a model.
+        reference: showers of Geant4.
+        windows: lower and upper ends [MeV].
 
     Returns:
         The entries ``response.<window>`` and ``resolution.<window>`` (width over mean), and
         the windows left out because a side has fewer than 20 showers there.
     """
     entries, omitted = {}, []
-    for low, high in WINDOWS:
+    for low, high in windows:
         name = f"{low / GeV:g}-{high / GeV:g} GeV"
         inside = [
             side.select(np.flatnonzero((side.e_inc >= low) & (side.e_inc < high)))

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from calo4pqvae import __version__
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError, GeometryError, PhysicsWarning
-from calo4pqvae.metrics.comparison import compare, compare_windows
+from calo4pqvae.metrics.comparison import WINDOWS, Windows, compare, compare_windows
 from calo4pqvae.metrics.observables import Observables
 from calo4pqvae.metrics.resampling import Resampling
 from calo4pqvae.units import GeV
@@ -56,9 +56,18 @@ def evaluate(
 
 
 def evaluate_observables(
-    generated: Observables, reference: Observables, reconstructed: Observables | None = None
+    generated: Observables,
+    reference: Observables,
+    reconstructed: Observables | None = None,
+    windows: Windows = WINDOWS,
 ) -> dict[str, Any]:
     """Compare measured showers with measured Geant4 showers.
+
+    Arguments:
+        generated: showers of a model.
+        reference: showers of Geant4 that the model has not seen.
+        reconstructed: the reference showers passed through encoder and decoder.
+        windows: windows of incident energy, lower and upper ends [MeV].
 
     Returns:
         A dictionary with ``schema``, ``software``, ``n_generated``, ``n_reference``,
@@ -83,13 +92,13 @@ def evaluate_observables(
         "n_reference": len(reference),
         "generated": _describe(generated, "generated"),
         "reference": _describe(reference, "reference"),
-        **_block(generated, reference, "generated"),
+        **_block(generated, reference, "generated", windows),
     }
     if reconstructed is not None:
         result["n_reconstructed"] = len(reconstructed)
         result["reconstructed"] = {
             **_describe(reconstructed, "reconstructed"),
-            **_block(reconstructed, reference, "reconstructed"),
+            **_block(reconstructed, reference, "reconstructed", windows),
         }
     return result
 
@@ -109,12 +118,14 @@ def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _block(sample: Observables, reference: Observables, name: str) -> dict[str, Any]:
+def _block(
+    sample: Observables, reference: Observables, name: str, windows: Windows
+) -> dict[str, Any]:
     _check(sample, reference, name)
-    windows, omitted = compare_windows(sample, reference)
+    inside, omitted = compare_windows(sample, reference, windows)
     return {
         "energies": _compare_energies(sample, reference, name),
-        "metrics": {**compare(sample, reference), **windows},
+        "metrics": {**compare(sample, reference), **inside},
         "omitted": omitted,
     }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from calo4pqvae.metrics.comparison import WINDOWS
+from calo4pqvae.metrics.comparison import WINDOWS, Windows
 from calo4pqvae.metrics.observables import VOXEL_EDGES, Observables
 from calo4pqvae.plotting.panels import curve_panel, grid, histogram_panel, legend, log_edges
 from calo4pqvae.plotting.ratio import Curve
@@ -68,13 +68,15 @@ def sparsity_by_layers(samples: Samples) -> Figure:
 
 
 @house_style
-def energy_in_windows(samples: Samples) -> Figure:
-    """Draw figure 6: total energy in windows of incident energy.
+def energy_in_windows(samples: Samples, windows: Windows = WINDOWS) -> Figure:
+    """Draw figure 6: total energy in windows of incident energy [MeV].
 
     Windows with fewer than 20 showers on a side say so in place of a histogram.
     """
-    figure = Figure(figsize=(8.8, 7.0))
-    for (low, high), cell in zip(WINDOWS, grid(figure, 2, 2, titled=True), strict=True):
+    rows = -(-len(windows) // 2)
+    figure = Figure(figsize=(8.8, 3.5 * rows))
+    cells = list(grid(figure, rows, 2, titled=True))
+    for (low, high), cell in zip(windows, cells, strict=False):
         title = f"{low / GeV:g}–{high / GeV:g} GeV incident"
         inside = {
             label: s.e_tot[(s.e_inc >= low) & (s.e_inc < high)] / GeV

@@ -1,5 +1,6 @@
 """Evaluate showers into a folder: metrics.json and the figures."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from jaxtyping import Int
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.extras import require
+from calo4pqvae.metrics.comparison import WINDOWS, Windows
 from calo4pqvae.metrics.evaluate import evaluate_observables, write_metrics
 from calo4pqvae.metrics.observables import Observables, apply_threshold
 
@@ -20,6 +22,7 @@ def evaluate_to_folder(
     folder: Path,
     reconstructed: ShowerFile | None = None,
     rows: Int[np.ndarray, " rows"] | None = None,
+    windows: Windows = WINDOWS,
 ) -> dict[str, Any]:
     """Compare showers with Geant4 and write ``metrics.json`` and ``figures/*.svg``.
 
@@ -29,6 +32,7 @@ def evaluate_to_folder(
         folder: where to write; made if missing.
         reconstructed: the reference showers passed through encoder and decoder.
         rows: rows of the reference to use; None takes all.
+        windows: windows of incident energy for figure 6, lower and upper ends [MeV].
 
     Returns:
         The content of metrics.json.
@@ -44,21 +48,23 @@ def evaluate_to_folder(
         samples["reconstructed"] = Observables.from_file(reconstructed)
     samples["generated"] = Observables.from_file(generated)
     metrics = evaluate_observables(
-        samples["generated"], samples["Geant4"], samples.get("reconstructed")
+        samples["generated"], samples["Geant4"], samples.get("reconstructed"), windows
     )
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    _draw_figures(samples, figures)
+    _draw_figures(samples, figures, windows)
     _draw_event(generated, reference, rows, figures / "event.svg")
     write_metrics(metrics, folder / "metrics.json")
     return metrics
 
 
-def _draw_figures(samples: dict[str, Observables], folder: Path) -> None:
-    from calo4pqvae.plotting.figures import FIGURES
+def _draw_figures(samples: dict[str, Observables], folder: Path, windows: Windows) -> None:
+    from calo4pqvae.plotting.figures import FIGURES, energy_in_windows
     from calo4pqvae.plotting.style import save
 
-    for name, (draw, _) in FIGURES.items():
+    drawn = {name: draw for name, (draw, _) in FIGURES.items()}
+    drawn["energy_in_windows"] = partial(energy_in_windows, windows=windows)
+    for name, draw in drawn.items():
         save(draw(samples), folder / f"{name}.svg")
 
 
