@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from calo4pqvae.build import build_model
 from calo4pqvae.config import CONFIG_SCHEMA, Config
@@ -51,9 +51,9 @@ def save_model(
     weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     aside = folder / f"{WEIGHTS}.part"
     try:
-        save_file(weights, aside)
+        aside.write_bytes(save(weights))
         aside.replace(folder / WEIGHTS)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         aside.unlink(missing_ok=True)
         raise OutputError(f"{folder / WEIGHTS}: cannot be written ({error})") from error
     description = {

@@ -108,6 +108,8 @@ def train(
     training, validation = _batches(config, files, split)
     used = np.concatenate([split.train, split.validation])
     model.scale.check(torch.from_numpy(_energies(files)[used]))
+    # Broken showers are met here, before the folder exists.
+    next(training.epoch(0, 0, processes.rank, processes.world))
     run = Run(config, [_identify(file) for file in files])
     if processes.rank == 0 and not resume:
         _open_folder(folder, run, split)

@@ -67,21 +67,23 @@ class DrawnVoxels(VoxelModel):
         """Draw hits, none below the threshold or above the incident energy."""
         logit, mu, sigma = self._split(outputs)
         hits = draw_bits(logit, noise.uniform(*logit.shape))
-        survival = 1 - self.quantiles(mu, noise.uniform(*mu.shape))
+        survival = torch.sigmoid(-self.quantiles(mu, noise.uniform(*mu.shape)))
         y = _cut_normal(mu, sigma, survival).clamp(min=0)
         return hits * torch.minimum(self.threshold * torch.exp(y), e_inc[:, :, None, None])
 
     def probability_transform(
         self, outputs: Outputs, showers: Showers
     ) -> tuple[Float[Tensor, " hits"], Float[Tensor, " hits"], Int[Tensor, " hits"]]:
-        """Evaluate mu, F(y) and the ring of every hit, the material of `quantiles.fit`."""
+        """Evaluate mu, logit F(y) and ring of every hit, the material of `quantiles.fit`."""
         _, mu, sigma = self._split(outputs)
         hits = showers > 0
         y = self._log_energy(showers, hits)
         log_survival = torch.special.log_ndtr((mu - y) / sigma)
         log_survival = log_survival - torch.special.log_ndtr(mu / sigma)
+        log_survival = log_survival[hits].clamp(max=-(2.0**-24))
+        logit = torch.log(-torch.expm1(log_survival)) - log_survival
         ring = torch.arange(mu.shape[3], device=mu.device).expand(mu.shape)
-        return mu[hits], -torch.expm1(log_survival[hits]), ring[hits]
+        return mu[hits], logit, ring[hits]
 
     def _split(self, outputs: Outputs) -> tuple[Showers, Showers, Showers]:
         logit, mu, width = outputs.unbind(dim=1)

@@ -11,42 +11,44 @@ __all__ = ["QuantileTable"]
 
 
 class QuantileTable(nn.Module):
-    """Quantiles of a number in (0, 1), per ring and per bin of a key.
+    """Quantiles of a probability F, as its logit, per ring and per bin of a key.
 
     Before `fit` the table is the identity. The bins of each ring hold fixed shares of its
-    hits, finer towards large keys, where most of the energy is.
+    hits, finer towards large keys, where most of the energy is. Levels are a percent apart,
+    closer at both ends; between them the logit is interpolated, so that tails keep their form.
 
     Arguments:
         n_rings: number of rings.
     """
 
-    LEVELS = 101
+    TAIL = (0.0005, 0.001, 0.002, 0.005)
     SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
     FEWEST = 1000
 
+    levels: Tensor
     edges: Tensor
     table: Tensor
 
     def __init__(self, n_rings: int) -> None:
         super().__init__()
-        levels = torch.linspace(0, 1, self.LEVELS)
-        bins = len(self.SHARES) + 1
+        bins, tail = len(self.SHARES) + 1, torch.tensor(self.TAIL)
+        levels = torch.cat([torch.linspace(0, 1, 101), tail, 1 - tail]).sort().values
+        self.register_buffer("levels", levels)
         self.register_buffer("edges", torch.zeros(n_rings, len(self.SHARES)))
-        self.register_buffer("table", levels.repeat(n_rings, bins, 1))
+        self.register_buffer("table", torch.logit(levels, 2.0**-24).repeat(n_rings, bins, 1))
 
     def forward(self, key: Showers, uniform: Showers) -> Showers:
-        """Turn uniform numbers into draws, by linear interpolation between quantiles."""
+        """Turn uniform numbers into draws of logit F."""
         rings = [
             torch.bucketize(key[..., ring].contiguous(), edges)
             for ring, edges in enumerate(self.edges)
         ]
         ring = torch.arange(len(rings), device=key.device)
         row = ring * self.table.shape[1] + torch.stack(rings, dim=-1)
-        place = uniform * (self.LEVELS - 1)
-        below = place.long().clamp(max=self.LEVELS - 2)
-        start = row * self.LEVELS + below
-        flat = self.table.flatten()
-        return torch.lerp(flat[start], flat[start + 1], place - below)
+        above = torch.bucketize(uniform, self.levels).clamp(1, len(self.levels) - 1)
+        low, high = self.levels[above - 1], self.levels[above]
+        start, flat = row * len(self.levels) + above, self.table.flatten()
+        return torch.lerp(flat[start - 1], flat[start], (uniform - low) / (high - low))
 
     def fit(
         self,
@@ -54,7 +56,7 @@ class QuantileTable(nn.Module):
         value: Float[Tensor, " hits"],
         ring: Int[Tensor, " hits"],
     ) -> None:
-        """Fill the table from measured values.
+        """Fill the table from measured values of logit F.
 
         A ring with fewer than a thousand hits takes the table of all rings together.
 
@@ -74,10 +76,9 @@ class QuantileTable(nn.Module):
         shares = torch.tensor(self.SHARES, dtype=torch.float64)
         ranked = key.sort().values
         self.edges[ring] = ranked[(shares * len(key)).long().to(key.device)]
-        levels = torch.linspace(0, 1, self.LEVELS, dtype=torch.float64)
         bins = torch.bucketize(key, self.edges[ring])
         for b in range(self.table.shape[1]):
             inside = value[bins == b].sort().values
             if len(inside):
-                place = (levels * (len(inside) - 1)).round().long().to(key.device)
+                place = (self.levels.double() * (len(inside) - 1)).round().long()
                 self.table[ring, b] = inside[place]
