@@ -9,10 +9,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 
-.PHONY: help setup demo test lint clean distclean
+.PHONY: help setup demo test figures lint clean distclean
 
 help:
-	@echo "make setup | demo | test | lint | clean | distclean"
+	@echo "make setup | demo | test | figures | lint | clean | distclean"
 
 setup: $(STAMP)
 
@@ -31,6 +31,13 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# What docs/ and the README show of the demo.
+figures: demo
+	mkdir -p docs/figures
+	cp demo/figures/event.svg demo/figures/profiles.svg docs/figures/
+	$(BIN)/python scripts/results_table.py quick=demo/metrics.json \
+	  quick:reconstructed=demo/metrics.json
 
 lint: $(STAMP)
 	$(BIN)/ruff check

@@ -1,6 +1,10 @@
 """Fixtures for all tests: seeded generators, a toy cylinder, and toy showers on it."""
 
+import os
 from collections.abc import Callable
+
+# Small tensors gain nothing from threads, and threads that wait for a busy core lose a lot.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

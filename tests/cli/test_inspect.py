@@ -85,7 +85,7 @@ def test_shower_file_with_a_binning(inspect: Inspect, tmp_path: Path) -> None:
         file["showers"] = np.full((4, 2), 40.0, np.float32)
     status, _, complaint = inspect(path)
     assert status == 2
-    assert "give a geometry" in complaint
+    assert "--binning FILE.xml" in complaint
     status, facts, _ = inspect(path, "--binning", str(binning), "--particle", "pion")
     assert (status, facts["mean response"]) == (0, "0.8000")
 

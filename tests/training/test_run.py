@@ -101,7 +101,6 @@ def test_the_model_is_calibrated_and_equals_the_last_weights(run: Path) -> None:
     table = stored["voxels.quantiles.table"]
     assert (table.diff(dim=2) >= 0).all()
     assert torch.isfinite(table).all()
-    assert (table <= 1).all()
     assert (stored["voxels.quantiles.edges"].diff() >= 0).all()
 
 
