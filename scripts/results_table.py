@@ -20,6 +20,10 @@ ROWS = {
     "separation.voxel": ("separation power, voxel energy", 1e3, "10⁻³"),
     "separation.e_layer": ("separation power, layer energies", 1e3, "10⁻³"),
 }
+WINDOWS = {
+    "resolution": ("resolution", 100, "%"),
+    "depth_spread": ("spread of the depth", 100, "%"),
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -35,11 +39,20 @@ def main(arguments: list[str]) -> int:
         return 2
     print("| quantity | " + " | ".join(columns) + " | floor |")
     print("|---" * (len(columns) + 2) + "|")
-    for key, (label, factor, unit) in ROWS.items():
+    first = next(iter(columns.values()))
+    for key, (label, factor, unit) in _rows(first):
         cells = [_cell(metrics[key], factor) for metrics in columns.values()]
-        floor = _cell(next(iter(columns.values()))[key]["floor"], factor)
-        print(f"| {label} {unit and f'[{unit}]'} | " + " | ".join([*cells, floor]) + " |")
+        cells.append(_cell(first[key]["floor"], factor))
+        print(f"| {label}{unit and f' [{unit}]'} | " + " | ".join(cells) + " |")
     return 0
+
+
+def _rows(metrics: dict) -> list[tuple[str, tuple[str, float, str]]]:
+    rows = list(ROWS.items())
+    for kind, (label, factor, unit) in WINDOWS.items():
+        names = [key for key in metrics if key.startswith(f"{kind}.")]
+        rows += [(key, (f"{label}, {key.partition('.')[2]}", factor, unit)) for key in names]
+    return rows
 
 
 def _cell(entry: dict, factor: float) -> str:

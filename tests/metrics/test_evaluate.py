@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -192,3 +193,19 @@ def test_nan_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_metrics({"value": math.nan}, tmp_path / "metrics.json")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lost_depth_fluctuation_is_flagged_in_windows_of_choice(halves, observe):
+    """Every shower takes the layer shares of the mean shower: the depth has no spread."""
+    one, other = map(observe, halves)
+    shares = one.e_layer.sum(axis=0) / one.e_layer.sum()
+    flat = replace(one, e_layer=one.e_tot[:, None] * shares)
+    windows = [(200.0, 900.0), (1e3, 9e3)]
+    entries, omitted = compare_windows(flat, other, windows)
+    assert not omitted
+    for window in ("0.2-0.9 GeV", "1-9 GeV"):
+        lost = entries[f"depth_spread.{window}"]
+        assert lost["value"] == pytest.approx(-1)
+        assert lost["verdict"] == ABOVE
+    passed, _ = compare_windows(one, other, windows)
+    assert {passed[name]["verdict"] for name in passed if "depth" in name} == {WITHIN}

@@ -98,3 +98,12 @@ def test_threshold_keeps_what_equals_it():
     kept, below = apply_threshold(showers, 0.05)
     np.testing.assert_array_equal(kept, [[0.0, 0.0, 0.05, 0.06]])
     np.testing.assert_array_equal(below, [1])
+
+
+def test_depth_is_the_mean_layer_and_moves_with_the_shower(toy_geometry):
+    showers = np.zeros((3, *toy_geometry.shape), np.float32)
+    showers[0, 1, 0, 0], showers[0, 4, 2, 1] = 3.0, 1.0
+    showers[1, 5, 3, 2] = 0.2
+    e_inc = np.full((3, 1), 10.0, np.float32)
+    seen = Observables.from_showers(e_inc, showers.reshape(3, -1), toy_geometry)
+    assert seen.depth.tolist() == pytest.approx([(3 * 1 + 1 * 4) / 4, 5, 0])

@@ -70,7 +70,7 @@ def compare(sample: Observables, reference: Observables) -> dict[str, dict[str, 
 def compare_windows(
     sample: Observables, reference: Observables, windows: Windows = WINDOWS
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-    """Compare mean and width of the response in windows of incident energy.
+    """Compare response and depth, mean and spread, in windows of incident energy.
 
     Arguments:
         sample: showers of a model.
@@ -78,8 +78,9 @@ def compare_windows(
         windows: lower and upper ends [MeV].
 
     Returns:
-        The entries ``response.<window>`` and ``resolution.<window>`` (width over mean), and
-        the windows left out because a side has fewer than 20 showers there.
+        The entries ``response.<window>``, ``resolution.<window>`` (width over mean),
+        ``depth.<window>`` (difference in layers) and ``depth_spread.<window>``, and the
+        windows left out because a side has fewer than 20 showers there.
     """
     entries, omitted = {}, []
     for low, high in windows:
@@ -96,8 +97,8 @@ def compare_windows(
             )
             continue
         resampling = Resampling(inside[0].e_inc, inside[1].e_inc)
-        for quantity, of in (("response", _mean_response), ("resolution", _resolution)):
-            estimate = measure(_side_by_side(of, _excess), inside[0], inside[1], resampling)
+        for quantity, (of, combine) in _IN_WINDOWS.items():
+            estimate = measure(_side_by_side(of, combine), inside[0], inside[1], resampling)
             entries[f"{quantity}.{name}"] = scalar_entry(estimate, inside[0], inside[1])
     return entries, omitted
 
@@ -108,6 +109,14 @@ def _mean_response(side: Observables, weights: np.ndarray) -> np.ndarray:
 
 def _resolution(side: Observables, weights: np.ndarray) -> np.ndarray:
     return _ratio(weighted_width(side.response, weights), weighted_mean(side.response, weights))
+
+
+def _mean_depth(side: Observables, weights: np.ndarray) -> np.ndarray:
+    return weighted_mean(side.depth, weights)
+
+
+def _depth_spread(side: Observables, weights: np.ndarray) -> np.ndarray:
+    return weighted_width(side.depth, weights)
 
 
 def _side_by_side(
@@ -235,3 +244,11 @@ def _excess(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(a, b, out=np.full(np.shape(a), np.nan), where=b != 0)
+
+
+_IN_WINDOWS: dict[str, tuple[OfOneSide, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
+    "response": (_mean_response, _excess),
+    "resolution": (_resolution, _excess),
+    "depth": (_mean_depth, np.subtract),
+    "depth_spread": (_depth_spread, _excess),
+}

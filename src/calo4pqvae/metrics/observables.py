@@ -107,6 +107,12 @@ class Observables:
         return self.e_layer.sum(axis=1)
 
     @cached_property
+    def depth(self) -> Float[np.ndarray, " batch"]:
+        """Energy-weighted mean layer of each shower, 0 for an empty one [layers]."""
+        moment = self.e_layer @ np.arange(self.e_layer.shape[1])
+        return np.divide(moment, self.e_tot, out=np.zeros_like(moment), where=self.e_tot > 0)
+
+    @cached_property
     def response(self) -> Float[np.ndarray, " batch"]:
         """Deposit over incident energy."""
         return self.e_tot / self.e_inc

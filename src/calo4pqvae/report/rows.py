@@ -31,6 +31,8 @@ _LABELS = {
 _KINDS = {
     "response": "Mean response",
     "resolution": "Resolution",
+    "depth": "Mean depth",
+    "depth_spread": "Spread of the depth",
     "separation": "Separation power",
     "wasserstein": "Wasserstein distance",
 }
@@ -90,8 +92,10 @@ def _row(name: str, entry: Mapping[str, Any]) -> Row:
 def _unit(name: str) -> tuple[float, str]:
     """Return the scale and the unit in which a quantity is shown."""
     kind = name.partition(".")[0]
-    if kind in {"response", "resolution", "profile"}:
+    if kind in {"response", "resolution", "profile", "depth_spread"}:
         return 100.0, "%"
+    if kind == "depth":
+        return 1.0, "layers"
     if kind == "separation":
         return 1e3, "10⁻³"
     return (1.0, "σ") if kind == "wasserstein" else (1.0, "")
