@@ -69,7 +69,7 @@ def build_model(
 
 def _voxels(config: VoxelConfig, geometry: CylindricalGeometry) -> VoxelModel:
     if config.model == "point":
-        return PointVoxels(config.value_weight, config.value_exponent)
+        return PointVoxels(config.value_weight, config.value_exponent, config.true_mask)
     return DrawnVoxels(geometry.threshold, geometry.shape[2])
 
 

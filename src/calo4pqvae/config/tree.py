@@ -85,12 +85,15 @@ class VoxelConfig:
     Attributes:
         model: ``point`` (mask times value) or ``drawn`` (energy of a hit is drawn).
         value_weight: weight of the squared error (point).
-        value_exponent: growth of that weight with the transformed energy (point).
+        value_exponent: growth of that weight with the transformed energy (point); the
+            authors' code has 0.5, together with the true mask.
+        true_mask: multiply with the shower's own hits in the loss, not a relaxed mask (point).
     """
 
     model: Literal["point", "drawn"] = "point"
     value_weight: float = 0.01
-    value_exponent: float = 0.5
+    value_exponent: float = 0.0
+    true_mask: bool = False
 
 
 @dataclass(frozen=True)
