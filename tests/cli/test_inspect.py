@@ -144,7 +144,7 @@ def test_model_folder_counts_only_real_numbers(inspect: Inspect, tmp_path: Path)
     assert status == 0
     assert facts["kind"] == "model folder"
     assert facts["weights"].startswith("17 parameters in 2 tensors")
-    assert facts["config.model.beta"] == "2"
+    assert facts["model.beta"] == "2"
 
 
 def test_weights_alone(inspect: Inspect, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_run_folder_reads_the_last_whole_record(inspect: Inspect, tmp_path: Path
     status, facts, _ = inspect(run)
     assert status == 0
     assert facts["kind"] == "run folder"
-    assert facts["config.preset"] == "paper"
+    assert facts["preset"] == "paper"
     assert facts["weights"].startswith("17 parameters in 2 tensors")
     assert facts["checkpoints"] == "epoch-2"
     assert facts["last record.epoch"] == "999"

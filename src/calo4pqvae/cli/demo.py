@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calo4pqvae.cli.inputs import add_settings
+
 if TYPE_CHECKING:
     from calo4pqvae.config import Config
     from calo4pqvae.data.shower_file import ShowerFile
@@ -22,14 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `demo`."""
     parser.add_argument("-o", "--out", type=Path, default=Path("demo"), metavar="DIR")
     parser.add_argument("--preset", default="quick", help="preset to train (default: quick)")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="section.key=value",
-        help="settings on top of the preset",
-    )
+    add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["add_geometry", "open_showers", "read_geometry"]
+__all__ = ["add_geometry", "add_settings", "open_showers", "read_geometry"]
 
 
 def add_geometry(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +22,18 @@ def add_geometry(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--particle", metavar="NAME", help="particle to take from the XML")
     group.add_argument(
         "--threshold-kev", type=float, metavar="E", help="readout threshold of a voxel [keV]"
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that changes single settings of a preset."""
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="section.key=value",
+        help="settings on top of the preset, such as training.epochs=20",
     )
 
 

@@ -77,12 +77,31 @@ def _describe_folder(folder: Path) -> Facts:
     if not is_run and not (folder / "model.safetensors").is_file():
         raise _unknown(folder)
     yield "kind", "run folder" if is_run else "model folder"
-    yield from _leaves({"config": _read_json(folder / "config.json")})
+    yield from _describe_description(_read_json(folder / "config.json"))
     for weights in (folder / "model.safetensors", folder / "model" / "model.safetensors"):
         if weights.is_file():
             yield from _describe_weights(weights)
     if is_run:
         yield from _describe_progress(folder)
+
+
+def _describe_description(content: dict[str, Any]) -> Facts:
+    """What ``config.json`` of a run or model says, the long parts in a line each."""
+    settings, graph = content.pop("config", {}), content.pop("graph", None)
+    geometry, files = content.pop("geometry", None), content.pop("files", [])
+    with suppress(KeyError, TypeError):
+        if graph is not None:
+            nodes = " + ".join(map(str, graph["sizes"]))
+            yield "graph", f"{graph['lattice']}, {nodes} nodes, {len(graph['edges'])} couplers"
+    with suppress(KeyError, TypeError):
+        if geometry is not None:
+            from calo4pqvae.geometry import CylindricalGeometry
+
+            yield "geometry", _sketch(CylindricalGeometry.from_dict(geometry))
+    with suppress(KeyError, TypeError):
+        for file in files:
+            yield "showers", f"{file['name']}, {file['showers']} of them"
+    yield from _leaves({**content, **settings})
 
 
 def _describe_progress(run: Path) -> Facts:

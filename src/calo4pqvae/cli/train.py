@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calo4pqvae.cli.inputs import add_geometry, open_showers
+from calo4pqvae.cli.inputs import add_geometry, add_settings, open_showers
 
 if TYPE_CHECKING:
     from calo4pqvae.config import Config
@@ -22,14 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_geometry(parser)
     parser.add_argument("--preset", default="paper", help="paper (default) or quick")
     parser.add_argument("--config", metavar="FILE", help="YAML file on top of the preset")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="section.key=value",
-        help="settings on top of both, such as training.epochs=20",
-    )
+    add_settings(parser)
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 

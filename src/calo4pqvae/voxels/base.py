@@ -1,5 +1,6 @@
 """What every voxel model offers, and the two sums that all losses are made of."""
 
+from abc import ABC, abstractmethod
 from typing import cast
 
 from jaxtyping import Float
@@ -15,11 +16,12 @@ Outputs = Float[Tensor, "batch outputs layer alpha r"]
 Terms = dict[str, Float[Tensor, ""]]
 
 
-class VoxelModel(nn.Module):
+class VoxelModel(nn.Module, ABC):
     """Base of voxel models: the number of decoder outputs, a loss, and a draw."""
 
     n_outputs: int
 
+    @abstractmethod
     def loss(
         self,
         outputs: Outputs,
@@ -29,11 +31,10 @@ class VoxelModel(nn.Module):
         sharpness: float,
     ) -> Terms:
         """Compute the named loss terms: sums over voxels, means over the batch."""
-        raise NotImplementedError  # pragma: no cover - interface
 
+    @abstractmethod
     def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
         """Draw voxel energies [MeV]."""
-        raise NotImplementedError  # pragma: no cover - interface
 
 
 def cross_entropy(logit: Showers, hits: Tensor) -> Showers:
