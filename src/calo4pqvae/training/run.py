@@ -17,6 +17,8 @@ from calo4pqvae.data.sample import sample_split
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.splits import PROTOCOLS, Split, make_split
 from calo4pqvae.errors import CheckpointError, GeometryError, OutputError
+from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.model import Calo4pQVAE
 from calo4pqvae.storage import save_model, write_json
 from calo4pqvae.training.calibration import calibrate_voxels
 from calo4pqvae.training.loop import Step, Trainer
@@ -97,19 +99,11 @@ def train(
         CheckpointError: there is nothing to resume, or it belongs to something else.
     """
     folder, processes = Path(folder), processes or Processes()
-    geometry = files[0].geometry
-    if any(file.geometry != geometry for file in files):
-        raise GeometryError(
-            "the shower files have different geometries; train on one at a time"
-        )
-    model = build_model(config, geometry)
+    model = build_model(config, _common_geometry(files))
     sizes = [len(file) for file in files]
     split = Split.load(folder / SPLIT) if resume else resolve_split(config, sizes)
     training, validation = _batches(config, files, split)
-    used = np.concatenate([split.train, split.validation])
-    model.scale.check(torch.from_numpy(_energies(files)[used]))
-    # Broken showers are met here, before the folder exists.
-    next(training.epoch(0, 0, processes.rank, processes.world))
+    _meet_bad_input(model, training, files, split)
     run = Run(config, [_identify(file) for file in files])
     if processes.rank == 0 and not resume:
         _open_folder(folder, run, split)
@@ -151,6 +145,25 @@ def resolve_split(config: Config, sizes: list[int]) -> Split:
     return Split.load(name)
 
 
+def _common_geometry(files: Sequence[ShowerFile]) -> CylindricalGeometry:
+    geometry = files[0].geometry
+    if any(file.geometry != geometry for file in files):
+        raise GeometryError(
+            "the shower files have different geometries; train on one at a time"
+        )
+    return geometry
+
+
+def _meet_bad_input(
+    model: Calo4pQVAE, training: ShowerBatches, files: Sequence[ShowerFile], split: Split
+) -> None:
+    """Check energies and read showers now, before the run folder exists."""
+    used = np.concatenate([split.train, split.validation])
+    e_inc = np.concatenate([file.e_inc() for file in files])
+    model.scale.check(torch.from_numpy(e_inc[used]))
+    next(training.epoch(0))
+
+
 def _batches(
     config: Config, files: Sequence[ShowerFile], split: Split
 ) -> tuple[ShowerBatches, ShowerBatches | None]:
@@ -162,10 +175,6 @@ def _batches(
     if size == 0:
         return training, None
     return training, ShowerBatches(files, split.validation, size, settings.seed, buffer)
-
-
-def _energies(files: Sequence[ShowerFile]) -> np.ndarray:
-    return np.concatenate([file.e_inc() for file in files])
 
 
 def _identify(file: ShowerFile) -> dict[str, Any]:
