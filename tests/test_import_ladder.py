@@ -17,7 +17,7 @@ LADDER = (
     {"geometry"},
     {"data", "nn", "prior"},
     {"samplers", "voxels"},
-    {"config"},
+    {"config", "testing"},
     {"model"},
     {"build"},
     {"storage"},

@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from calo4pqvae.errors import SamplerError
 from calo4pqvae.prior.graph import FourPartiteGraph
 from calo4pqvae.prior.problem import BoltzmannProblem
+from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.exact import ExactSampler, enumerate_states
 
 CHAINS = 4000
@@ -53,9 +54,9 @@ def test_conditional_probabilities(problem):
         )
 
 
-def test_samples_follow_the_probabilities(problem, generator):
+def test_samples_follow_the_probabilities(problem):
     clamped = torch.tensor([[True, False]]).expand(CHAINS, -1)
-    states = ExactSampler(generator).sample(problem, clamped)
+    states = ExactSampler(SharedNoise(1)).sample(problem, clamped)
     assert torch.equal(states[:, :2], clamped)
     number = (states[:, 2:].long() * 2 ** torch.arange(4, -1, -1)).sum(dim=1)
     observed = np.bincount(number.numpy(), minlength=32)
@@ -89,3 +90,24 @@ def test_requests_that_do_not_fit_are_refused(problem):
         ExactSampler().sample(two, torch.ones(5, 2, dtype=torch.bool))
     with pytest.raises(SamplerError, match="24 nodes is the limit"):
         enumerate_states(25)
+
+
+def test_sampling_in_blocks_changes_nothing(problem, monkeypatch):
+    """Each chain keeps its own code, biases and random number."""
+    clamped = enumerate_states(2)[torch.arange(CHAINS) % 4]
+    bias = problem.bias * torch.linspace(-1, 1, CHAINS, dtype=torch.float64)[:, None]
+    for case in (problem, BoltzmannProblem(problem.graph, bias, problem.coupling)):
+        whole = ExactSampler(SharedNoise(1)).sample(case, clamped)
+        with monkeypatch.context() as patch:
+            patch.setattr("calo4pqvae.samplers.exact._BLOCK", 1000)
+            assert torch.equal(ExactSampler(SharedNoise(1)).sample(case, clamped), whole)
+
+
+def test_the_stream_can_be_stored_and_restored(problem):
+    clamped = torch.zeros(50, 2, dtype=torch.bool)
+    sampler = ExactSampler(SharedNoise(1))
+    state = sampler.noise.state()
+    first = sampler.sample(problem, clamped)
+    assert not torch.equal(sampler.sample(problem, clamped), first)
+    sampler.noise.restore(state)
+    assert torch.equal(sampler.sample(problem, clamped), first)

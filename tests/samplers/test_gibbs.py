@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from scipy.stats import chisquare
 
 from calo4pqvae.errors import SamplerError
 from calo4pqvae.prior.graph import FourPartiteGraph
@@ -13,6 +12,7 @@ from calo4pqvae.prior.problem import BoltzmannProblem
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.exact import ExactSampler, enumerate_states
 from calo4pqvae.samplers.gibbs import GibbsSampler
+from calo4pqvae.testing.statistics import states_p_value
 
 SIZES = (2, 2, 3, 2)
 CHAINS = 24_000
@@ -35,25 +35,10 @@ def clamped():
 
 
 def p_value(problem, clamped, states):
-    """Smallest chi-square p-value over the clamped patterns, times their number."""
-    subset = replace(
-        problem, bias=problem.bias[:4].double(), coupling=problem.coupling.double()
-    )
+    """P-value of the states under the four clamped patterns, each with its own biases."""
+    subset = replace(problem, bias=problem.bias[:4])
     expected, _ = ExactSampler().conditional(subset, clamped[:4])
-    places = 2 ** torch.arange(problem.graph.n_latents - 1, -1, -1)
-    number = (states[:, SIZES[0] :].long() * places).sum(dim=1)
-    smallest = 1.0
-    for pattern in range(4):
-        mine = number[pattern::4]
-        observed = torch.bincount(mine, minlength=len(expected[0])).double()
-        wanted = expected[pattern] * len(mine)
-        rare = wanted < 5
-        observed = torch.cat([observed[~rare], observed[rare].sum()[None]])
-        wanted = torch.cat([wanted[~rare], wanted[rare].sum()[None]])
-        kept = wanted > 0
-        test = chisquare(observed[kept].numpy(), wanted[kept].numpy(), sum_check=False)
-        smallest = min(smallest, float(test.pvalue))
-    return 4 * smallest
+    return states_p_value(states[:, SIZES[0] :], torch.arange(CHAINS) % 4, expected)
 
 
 def run(problem, clamped, seed=0, sweeps=60, start=None):

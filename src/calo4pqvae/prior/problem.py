@@ -48,6 +48,14 @@ class BoltzmannProblem:
     coupling: Float[Tensor, " edges"]
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Refuse sizes that do not match and values that are not finite.
+
+        Raises:
+            SamplerError: as on construction; the tensors may have changed since.
+        """
         if self.bias.shape[1] != self.graph.n_nodes or len(self.coupling) != self.graph.n_edges:
             raise SamplerError(
                 f"{tuple(self.bias.shape)} biases and {len(self.coupling)} couplings "

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from calo4pqvae.errors import SamplerError
 from calo4pqvae.prior.graph import FourPartiteGraph
 from calo4pqvae.prior.problem import BoltzmannProblem
 from calo4pqvae.random import SharedNoise
+from calo4pqvae.samplers.base import check_request
 
 __all__ = ["GibbsSampler"]
 
@@ -49,9 +49,9 @@ class GibbsSampler:
                 replaced by `clamped`.
 
         Raises:
-            SamplerError: sizes do not match, or the number of sweeps is negative.
+            SamplerError: the request is one that `check_request` refuses.
         """
-        self._check(problem, clamped, sweeps, start)
+        check_request(problem, clamped, sweeps, start, self.graph)
         chains, n0 = clamped.shape
         if start is None:
             start = self.noise.uniform(chains, self.graph.n_nodes) < 0.5
@@ -65,31 +65,6 @@ class GibbsSampler:
                 draw = self.noise.uniform(chains, field.shape[0]).T
                 state[rows.nodes] = (draw < torch.sigmoid(field)).to(state.dtype)
         return state.T.bool()
-
-    def _check(
-        self, problem: BoltzmannProblem, clamped: Tensor, sweeps: int, start: Tensor | None
-    ) -> None:
-        chains, n0 = clamped.shape
-        if not _same(problem.graph, self.graph):
-            raise SamplerError("the problem lives on another graph than the sampler")
-        if n0 != self.graph.sizes[0]:
-            raise SamplerError(
-                f"clamped states have {n0} nodes, "
-                f"the conditioning partition {self.graph.sizes[0]}"
-            )
-        if len(problem.bias) not in {1, chains}:
-            raise SamplerError(f"{len(problem.bias)} rows of biases do not fit {chains} chains")
-        if start is not None and start.shape != (chains, self.graph.n_nodes):
-            raise SamplerError(
-                f"initial states of shape {tuple(start.shape)} do not fit "
-                f"{chains} chains of {self.graph.n_nodes} nodes"
-            )
-        if sweeps < 0:
-            raise SamplerError(f"the number of sweeps must be >= 0, not {sweeps}")
-
-
-def _same(a: FourPartiteGraph, b: FourPartiteGraph) -> bool:
-    return a is b or (a.sizes == b.sizes and torch.equal(a.edges, b.edges))
 
 
 class _PartitionRows:
