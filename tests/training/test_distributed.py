@@ -51,8 +51,6 @@ CONV = (
     "network.encoder_widths=[2,3,3,4]",
     "network.decoder_widths=[4,3,2,2]",
     "training.negative_phase=cd",
-    # Strong gradients: Adam turns rounding of weak ones into steps of full size.
-    "voxels.value_exponent=0.5",
 )
 CASES = {"depth, pcd": ("quick", DEPTH), "conv3d, cd": ("paper", CONV)}
 N_STEPS = 3
@@ -157,14 +155,28 @@ def difference(one: Tensor, other: Tensor) -> float:
 def test_every_step_has_the_same_terms_and_gradients(
     case: str, rank: int, folder: Path, alone: Callable[[], Trainer]
 ) -> None:
-    """Loss terms, moments' difference, gradients, weights, batch normalisation."""
+    """Loss terms, moments' difference, gradients, weights, batch normalisation.
+
+    A network's gradient must agree to 2e-5 of the largest gradient in that network, which
+    sets the size of float32 rounding in back-propagation, and to 1e-3 of the tensor's own
+    maximum: a tensor of few channels whose sum nearly cancels keeps the rounding of its terms.
+    """
     found = torch.load(folder / f"{case}.{rank}.pt")
     for step, expected in enumerate(observe(alone())):
         assert set(found[step]) == set(expected)
+        largest = {"encoder": 0.0, "decoder": 0.0}
         for name, value in expected.items():
+            if name.startswith("grad "):
+                network = name.removeprefix("grad ").split(".")[0]
+                largest[network] = max(largest[network], float(value.abs().max()))
+        for name, value in expected.items():
+            network = name.removeprefix("grad ").split(".")[0]
             weights = name.startswith("value") and "running" not in name
-            limit = 1e-3 if weights else 2e-5
+            limit = 1e-3 if weights or network in largest else 2e-5
             assert difference(value, found[step][name]) < limit, (step, name)
+            if network in largest:
+                apart = float((value - found[step][name]).abs().max())
+                assert apart < 2e-5 * largest[network], (step, name)
 
 
 def test_half_a_batch_alone_gives_something_else(alone: Callable[[], Trainer]) -> None:
@@ -173,7 +185,8 @@ def test_half_a_batch_alone_gives_something_else(alone: Callable[[], Trainer]) -
     names = ["terms", "bias grad", "coupling grad"]
     names += [name for name in whole if name.startswith("grad") or "running" in name]
     for name in names:
-        assert difference(whole[name], half[name]) > 5e-5, name
+        limit = 2e-3 if name.startswith("grad ") else 5e-5
+        assert difference(whole[name], half[name]) > limit, name
 
 
 def test_one_process_continues_what_two_began(
