@@ -2,7 +2,7 @@
 
 import torch
 
-from calo4pqvae.random import SharedNoise
+from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 
 
 def test_two_ranks_joined_equal_one_process():
@@ -41,3 +41,30 @@ def test_a_stored_state_continues_the_stream():
     other = SharedNoise(99, rank=1, world=2)
     other.restore(state)
     assert torch.equal(other.uniform(4, 3), expected)
+
+
+def test_rows_do_not_notice_which_rows_are_drawn_with_them():
+    whole, again = RowNoise(3, 0), RowNoise(3, 0)
+    first = whole.uniform(200, 5)
+    assert torch.equal(again.uniform(130, 5), first[:130])
+    for start, rows in ((0, 1), (63, 2), (64, 64), (100, 100)):
+        part = RowNoise(3, start)
+        assert torch.equal(part.uniform(rows, 5), first[start : start + rows])
+        second = part.uniform(rows, 5)
+        assert not torch.isin(second, first).any()
+    assert torch.equal(whole.uniform(200, 5)[100:], second)
+    assert not torch.isin(RowNoise(4, 0).uniform(200, 5), first).any()
+
+
+def test_keys_are_equal_on_all_processes_and_new_at_each_call():
+    one, other = SharedNoise(3, rank=0, world=2), SharedNoise(3, rank=1, world=2)
+    keys = [one.key() for _ in range(100)]
+    assert keys == [other.key() for _ in range(100)]
+    assert len(set(keys)) == 100
+    assert all(0 <= key < 2**62 for key in keys)
+
+
+def test_derived_seeds_differ_for_each_order_of_their_numbers():
+    seeds = [derive_seed(*numbers) for numbers in ((1, 2), (2, 1), (1, 2, 0), (1,), (2,))]
+    assert len(set(seeds)) == len(seeds)
+    assert derive_seed(1, 2) == seeds[0]

@@ -10,12 +10,15 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.model import Calo4pQVAE
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.gibbs import GibbsSampler
+from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
+from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 
 __all__ = ["draw_energies", "generate", "reconstruct"]
 
 Energies = Float[np.ndarray, "showers 1"]
+
+CHAINS_AT_ONCE = 1024
+"""Chains of the prior that are sampled together."""
 
 
 def draw_energies(n: int, low: float, high: float, seed: int) -> Energies:
@@ -43,40 +46,47 @@ def generate(
     seed: int = 0,
     batch_size: int = 256,
     device: torch.device | str = "cpu",
+    sampler: SamplerKind = "auto",
     on_batch: Callable[[int], None] | None = None,
 ) -> None:
     """Generate one shower per incident energy and append them to a file, in order.
 
-    Each batch has random numbers of its own, so that a batch can be made again alone. Chains
-    start from random bits.
+    The random numbers of a shower depend on the seed and on its number in the file, not on
+    the size of the batches. Chains start from random bits.
 
     Arguments:
         model: trained model.
         e_inc: incident energies [MeV].
         writer: open file that receives the showers.
         sweeps: Gibbs sweeps before a chain's state is used.
-        seed: seed; the same seed, energies and batch size give the same showers.
-        batch_size: chains that run together.
+        seed: seed; the same seed and energies give the same showers, up to the rounding of
+            the networks if batch size or device change.
+        batch_size: showers that are decoded together.
         device: where to compute.
+        sampler: sampler of the prior.
         on_batch: called with the number of showers just written.
 
     Raises:
         ConfigError: an energy lies outside the range of the model.
+        SamplerError: the sampler does not run on the device.
     """
     model = model.to(device).eval()
     everything = torch.from_numpy(e_inc)
     model.scale.check(everything)
-    for number, energies in enumerate(everything.split(batch_size)):
-        noise = SharedNoise(_batch_seed(seed, number), device)
+    done = 0
+    for block, energies in enumerate(everything.split(CHAINS_AT_ONCE)):
         energies = energies.to(device)  # noqa: PLW2901
+        noise = SharedNoise(derive_seed(seed, block), device)
         t, code = model.condition(energies)
-        bits = GibbsSampler(model.prior.graph, noise).sample(
-            model.prior.problem(t), code, sweeps
-        )
-        showers = model.decode(bits, energies, noise).flatten(start_dim=1)
-        writer.append(energies.cpu().numpy(), showers.cpu().numpy())
-        if on_batch is not None:
-            on_batch(len(energies))
+        chains = choose_sampler(model.prior.graph, noise, sampler)
+        bits = chains.sample(model.prior.problem(t), code, sweeps)
+        for e, z in zip(energies.split(batch_size), bits.split(batch_size), strict=True):
+            noise = RowNoise(derive_seed(seed), done, device)
+            showers = model.decode(z, e, noise).flatten(start_dim=1)
+            writer.append(e.cpu().numpy(), showers.cpu().numpy())
+            done += len(e)
+            if on_batch is not None:
+                on_batch(len(e))
 
 
 @torch.no_grad()
@@ -92,14 +102,9 @@ def reconstruct(
     """Encode and decode showers: what the model makes when its prior plays no part."""
     model = model.to(device).eval()
     for number, (e_inc, voxels) in enumerate(showers.chunks(256, rows)):
-        noise = SharedNoise(_batch_seed(seed, number), device)
+        noise = SharedNoise(derive_seed(seed, number), device)
         energies = torch.from_numpy(e_inc).to(device)
         volume = torch.from_numpy(voxels).view(-1, *model.geometry.shape).to(device)
         bits = model.encode(volume, energies, noise)
         made = model.decode(bits, energies, noise).flatten(start_dim=1)
         writer.append(e_inc, made.cpu().numpy())
-
-
-def _batch_seed(seed: int, number: int) -> int:
-    state = np.random.SeedSequence([seed, number]).generate_state(2)
-    return int(state[0]) << 31 ^ int(state[1])

@@ -4,11 +4,12 @@ A draw is made for the whole batch on every process, and each keeps its own rows
 seed then gives the same showers and the same gradients on one process or on many.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["SharedNoise"]
+__all__ = ["RowNoise", "SharedNoise", "derive_seed"]
 
 
 class SharedNoise:
@@ -34,6 +35,11 @@ class SharedNoise:
         mine = draw[self.rank * rows : (self.rank + 1) * rows]
         return mine.clamp_(2.0**-25, 1 - 2.0**-24)
 
+    def key(self) -> int:
+        """Draw an integer below 2^62, equal on all processes."""
+        device = self.generator.device
+        return int(torch.randint(2**62, (), generator=self.generator, device=device))
+
     def state(self) -> Tensor:
         """Return the generator's state, for a checkpoint."""
         return self.generator.get_state()
@@ -41,3 +47,38 @@ class SharedNoise:
     def restore(self, state: Tensor) -> None:
         """Continue from a stored state."""
         self.generator.set_state(state)
+
+
+class RowNoise(SharedNoise):
+    """Uniform numbers that depend on the number of a row, not on the rows drawn with it.
+
+    Rows are drawn in blocks of 64 that have seeds of their own.
+
+    Arguments:
+        seed: seed.
+        first: number of the first row that is asked for.
+        device: where the numbers are made and used.
+    """
+
+    BLOCK = 64
+
+    def __init__(self, seed: int, first: int, device: torch.device | str = "cpu") -> None:
+        super().__init__(seed, device)
+        self._seed, self._first, self._calls = seed, first, 0
+
+    def uniform(self, rows: int, *shape: int) -> Float[Tensor, "..."]:
+        """Draw numbers for `rows` rows, never exactly 0 or 1."""
+        first, last = self._first // self.BLOCK, (self._first + rows - 1) // self.BLOCK
+        parts = []
+        for block in range(first, last + 1):
+            self.generator.manual_seed(derive_seed(self._seed, block, self._calls))
+            parts.append(super().uniform(self.BLOCK, *shape))
+        self._calls += 1
+        skip = self._first - first * self.BLOCK
+        return torch.cat(parts)[skip : skip + rows]
+
+
+def derive_seed(*numbers: int) -> int:
+    """Make one seed out of several numbers, different for each order and choice of them."""
+    state = np.random.SeedSequence((len(numbers), *numbers)).generate_state(2)
+    return int(state[0]) << 31 ^ int(state[1])

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from calo4pqvae.random import SharedNoise
+from calo4pqvae.samplers.compiled import CompiledGibbs
 from calo4pqvae.samplers.exact import ExactSampler
 from calo4pqvae.samplers.gibbs import GibbsSampler
 from calo4pqvae.testing import conformance_cases
 
 MAKERS = {
+    "compiled": lambda graph, seed: CompiledGibbs(graph, SharedNoise(seed)),
     "gibbs": lambda graph, seed: GibbsSampler(graph, SharedNoise(seed)),
     "exact": lambda graph, seed: ExactSampler(SharedNoise(seed)),  # noqa: ARG005
 }

@@ -30,7 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sweeps", type=int, default=200, help="Gibbs sweeps per shower (200)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--batch-size", type=int, default=256, help="chains run together (256)")
+    parser.add_argument(
+        "--batch-size", type=int, default=256, help="showers decoded together (256)"
+    )
+    parser.add_argument(
+        "--sampler",
+        choices=["auto", "compiled", "torch"],
+        default="auto",
+        help="sampler of the prior; auto takes the fastest that fits the device",
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
@@ -63,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             batch_size=args.batch_size,
             device=device,
+            sampler=args.sampler,
             on_batch=bar.advance,
         )
     print(f"{len(e_inc)} showers written to {args.out}")

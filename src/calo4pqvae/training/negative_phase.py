@@ -5,7 +5,7 @@ import torch
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.model import Calo4pQVAE
 from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.gibbs import GibbsSampler
+from calo4pqvae.samplers.choose import choose_sampler
 from calo4pqvae.shapes import Bits, IncidentEnergy
 from calo4pqvae.training.processes import Processes
 
@@ -34,7 +34,7 @@ class NegativePhase:
         processes: Processes,
     ) -> None:
         self._model, self._config, self._processes = model, config, processes
-        self._sampler = GibbsSampler(model.prior.graph, noise)
+        self._sampler = choose_sampler(model.prior.graph, noise, config.sampler)
         self.chains: Bits | None = None
 
     def run(self, bits: Bits, e_inc: IncidentEnergy) -> tuple[Bits, IncidentEnergy]:
