@@ -21,7 +21,7 @@ LADDER = (
     {"model"},
     {"build"},
     {"storage"},
-    {"training", "generation", "metrics"},
+    {"training", "generation", "metrics", "bench"},
     {"plotting"},
     {"report"},
     {"cli"},

@@ -1,0 +1,56 @@
+"""The samplers of this package as they take part in the comparison."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from calo4pqvae.bench.entrant import Draw, Prepare, Task, UnavailableError
+from calo4pqvae.prior.problem import BoltzmannProblem
+from calo4pqvae.random import SharedNoise
+from calo4pqvae.samplers.base import Sampler
+from calo4pqvae.samplers.compiled import CompiledGibbs
+from calo4pqvae.samplers.gibbs import GibbsSampler
+
+__all__ = ["compiled", "cuda_kernel", "torch_sparse"]
+
+
+def compiled(task: Task) -> Prepare:
+    """The compiled kernel for CPUs."""
+    graph = task.lattice.whole.graph
+    return _prepare(task, lambda noise: CompiledGibbs(graph, noise, task.threads))
+
+
+def torch_sparse(task: Task) -> Prepare:
+    """The sampler in torch, with sparse matrices."""
+    return _prepare(task, lambda noise: GibbsSampler(task.lattice.whole.graph, noise))
+
+
+def cuda_kernel(task: Task) -> Prepare:
+    """The sampler that this package chooses on a CUDA device.
+
+    Raises:
+        UnavailableError: that is the sampler in torch, which takes part by itself.
+    """
+    from calo4pqvae.samplers.choose import choose_sampler
+
+    graph = task.lattice.whole.graph
+    if isinstance(choose_sampler(graph, SharedNoise(0, task.device)), GibbsSampler):
+        raise UnavailableError("this version has no kernel of its own for CUDA")
+    return _prepare(task, lambda noise: choose_sampler(graph, noise))
+
+
+def _prepare(task: Task, make: Callable[[SharedNoise], Sampler]) -> Prepare:
+    whole, device = task.lattice.whole, torch.device(task.device)
+    problem = BoltzmannProblem(whole.graph, whole.bias.to(device), whole.coupling.to(device))
+    codes = task.lattice.codes(task.chains).to(device)
+
+    def prepare(seed: int) -> Draw:
+        sampler = make(SharedNoise(seed, device))
+
+        def draw() -> Tensor:
+            return sampler.sample(problem, codes, task.sweeps)[:, codes.shape[1] :].cpu()
+
+        return draw
+
+    return prepare

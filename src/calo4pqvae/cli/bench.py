@@ -1,0 +1,184 @@
+"""`calo4pqvae bench`: measure this package beside other people's software."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calo4pqvae.bench import SAMPLERS
+
+if TYPE_CHECKING:
+    from calo4pqvae.bench.race import Course, Result
+    from calo4pqvae.bench.samplers import Entrant
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "measure the speed of the samplers beside other people's"
+
+SAMPLER_HELP = "spin updates per second of our samplers and of every installed peer"
+
+LARGEST_GRID = 20
+FEWEST_STATES = 32
+"""Chains times rounds below which errors of mean energies mean little."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the benchmarks, each with its options."""
+    benches = parser.add_subparsers(metavar="BENCH", required=True)
+    sampler = benches.add_parser(
+        "sampler", help=SAMPLER_HELP, description=SAMPLER_HELP, allow_abbrev=False
+    )
+    _add_sampler_arguments(sampler)
+    sampler.set_defaults(bench=_bench_samplers)
+    sampler.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benchmark that was named."""
+    return args.bench(args)
+
+
+def _add_sampler_arguments(parser: argparse.ArgumentParser) -> None:
+    numbers = {"type": int, "metavar": "N"}
+    parser.add_argument(
+        "--grid",
+        nargs="+",
+        default=[6, 12],
+        help="sizes m of the Zephyr lattices, 16 m (2m + 1) nodes each (6 12)",
+        **numbers,
+    )
+    parser.add_argument("--chains", default=256, help="chains run together (256)", **numbers)
+    parser.add_argument("--sweeps", default=200, help="sweeps of each chain (200)", **numbers)
+    parser.add_argument(
+        "--threads", nargs="+", help="numbers of threads (1 2, as far as there are)", **numbers
+    )
+    parser.add_argument("--repeats", default=5, help="timed rounds (5)", **numbers)
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=SAMPLERS,
+        default=SAMPLERS,
+        metavar="NAME",
+        help=f"samplers to measure (all): {', '.join(SAMPLERS)}",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samplers (0)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="file to write")
+
+
+def _bench_samplers(args: argparse.Namespace) -> int:
+    """Measure on each lattice, show it, refuse disagreement, write the file."""
+    from calo4pqvae.bench.race import Course
+    from calo4pqvae.bench.samplers import entrants
+
+    threads = _check(args)
+    rows, left_out = entrants(args.only, args.device, threads)
+    course = Course(args.chains, args.sweeps, args.repeats, args.seed)
+    everything: list[Result] = []
+    for m in args.grid:
+        results, unable = _race(rows, m, course)
+        left_out |= unable
+        everything += results
+        if results:
+            _show(results)
+    _tell_left_out(left_out, everything)
+    if args.output is not None:
+        _write(everything, args.output)
+    return 0
+
+
+def _race(
+    rows: "Sequence[Entrant]", m: int, course: "Course"
+) -> "tuple[list[Result], dict[str, str]]":
+    """Run the race under a progress bar, a step per call of a sampler."""
+    from calo4pqvae.bench.lattice_problem import lattice_problem
+    from calo4pqvae.bench.race import race
+    from calo4pqvae.cli.console import progress
+
+    lattice = lattice_problem(m)
+    with progress(len(rows) * (1 + course.repeats), lattice.whole.graph.lattice) as bar:
+        found = race(rows, lattice, course, on_turn=lambda label: bar.advance(note=label))
+        bar.advance(0, "all have run")
+    return found
+
+
+def _show(results: "list[Result]") -> None:
+    """Print the table, then refuse it if the samplers do not agree."""
+    from calo4pqvae.bench.agreement import check_agreement
+    from calo4pqvae.bench.table import COLUMNS, caption, rows
+    from calo4pqvae.cli.console import table
+
+    table(caption(results), COLUMNS, rows(results))
+    check_agreement(results)
+
+
+def _tell_left_out(left_out: Mapping[str, str], results: "Sequence[Result]") -> None:
+    """List who did not take part; that is an error if nobody did."""
+    from calo4pqvae.errors import ConfigError
+
+    reasons = [f"{name}, {reason}" for name, reason in left_out.items()]
+    if not results:
+        raise ConfigError(f"no sampler is left to measure: {'; '.join(reasons)}")
+    for reason in reasons:
+        print(f"left out: {reason}")
+    if len({result.name for result in results}) == 1:
+        print("only one sampler has run, so that its mean energy was compared with no other")
+
+
+def _write(results: "Sequence[Result]", path: Path) -> None:
+    """Write machine and results, whole or not at all."""
+    from dataclasses import asdict
+
+    from calo4pqvae.bench.machine import describe_machine
+    from calo4pqvae.storage import write_json
+
+    content = {"machine": describe_machine(), "results": [asdict(r) for r in results]}
+    write_json(path, content)
+    print(f"wrote {path}")
+
+
+def _check(args: argparse.Namespace) -> list[int]:
+    """Refuse numbers out of range; return the numbers of threads."""
+    from calo4pqvae.bench.machine import available_cores
+    from calo4pqvae.errors import ConfigError
+
+    cores = available_cores()
+    threads = args.threads or [n for n in (1, 2) if n <= cores]
+    _require("--grid", args.grid, 1, LARGEST_GRID)
+    _require("--threads", threads, 1, cores)
+    for option in ("chains", "sweeps", "repeats"):
+        _require(f"--{option}", [getattr(args, option)], 1)
+    _require("--seed", [args.seed], 0)
+    if args.chains * args.repeats < FEWEST_STATES:
+        raise ConfigError(
+            f"{args.chains} chains in {args.repeats} rounds are too few to compare energies; "
+            f"their product must be at least {FEWEST_STATES}"
+        )
+    if args.output is not None:
+        _check_output(args.output)
+    return threads
+
+
+def _require(option: str, values: Sequence[int], low: int, high: int | None = None) -> None:
+    from calo4pqvae.errors import ConfigError
+
+    for value in values:
+        if value < low or (high is not None and value > high):
+            limits = f"at least {low}" if high is None else f"between {low} and {high}"
+            raise ConfigError(f"{option} must be {limits}, not {value}")
+
+
+def _check_output(path: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    import os
+
+    from calo4pqvae.errors import OutputError
+
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file with -o FILE.json")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: its folder does not exist; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: its folder cannot be written to; name another file")
