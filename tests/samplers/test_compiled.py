@@ -124,8 +124,8 @@ def test_close_calls_are_rare_but_happen_and_matter(monkeypatch):
     trusting = round_problem
 
     def careless(*given):
-        fixed = trusting(*given)
-        return fixed._replace(limits=fixed.limits * np.array([1, 1, 0, 0], np.uint16))
+        fixed, one = trusting(*given), np.array([1, 1, 0, 0], np.uint16)
+        return fixed._replace(limits=fixed.limits * one + np.array([0, 0, 15, 0], np.uint16))
 
     monkeypatch.setattr(compiled, "round_problem", careless)
     wrong = CompiledGibbs(graph, SharedNoise(5)).sample(problem, clamped, 30, start)
@@ -207,7 +207,7 @@ def test_the_bound_of_the_rounding_holds_for_every_state_of_the_neighbours():
         entries = slice(*fixed.first[node : node + 2])
         exact = bias[0, node] + states @ (fixed.fine[entries] / FINE)
         rounded = rounded_bias[node] + states @ fixed.weight[entries].view(np.int16).astype(int)
-        doubt = fixed.limits[node, 2] / 65536 / 1.25
+        doubt = 2.0 ** -float(fixed.limits[node, 2]) / 1.25
         assert np.abs(rounded).max() <= 32767
         assert np.abs(rounded * unit[node] - exact).max() <= doubt
 

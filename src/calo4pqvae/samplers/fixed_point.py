@@ -87,8 +87,8 @@ class FixedPoint(NamedTuple):
         fine: coupling of each entry, times `FINE`.
         weight: the same in units of the first node.
         limits: of each node its shift s; the largest field, in units, that is still told
-            apart; the doubt about its field [nats / 2^16, a fourth added]; and 65535 if every
-            comparison must be made again, otherwise 0.
+            apart; the m of $2^{-m}$, a bound of 1.25 times the doubt about its field [nats];
+            and 65535 if every comparison must be made again, otherwise 0.
     """
 
     first: UInt32[np.ndarray, " starts"]
@@ -124,7 +124,7 @@ def round_problem(
     weight = np.rint(exact)
     doubt = (neighbours.largest_sum(weight - exact) + 0.5) * UNIT * 2**shift
     never = (doubt > LARGEST_DOUBT) | (reach > UNIT * 2**shift)
-    margin = np.ceil(1.25 * 2**16 * doubt).clip(max=65535)
+    margin = np.floor(-np.log2(1.25 * doubt)).clip(0, 15)
     limits = np.stack([shift, 65535 // 2**shift, margin, 65535 * never], axis=1)
     fine = np.rint(given * FINE).astype(np.int64)
     fixed = neighbours.first, neighbours.node, fine, _sixteen_bits(weight)

@@ -93,53 +93,66 @@ def is_up(state, i, lane, bias, first, node, fine, u):
 @njit(cache=True, nogil=True)
 @no_type_check
 def settle(
-    state, begin, nodes, tied, chains, bias, first, node, fine, noise, key
+    state, begin, found, close, tied, chains, bias, first, node, fine, noise, key
 ):  # fmt: skip
     """Draw nodes anew, with 64 random bits, in chains whose comparison was too close."""
     row0, lane0, lane1, chain0 = chains
-    close = 0
-    for n in range(nodes * _WORDS):
-        left, i, place = tied[n], begin + n // _WORDS, n % _WORDS
+    calls = 0
+    for place in range(found * _WORDS):
+        k, word = np.uint64(close[place // _WORDS]), place % _WORDS
+        i, left = begin + k, tied[k * _WORDS + word]
         while left:
             bit = v.lowest_bit(left)
             left &= left - np.uint32(1)
-            lane = np.int64(place * np.uint64(32) + bit)
+            lane = np.int64(word * np.uint64(32) + bit)
             if not lane0 <= lane < lane1:
                 continue
-            close += 1
-            upper = noise[n * np.uint64(32) + bit]
+            calls += 1
+            upper = noise[k * _LANES + np.uint64(lane)]
             lower = mix(mix(key ^ i) ^ np.uint64(chain0 + lane)) >> np.uint64(11)
             u = (np.float64(upper) + np.float64(lower) * 2.0**-53) * 2.0**-16
             row = row0 + lane - lane0 if bias.shape[0] > 1 else 0
-            mask, where = np.uint32(1) << bit, i * _WORDS + place
+            mask, where = np.uint32(1) << bit, i * _WORDS + word
             if is_up(state, i, lane, bias[row, i], first, node, fine, u):
                 state[where] |= mask
             else:
                 state[where] &= ~mask
-    return close
+    return calls
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def sweep_nodes(
-    state, begin, n, field, first, node, weight, limits, noise, tied
-):  # fmt: skip
-    """Draw n nodes of one partition, and mark the chains whose comparison is too close."""
-    per_lane = field.size > limits.shape[0]
+def add_up(state, begin, n, field, per_lane, first, node, weight, sums):
+    """Sum the fields of n nodes."""
     for k in range(n):
         i = begin + k
         x = v.load16(field, i * _LANES) if per_lane else v.equal_lanes(field[i])
         for entry in range(first[i], first[i + _ONE]):
             up = v.load_mask(state, np.uint64(node[entry]) * _WORDS)
             x = v.add_where(x, up, weight[entry])
+        v.store16(sums, k * _LANES, x)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def compare(state, begin, n, sums, limits, noise, tied, close):
+    """Draw n nodes by their fields; list and mark those with a comparison too close."""
+    found = _NONE
+    for k in range(n):
+        i = begin + k
+        x = v.load16(sums, k * _LANES)
         size = v.left16(v.least16(v.magnitude16(x), limits[i, _CAP]), limits[i, _SHIFT])
         rest = v.xor16(v.load16(noise, k * _LANES), v.sign16(x))
         missed, u = chance(size, rest), v.not16(rest)
         v.store_mask(state, i * _WORDS, v.xor_masks(v.below(u, missed), v.not_negative(x)))
-        margin = v.add16(v.product_high16(missed, limits[i, _MARGIN]), ARITHMETIC)
+        margin = v.add16(v.right16(missed, limits[i, _MARGIN]), ARITHMETIC)
         distance = v.add16(v.subtract16(u, missed), margin)
         width = v.most16(v.add16(margin, margin), limits[i, _WIDTH])
-        v.store_mask(tied, k * _WORDS, v.at_most(distance, width))
+        too_close = v.at_most(distance, width)
+        v.store_mask(tied, k * _WORDS, too_close)
+        close[found] = k
+        found += np.uint64(v.any_lane(too_close))
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -160,17 +173,21 @@ def sweep_tile(state, stream, chains, key, ends, sweeps, field, bias, fixed):
         fixed: the values of a `FixedPoint`.
     """
     first, node, fine, weight, limits = fixed
+    per_lane = field.size > limits.shape[0]
     noise = np.empty(NODES_PER_DRAW * LANES, np.uint16)
-    tied = np.zeros(NODES_PER_DRAW * WORDS, np.uint32)
-    close = 0
+    sums, close = np.empty_like(noise), np.empty(NODES_PER_DRAW + 1, np.uint32)
+    tied = np.empty(NODES_PER_DRAW * WORDS, np.uint32)
+    calls = 0
     for sweep in range(sweeps):
+        moment = mix(key + np.uint64(sweep))
         for partition in range(1, 4):
             for begin in range(ends[partition - 1], ends[partition], _CHUNK):
                 n = min(_CHUNK, ends[partition] - begin)
                 draw(stream, noise, n)
-                sweep_nodes(state, begin, n, field, first, node, weight, limits, noise, tied)
-                moment = mix(key + np.uint64(sweep))
-                close += settle(
-                    state, begin, n, tied, chains, bias, first, node, fine, noise, moment
-                )
-    return close
+                add_up(state, begin, n, field, per_lane, first, node, weight, sums)
+                found = compare(state, begin, n, sums, limits, noise, tied, close)
+                calls += settle(
+                    state, begin, found, close, tied, chains, bias, first, node, fine, noise,
+                    moment,
+                )  # fmt: skip
+    return calls
