@@ -3,8 +3,8 @@
     python scripts/epoch_speed.py FILE.h5 [--showers 512] [--sweeps 3000] [--rounds 3]
         [--threads 2] [--precision float32]
 
-One batch is a step of the networks, forward and backward, and one negative phase. Both are timed
-alone, in turn, as they follow each other in training without overlap; an epoch is so many
+One batch is a step of the networks, forward and backward, and one negative phase. Both are
+timed alone, in turn, as they follow each other in training without overlap; an epoch is so many
 batches. The dense sampler multiplies whole blocks of couplings, as the paper's implementation
 does.
 """
