@@ -12,8 +12,9 @@ from calo4pqvae.errors import ConfigError
 from calo4pqvae.model import Calo4pQVAE
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
+from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
 
-__all__ = ["draw_energies", "generate", "reconstruct"]
+__all__ = ["draw_energies", "generate", "measure_sweeps", "reconstruct"]
 
 Energies = Float[np.ndarray, "showers 1"]
 
@@ -87,6 +88,44 @@ def generate(
             done += len(e)
             if on_batch is not None:
                 on_batch(len(e))
+
+
+@torch.no_grad()
+def measure_sweeps(
+    model: Calo4pQVAE,
+    e_inc: Energies,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    sampler: SamplerKind = "auto",
+    limit: int = 32_768,
+) -> Mixing:
+    """Measure how many sweeps chains need from random starts, over a range of energies.
+
+    Arguments:
+        model: trained model.
+        e_inc: incident energies of the job [MeV]; eight are tried, evenly spaced in their
+            logarithm from the lowest to the highest.
+        seed: seed of the chains that are measured.
+        device: where to compute.
+        sampler: sampler of the prior.
+        limit: sweeps after which to give up.
+
+    Returns:
+        what was measured; its `burn_in` is the number of sweeps.
+
+    Raises:
+        ConfigError: an energy lies outside the range of the model.
+        SamplerError: chains still disagree at the limit.
+    """
+    model = model.to(device).eval()
+    low, high = float(e_inc.min()), float(e_inc.max())
+    tried = np.geomspace(low, high, 8 if low < high else 1, dtype=np.float32)
+    energies = torch.from_numpy(tried.clip(low, high))[:, None].to(device)
+    t, code = model.condition(energies)
+    noise = SharedNoise(derive_seed(seed), device)
+    chains = choose_sampler(model.prior.graph, noise, sampler)
+    return measure_mixing(model.prior.problem(t), code, chains, limit=limit)
 
 
 @torch.no_grad()

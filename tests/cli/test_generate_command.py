@@ -101,6 +101,36 @@ def test_the_file_says_how_it_was_made(model: Path) -> None:
     assert attrs["model"] == '{"a": 1}'
 
 
+def test_sweeps_are_measured_and_told(model: Path, capsys: pytest.CaptureFixture) -> None:
+    assert generate(model, "-n", "5", "--sweeps", "auto") == 0
+    told = int(capsys.readouterr().out.split()[0])
+    with ShowerFile(model.parent / "made.h5") as file:
+        assert file.attrs["sweeps"] == told
+    assert 10 <= told < 200
+
+
+def test_both_samplers_can_be_named(model: Path) -> None:
+    for sampler in ("compiled", "torch"):
+        assert generate(model, "-n", "5", "--sampler", sampler, out=f"{sampler}.h5") == 0
+        assert len(made(model, f"{sampler}.h5")) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--sweeps", "-1"], "a number of sweeps or 'auto', not '-1'"),
+        (["--sweeps", "many"], "a number of sweeps or 'auto', not 'many'"),
+        (["--sampler", "oracle"], "invalid choice: 'oracle'"),
+    ],
+)
+def test_words_that_are_no_choice_are_refused(
+    model: Path, words: list[str], says: str, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        generate(model, "-n", "5", *words)
+    assert says in capsys.readouterr().err
+
+
 def test_an_existing_file_is_replaced_only_when_asked(model: Path) -> None:
     assert generate(model, "-n", "2") == 0
     before = (model.parent / "made.h5").read_bytes()
@@ -125,7 +155,6 @@ def test_an_existing_file_is_replaced_only_when_asked(model: Path) -> None:
         (["--energies-from", "ENERGIES", "--energy-gev", "1"], "exclude each other"),
         (["--energies-from", "nowhere.h5"], "nowhere.h5: no such file"),
         (["-n", "3", "--batch-size", "0"], "--batch-size must be at least 1"),
-        (["-n", "3", "--sweeps", "-1"], "--sweeps and --seed at least 0"),
         (["-n", "3", "--seed", "-1"], "--seed at least 0"),
         (["-n", "3", "--device", "cuda"], "no CUDA device is available"),
     ],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from calo4pqvae.model import Calo4pQVAE
 
@@ -28,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.h5",
         help="take the incident energies of this file, in order; -n repeats or shortens them",
     )
-    parser.add_argument("--sweeps", type=int, default=200, help="Gibbs sweeps per shower (200)")
+    parser.add_argument(
+        "--sweeps",
+        type=_sweeps,
+        default=200,
+        metavar="N",
+        help="Gibbs sweeps per shower (200), or 'auto': measured on the energies of the job",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--batch-size", type=int, default=256, help="showers decoded together (256)"
@@ -52,22 +59,23 @@ def run(args: argparse.Namespace) -> int:
     from calo4pqvae.storage import load_model
     from calo4pqvae.training.processes import Processes
 
-    if args.batch_size < 1 or min(args.sweeps, args.seed) < 0:
-        raise ConfigError("--batch-size must be at least 1, --sweeps and --seed at least 0")
+    if args.batch_size < 1 or args.seed < 0:
+        raise ConfigError("--batch-size must be at least 1 and --seed at least 0")
     if args.n is not None and args.n < 1:
         raise ConfigError(f"-n takes a number of showers above zero, not {args.n}")
     device = Processes.join(args.device).device
     stored = load_model(args.model)
     e_inc = _energies(args, stored.model)
     stored.model.scale.check(_tensor(e_inc))
-    attrs = provenance(stored.provenance, "block Gibbs", sweeps=args.sweeps, seed=args.seed)
+    sweeps = _measure(args, stored.model, e_inc, device) if args.sweeps is None else args.sweeps
+    attrs = provenance(stored.provenance, "block Gibbs", sweeps=sweeps, seed=args.seed)
     writer = ShowerWriter(args.out, stored.model.geometry, attrs, overwrite=args.overwrite)
     with writer, progress(len(e_inc), "showers") as bar:
         generate(
             stored.model,
             e_inc,
             writer,
-            sweeps=args.sweeps,
+            sweeps=sweeps,
             seed=args.seed,
             batch_size=args.batch_size,
             device=device,
@@ -91,6 +99,32 @@ def provenance(model: dict, sampler: str, *, sweeps: int, seed: int) -> dict[str
         "seed": seed,
         "model": json.dumps(model),
     }
+
+
+def _sweeps(word: str) -> int | None:
+    """Read a number of sweeps; None for 'auto'."""
+    if word == "auto":
+        return None
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number of sweeps or 'auto', not {word!r}")
+    return int(word)
+
+
+def _measure(
+    args: argparse.Namespace, model: "Calo4pQVAE", e_inc: "np.ndarray", device: "torch.device"
+) -> int:
+    """Measure how many sweeps are needed, and say what was found."""
+    from calo4pqvae.generation import measure_sweeps
+    from calo4pqvae.samplers.equilibrium import R_HAT
+
+    mixing = measure_sweeps(model, e_inc, seed=args.seed, device=device, sampler=args.sampler)
+    slowest = max(condition.tau for condition in mixing.conditions)
+    print(
+        f"{mixing.burn_in} sweeps, ten times the longest autocorrelation time ({slowest:.1f}); "
+        f"{mixing.chains} chains at each of {len(mixing.conditions)} energies agree after "
+        f"{mixing.sweeps} sweeps (split R-hat below {R_HAT})"
+    )
+    return mixing.burn_in
 
 
 def _energies(args: argparse.Namespace, model: "Calo4pQVAE") -> "np.ndarray":
