@@ -26,7 +26,7 @@ __all__ = ["WORDS", "mix", "sweep_tile"]
 WORDS = LANES // 32
 """Words of 32 bits that hold a node's states in one tile."""
 
-NODES_PER_DRAW = 16
+NODES_PER_DRAW = 32
 """Nodes whose random numbers are drawn at once."""
 
 _LANES, _WORDS, _HALF = np.uint64(LANES), np.uint64(WORDS), np.uint64(LANES // 2)
@@ -44,7 +44,7 @@ def mix(z):
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 @no_type_check
 def draw(stream, noise, n):
     """Advance the streams of a tile and write n vectors of 16-bit numbers."""
@@ -120,7 +120,7 @@ def settle(
     return calls
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 @no_type_check
 def add_up(state, begin, n, field, per_lane, first, node, weight, sums):
     """Sum the fields of n nodes."""
@@ -133,7 +133,7 @@ def add_up(state, begin, n, field, per_lane, first, node, weight, sums):
         v.store16(sums, k * _LANES, x)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 @no_type_check
 def compare(state, begin, n, sums, limits, noise, tied, close):
     """Draw n nodes by their fields; list and mark those with a comparison too close."""
@@ -186,8 +186,9 @@ def sweep_tile(state, stream, chains, key, ends, sweeps, field, bias, fixed):
                 draw(stream, noise, n)
                 add_up(state, begin, n, field, per_lane, first, node, weight, sums)
                 found = compare(state, begin, n, sums, limits, noise, tied, close)
-                calls += settle(
-                    state, begin, found, close, tied, chains, bias, first, node, fine, noise,
-                    moment,
-                )  # fmt: skip
+                if found:
+                    calls += settle(
+                        state, begin, found, close, tied, chains, bias, first, node, fine, noise,
+                        moment,
+                    )  # fmt: skip
     return calls
