@@ -188,7 +188,7 @@ def sweep_tile(state, stream, chains, key, ends, sweeps, field, bias, fixed):
                 found = compare(state, begin, n, sums, limits, noise, tied, close)
                 if found:
                     calls += settle(
-                        state, begin, found, close, tied, chains, bias, first, node, fine, noise,
-                        moment,
+                        state, begin, found, close, tied, chains, bias, first, node, fine,
+                        noise, moment,
                     )  # fmt: skip
     return calls
