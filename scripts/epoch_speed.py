@@ -1,18 +1,20 @@
 """How long a batch of the paper preset takes with the compiled, the torch and a dense sampler.
 
     python scripts/epoch_speed.py FILE.h5 [--showers 512] [--sweeps 3000] [--rounds 3]
-        [--threads 2] [--precision float32]
+        [--threads 2] [--precision float32] [--frozen]
 
 One batch is a step of the networks, forward and backward, and one negative phase. Both are
 timed alone, in turn, as they follow each other in training without overlap; an epoch is so many
-batches. The dense sampler multiplies whole blocks of couplings, as the paper's implementation
-does.
+batches. With --frozen the networks only encode, as in the preset's last 50 epochs, in which
+only the prior learns. The dense sampler multiplies whole blocks of couplings, as the paper's
+implementation does.
 """
 
 import argparse
 import statistics
 import time
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 
@@ -81,6 +83,7 @@ def main():
     parser.add_argument("--sweeps", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--frozen", action="store_true", help="only the prior learns")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -95,7 +98,10 @@ def main():
         "torch": choose_sampler(graph, SharedNoise(0), "torch"),
         "dense": DenseGibbs(graph, SharedNoise(0)),
     }
-    parts = {"networks": network_step(model, showers, e_inc, args.precision)} | {
+    networks = network_step(model, showers, e_inc, args.precision)
+    if args.frozen:
+        networks = partial(model.encode, showers, e_inc, SharedNoise(0))
+    parts = {"networks": networks} | {
         name: negative_phase(model, e_inc, sampler, args.sweeps)
         for name, sampler in samplers.items()
     }
