@@ -16,6 +16,7 @@ from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers import compiled, fixed_point, lanes
 from calo4pqvae.samplers.compiled import CompiledGibbs, pack, seed_streams, unpack
 from calo4pqvae.samplers.fixed_point import ARITHMETIC, FINE, Neighbours, round_problem
+from calo4pqvae.samplers.kernel import lay_out
 from calo4pqvae.samplers.lanes import LANES
 from calo4pqvae.testing import ConformanceError, check_sampler
 
@@ -201,7 +202,7 @@ def test_the_bound_of_the_rounding_holds_for_every_state_of_the_neighbours():
     neighbours, bias = Neighbours.of(graph), problem.bias.numpy()
     fixed = round_problem(neighbours, problem.coupling.numpy(), bias[0], bias[0])
     unit = fixed_point.UNIT * 2.0 ** fixed.limits[:, 0]
-    rounded_bias = fixed_point.round_biases(bias, fixed.limits[:, 0])[0].view(np.int16)
+    rounded_bias = lay_out(bias, unit, 0, 0).view(np.int16)
     states = (np.arange(512)[:, None] >> np.arange(9)) & 1
     for node in range(graph.n_nodes):
         entries = slice(*fixed.first[node : node + 2])
@@ -291,8 +292,8 @@ TWINS = {
         lambda given: lambda _, tile, tiles: given(1, tile, tiles),
     ),
     "biases of the next node": (
-        "round_biases",
-        lambda given: lambda bias, shift: given(np.roll(bias, 1, axis=1), shift),
+        "lay_out",
+        lambda given: lambda bias, *more: given(np.roll(bias, 1, axis=1), *more),
     ),
 }
 

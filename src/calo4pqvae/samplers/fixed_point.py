@@ -17,7 +17,7 @@ from jaxtyping import Float, Int, UInt16, UInt32
 from calo4pqvae.errors import SamplerError
 from calo4pqvae.prior.graph import FourPartiteGraph
 
-__all__ = ["FixedPoint", "Neighbours", "round_biases", "round_problem"]
+__all__ = ["FixedPoint", "Neighbours", "round_problem"]
 
 UNIT = np.log(2) / 4096
 """Fields are known in multiples of this [nats] where they are smaller than 5.5 nats."""
@@ -129,13 +129,6 @@ def round_problem(
     fine = np.rint(given * FINE).astype(np.int64)
     fixed = neighbours.first, neighbours.node, fine, _sixteen_bits(weight)
     return FixedPoint(*fixed, _sixteen_bits(limits))
-
-
-def round_biases(
-    bias: Float[np.ndarray, "rows nodes"], shift: UInt16[np.ndarray, " nodes"]
-) -> UInt16[np.ndarray, "rows nodes"]:
-    """Round biases to the units of their nodes."""
-    return _sixteen_bits(np.rint(bias / (UNIT * 2.0**shift)))
 
 
 def _sixteen_bits(whole: np.ndarray) -> np.ndarray:

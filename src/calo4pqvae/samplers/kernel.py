@@ -21,7 +21,7 @@ from calo4pqvae.samplers import lanes as v
 from calo4pqvae.samplers.fixed_point import ARITHMETIC, FINE
 from calo4pqvae.samplers.lanes import LANES
 
-__all__ = ["WORDS", "mix", "sweep_tile"]
+__all__ = ["WORDS", "lay_out", "mix", "sweep_tile"]
 
 WORDS = LANES // 32
 """Words of 32 bits that hold a node's states in one tile."""
@@ -153,6 +153,24 @@ def compare(state, begin, n, sums, limits, noise, tied, close):
         close[found] = k
         found += np.uint64(v.any_lane(too_close))
     return found
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def lay_out(bias, unit, row, lane):
+    """Round the biases of a tile's chains; chain `row` and its followers go to `lane` on.
+
+    One row of biases becomes one number per node, many become one per node and lane.
+    """
+    rows, nodes = bias.shape
+    width = 1 if rows == 1 else LANES
+    field = np.zeros(nodes * width, np.uint16)
+    used = min(rows - row, width - lane)
+    for begin in range(0, nodes, 16):
+        for k in range(used):
+            for i in range(begin, min(begin + 16, nodes)):
+                field[i * width + lane + k] = np.int64(np.rint(bias[row + k, i] / unit[i]))
+    return field
 
 
 @njit(cache=True, nogil=True)
