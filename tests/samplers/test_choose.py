@@ -1,15 +1,18 @@
 """Which sampler runs where."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from calo4pqvae.errors import SamplerError
+from calo4pqvae.errors import MissingExtraError, SamplerError
 from calo4pqvae.prior.lattices import zephyr
 from calo4pqvae.random import SharedNoise
+from calo4pqvae.samplers import choose, cuda
 from calo4pqvae.samplers.choose import choose_sampler
 from calo4pqvae.samplers.compiled import CompiledGibbs
+from calo4pqvae.samplers.cuda import CudaGibbs
 from calo4pqvae.samplers.gibbs import GibbsSampler
 
 
@@ -21,9 +24,45 @@ def test_the_compiled_sampler_is_the_choice_on_a_cpu(kind, wanted):
     assert isinstance(choose_sampler(zephyr(3), SharedNoise(0), kind), wanted)
 
 
-def test_compiled_code_for_the_cpu_is_refused_elsewhere(monkeypatch):
+@pytest.fixture
+def cuda_noise(monkeypatch):
+    """Noise that says to be a CUDA device's; its numbers are the CPU's."""
     noise = SharedNoise(0)
     elsewhere = SimpleNamespace(device=torch.device("cuda"))
     monkeypatch.setattr(noise, "generator", elsewhere)
+    return noise
+
+
+class NoKernels:
+    """Stands for the kernels of a GPU that is not there."""
+
+    shared_bytes = 1 << 16
+
+    def __init__(self, device):  # noqa: ARG002
+        self.device = torch.device("cpu")
+
+
+def test_compiled_code_for_the_cpu_is_refused_elsewhere(cuda_noise):
     with pytest.raises(SamplerError, match="runs on the CPU only"):
-        choose_sampler(zephyr(3), noise, "compiled")
+        choose_sampler(zephyr(3), cuda_noise, "compiled")
+
+
+def test_the_kernel_for_cuda_is_refused_elsewhere():
+    with pytest.raises(SamplerError, match="runs on a CUDA device only"):
+        choose_sampler(zephyr(3), SharedNoise(0), "cuda")
+
+
+@pytest.mark.parametrize("kind", ["auto", "cuda"])
+def test_the_kernel_is_the_choice_on_cuda(cuda_noise, monkeypatch, kind):
+    monkeypatch.setattr(cuda, "CupyKernels", NoKernels)
+    assert isinstance(choose_sampler(zephyr(3), cuda_noise, kind), CudaGibbs)
+
+
+def test_without_its_extra_torch_takes_the_place_of_the_kernel(cuda_noise, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(
+        choose, "GibbsSampler", lambda graph, _: GibbsSampler(graph, SharedNoise(0))
+    )
+    assert isinstance(choose_sampler(zephyr(3), cuda_noise), GibbsSampler)
+    with pytest.raises(MissingExtraError, match=r"calo4pqvae\[cuda\]"):
+        choose_sampler(zephyr(3), cuda_noise, "cuda")

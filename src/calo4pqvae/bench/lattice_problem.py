@@ -46,8 +46,9 @@ class LatticeProblem:
 
     def energies(self, free_bits: Bool[Tensor, "chains free"]) -> Float[Tensor, " chains"]:
         """Evaluate eq. (2) of all nodes for each chain, in float64."""
-        states = torch.cat([self.codes(len(free_bits)), free_bits], dim=1)
-        return double(self.whole).energy(states)
+        whole, parts = double(self.whole), free_bits.split(4096)
+        states = (torch.cat([self.codes(len(part)), part], dim=1) for part in parts)
+        return torch.cat([whole.energy(some) for some in states])
 
 
 def lattice_problem(m: int) -> LatticeProblem:

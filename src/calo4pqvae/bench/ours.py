@@ -5,11 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from calo4pqvae.bench.entrant import Draw, Prepare, Task, UnavailableError
+from calo4pqvae.bench.entrant import Draw, Prepare, Task
 from calo4pqvae.prior.problem import BoltzmannProblem
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.base import Sampler
 from calo4pqvae.samplers.compiled import CompiledGibbs
+from calo4pqvae.samplers.cuda import CudaGibbs
 from calo4pqvae.samplers.gibbs import GibbsSampler
 
 __all__ = ["compiled", "cuda_kernel", "torch_sparse"]
@@ -27,17 +28,8 @@ def torch_sparse(task: Task) -> Prepare:
 
 
 def cuda_kernel(task: Task) -> Prepare:
-    """The sampler that this package chooses on a CUDA device.
-
-    Raises:
-        UnavailableError: that is the sampler in torch, which takes part by itself.
-    """
-    from calo4pqvae.samplers.choose import choose_sampler
-
-    graph = task.lattice.whole.graph
-    if isinstance(choose_sampler(graph, SharedNoise(0, task.device)), GibbsSampler):
-        raise UnavailableError("this version has no kernel of its own for CUDA")
-    return _prepare(task, lambda noise: choose_sampler(graph, noise))
+    """The kernel for CUDA."""
+    return _prepare(task, lambda noise: CudaGibbs(task.lattice.whole.graph, noise))
 
 
 def _prepare(task: Task, make: Callable[[SharedNoise], Sampler]) -> Prepare:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sampler",
-        choices=["auto", "compiled", "torch"],
+        choices=["auto", "compiled", "cuda", "torch"],
         default="auto",
         help="sampler of the prior; auto takes the fastest that fits the device",
     )

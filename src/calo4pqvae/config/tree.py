@@ -116,7 +116,8 @@ class TrainingConfig:
         prior_momentum: its momentum.
         negative_phase: ``cd`` starts chains at the encoder's bits, ``pcd`` keeps them.
         sweeps: Gibbs sweeps per batch.
-        sampler: ``compiled`` code on the CPU, ``torch``, or ``auto``: the fastest that fits.
+        sampler: ``compiled`` code on the CPU, ``cuda`` on a GPU, ``torch``, or ``auto``: the
+            fastest that fits.
         augment: rotate and mirror showers at random (exact symmetries).
         precision: arithmetic of the networks.
         seed: seed of everything random.
@@ -138,7 +139,7 @@ class TrainingConfig:
     prior_momentum: float = 0.0
     negative_phase: Literal["cd", "pcd"] = "pcd"
     sweeps: int = 3000
-    sampler: Literal["auto", "compiled", "torch"] = "auto"
+    sampler: Literal["auto", "compiled", "cuda", "torch"] = "auto"
     augment: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 32

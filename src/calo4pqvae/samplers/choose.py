@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from calo4pqvae.errors import MissingExtraError
 from calo4pqvae.prior.graph import FourPartiteGraph
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.base import Sampler
@@ -9,8 +10,9 @@ from calo4pqvae.samplers.gibbs import GibbsSampler
 
 __all__ = ["SamplerKind", "choose_sampler"]
 
-SamplerKind = Literal["auto", "compiled", "torch"]
-"""``compiled`` is compiled code for the CPU, ``torch`` runs on any device."""
+SamplerKind = Literal["auto", "compiled", "cuda", "torch"]
+"""``compiled`` is compiled code for the CPU, ``cuda`` a kernel for NVIDIA's GPUs that needs the
+extra of that name; ``torch`` runs on any device."""
 
 
 def choose_sampler(
@@ -21,14 +23,24 @@ def choose_sampler(
     Arguments:
         graph: nodes and couplers.
         noise: source of random numbers.
-        kind: sampler to make; ``auto`` takes the compiled one on a CPU.
+        kind: sampler to make; ``auto`` takes the compiled one on a CPU, and the kernel on a
+            CUDA device if its extra is installed.
 
     Raises:
+        MissingExtraError: the kernel is asked for and its extra is not installed.
         SamplerError: the sampler does not run on that device.
     """
-    on_cpu = noise.generator.device.type == "cpu"
-    if kind == "compiled" or (kind == "auto" and on_cpu):
+    device = noise.generator.device.type
+    if kind == "compiled" or (kind == "auto" and device == "cpu"):
         from calo4pqvae.samplers.compiled import CompiledGibbs
 
         return CompiledGibbs(graph, noise)
+    if kind == "cuda" or (kind == "auto" and device == "cuda"):
+        from calo4pqvae.samplers.cuda import CudaGibbs
+
+        try:
+            return CudaGibbs(graph, noise)
+        except MissingExtraError:
+            if kind == "cuda":
+                raise
     return GibbsSampler(graph, noise)
