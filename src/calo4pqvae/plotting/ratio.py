@@ -1,4 +1,4 @@
-"""The thin panel below a plot: ratio to Geant4, with Geant4's own error as a band."""
+"""The thin panel below a plot: ratio to the reference, with its own error as a band."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from calo4pqvae.plotting.style import FILL, REFERENCE, colour_of
+from calo4pqvae.plotting.bins import is_geometric
+from calo4pqvae.plotting.style import FILL, Look, looks, reference_of
 
-__all__ = ["Curve", "draw_ratios"]
+__all__ = ["Curve", "draw_points", "draw_ratios", "spread_in_bins"]
 
-_REACHES = (0.1, 0.2, 0.5)
+_REACHES = (0.1, 0.2, 0.5, 1.0)
+_PRECISE = 0.25
 
 
 class Curve(NamedTuple):
@@ -20,15 +22,15 @@ class Curve(NamedTuple):
     errors: np.ndarray
 
 
-def draw_ratios(
-    axes: Axes, curves: Mapping[str, Curve], edges: np.ndarray, middles: np.ndarray
-) -> None:
+def draw_ratios(axes: Axes, curves: Mapping[str, Curve], edges: np.ndarray) -> None:
     """Draw the reference's relative error as a band and the others' ratios as points.
 
-    Bins where the reference is empty have no ratio. The axis reaches 10, 20 or 50 percent,
-    whichever holds most points; those beyond become triangles at the rim.
+    Bins where the reference is empty have no ratio. The axis reaches 10, 20, 50 or 100
+    percent, whichever holds most of the precise points; those beyond become triangles at
+    the rim.
     """
-    reference = curves[REFERENCE]
+    own = reference_of(curves)
+    reference = curves[own]
     seen = reference.heights > 0
     relative = np.divide(
         reference.errors, reference.heights, out=np.zeros_like(reference.heights), where=seen
@@ -36,37 +38,60 @@ def draw_ratios(
     axes.stairs(1 + relative, edges, baseline=1 - relative, fill=True, color=FILL)
     axes.axhline(1, color="#444444", lw=0.8)
     ratios = {
-        label: tuple(part[seen] / reference.heights[seen] for part in curve)
+        label: Curve(*(part[seen] / reference.heights[seen] for part in curve))
         for label, curve in curves.items()
-        if label != REFERENCE
+        if label != own
     }
-    reach = _reach([ratio for ratio, _ in ratios.values()])
-    for label, (ratio, error) in ratios.items():
-        _draw_points(axes, middles[seen], ratio, error, colour_of(label), 1.1 * reach)
-    axes.set(ylim=(1 - 1.1 * reach, 1 + 1.1 * reach), yticks=[1 - reach, 1, 1 + reach])
+    reach = _reach(list(ratios.values()))
+    styles, places = looks(curves), spread_in_bins(edges, len(ratios))
+    for (label, ratio), x in zip(ratios.items(), places, strict=True):
+        draw_points(axes, x[seen], ratio, styles[label], (1 - 1.2 * reach, 1 + 1.2 * reach))
+    axes.set(ylim=(1 - 1.2 * reach, 1 + 1.2 * reach), yticks=[1 - reach, 1, 1 + reach])
 
 
-def _reach(ratios: list[np.ndarray]) -> float:
-    """Choose the half height of the axis."""
-    away = np.abs(np.concatenate([*ratios, np.empty(0)]) - 1)
-    away = away[np.isfinite(away)]
+def spread_in_bins(edges: np.ndarray, n_samples: int) -> list[np.ndarray]:
+    """Give each sample its own place in every bin, so that error bars do not hide others."""
+    shares = 0.5 + 0.6 * (np.arange(n_samples) - (n_samples - 1) / 2) / max(n_samples, 1)
+    if is_geometric(edges):
+        return [edges[:-1] * (edges[1:] / edges[:-1]) ** share for share in shares]
+    return [edges[:-1] + share * np.diff(edges) for share in shares]
+
+
+def draw_points(
+    axes: Axes, x: np.ndarray, points: Curve, look: Look, limits: tuple[float, float]
+) -> None:
+    """Draw points with error bars; those outside the limits become triangles at the rim."""
+    y, error = points
+    inside = (y > limits[0]) & (y < limits[1])
+    axes.errorbar(
+        x[inside],
+        y[inside],
+        error[inside],
+        fmt=look.marker,
+        ms=2.4,
+        lw=0.9,
+        color=look.colour,
+        mfc="white" if look.marker == "s" else look.colour,
+        mew=0.7,
+    )
+    for beyond, rim, marker in ((y >= limits[1], limits[1], "^"), (y <= limits[0], limits[0], "v")):
+        axes.plot(
+            x[beyond],
+            np.full(beyond.sum(), rim),
+            marker,
+            ms=4,
+            color=look.colour,
+            clip_on=False,
+            mew=0,
+        )
+
+
+def _reach(ratios: list[Curve]) -> float:
+    """Choose the half height of the axis from the points that are not mostly noise."""
+    away = np.concatenate([np.abs(ratio.heights - 1) for ratio in ratios] or [np.empty(0)])
+    error = np.concatenate([ratio.errors for ratio in ratios] or [np.empty(0)])
+    finite = np.isfinite(away)
+    precise = finite & (error < _PRECISE)
+    away = away[precise if precise.any() else finite]
     needed = np.quantile(away, 0.9) if len(away) else 0.0
     return next((reach for reach in _REACHES if reach >= needed), _REACHES[-1])
-
-
-def _draw_points(
-    axes: Axes,
-    x: np.ndarray,
-    ratio: np.ndarray,
-    error: np.ndarray,
-    colour: str,
-    reach: float,
-) -> None:
-    inside = np.abs(ratio - 1) < reach
-    axes.errorbar(
-        x[inside], ratio[inside], error[inside], fmt="o", ms=2.2, lw=0.9, color=colour
-    )
-    for sign, marker in ((1, "^"), (-1, "v")):
-        beyond = sign * (ratio - 1) >= reach
-        rim = np.full(beyond.sum(), 1 + sign * reach)
-        axes.plot(x[beyond], rim, marker, ms=4, color=colour, clip_on=False, mew=0)

@@ -4,31 +4,64 @@ Figures are made without pyplot and leave matplotlib's settings as they were.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-__all__ = ["FILL", "REFERENCE", "colour_of", "house_style", "save"]
+__all__ = [
+    "FILL",
+    "INK",
+    "REFERENCE",
+    "SAMPLES",
+    "SOFT",
+    "Look",
+    "house_style",
+    "looks",
+    "reference_of",
+    "save",
+]
 
 REFERENCE = "Geant4"
 """Label of the sample that all others are compared with."""
 
-_COLOURS = {
-    REFERENCE: "#1a1a1a",
-    "generated": "#0072B2",
-    "reconstructed": "#E69F00",
-    "annealer": "#D55E00",
-}
-FILL = "#dedede"
-"""Fill of the reference's histograms and error bands."""
+INK, SOFT, FILL = "#1a1a1a", "#666666", "#dedede"
+"""Colours of the reference's lines, of remarks, and of the reference's areas and bands."""
+
+
+class Look(NamedTuple):
+    """How one sample is drawn: colour, style of its line, marker of its points."""
+
+    colour: str
+    dashes: Any = "-"
+    marker: str = "o"
+
+
+_DASHES = (0, (3.2, 1.3))
+_DOTS = (0, (1.1, 1.1))
+SAMPLES = (
+    Look("#0072B2"),
+    Look("#E69F00"),
+    Look("#009E73"),
+    Look("#882255"),
+    Look("#D55E00", _DASHES, "s"),
+    Look("#56B4E9", _DASHES, "s"),
+    Look("#CC79A7", _DASHES, "s"),
+    Look("#332288", _DASHES, "s"),
+)
+"""Looks of up to eight samples, in the order in which they are given out.
+
+Readers who see fewer colours tell apart those of one line style.
+"""
+
+_PREFERRED = {"generated": 0, "classical": 0, "reconstructed": 1, "annealer": 4, "emulator": 5}
 
 _SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#444444",
-    "axes.labelcolor": "#1a1a1a",
+    "axes.labelcolor": INK,
     "axes.labelsize": 10,
     "axes.linewidth": 0.8,
     "axes.spines.right": False,
@@ -70,9 +103,28 @@ def house_style(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return styled
 
 
-def colour_of(label: str) -> str:
-    """Return the colour of a sample; colour-blind readers tell them apart."""
-    return _COLOURS.get(label, "#009E73")
+def reference_of(labels: Iterable[str]) -> str:
+    """Return the label of the reference: "Geant4" where there is one, else the first."""
+    labels = list(labels)
+    return REFERENCE if REFERENCE in labels else labels[0]
+
+
+def looks(labels: Iterable[str]) -> dict[str, Look]:
+    """Give every sample a look of its own; well-known labels always get the same.
+
+    The reference is black. After eight samples the colours come again, dotted.
+    """
+    labels = list(labels)
+    reference = reference_of(labels)
+    taken = {reference: Look(INK)}
+    free = [*SAMPLES, *(look._replace(dashes=_DOTS) for look in SAMPLES)]
+    for label, number in _PREFERRED.items():
+        if label in labels and label != reference and SAMPLES[number] in free:
+            taken[label] = SAMPLES[number]
+            free.remove(SAMPLES[number])
+    others = [label for label in labels if label not in taken]
+    taken |= {label: free[i % len(free)] for i, label in enumerate(others)}
+    return {label: taken[label] for label in labels}
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -1,16 +1,28 @@
 """Entries of metrics.json as a reader wants them: names, units and sensible digits."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Row", "headline", "metric_rows", "plus_minus"]
+from calo4pqvae.metrics.entries import ABOVE, WITHIN
+from calo4pqvae.report.names import Name, name_of
+
+__all__ = ["TOLERANCE", "Row", "entries_of", "grouped", "metric_rows", "plus_minus"]
+
+UNDEFINED = "undefined"
+BELOW = "below floor"
+TOLERANCE = 3.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity in words: what, how much, the floor, and the verdict."""
+    """One quantity in words: what, how much, the floor, and the verdict.
+
+    `excess` is how far the value stands above the floor, in errors of the floor; the verdict
+    is "within floor" up to three. `numbers` holds value, error, floor and the floor's error
+    in the unit shown, for drawing.
+    """
 
     name: str
     label: str
@@ -19,54 +31,39 @@ class Row:
     unit: str
     verdict: str
     note: str = ""
+    group: str = ""
+    excess: float | None = None
+    numbers: tuple[float | None, ...] = (None, None, None, None)
 
 
-_LABELS = {
-    "response": "Mean response, relative to Geant4",
-    "sparsity": "Mean sparsity, difference to Geant4",
-    "profile.longitudinal": "Longitudinal profile, largest deviation",
-    "profile.radial": "Radial profile, largest deviation",
-}
+def entries_of(block: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """List all entries of a block: those at its top level, then those under "metrics".
 
-_KINDS = {
-    "response": "Mean response",
-    "resolution": "Resolution",
-    "depth": "Mean depth",
-    "depth_spread": "Spread of the depth",
-    "separation": "Separation power",
-    "wasserstein": "Wasserstein distance",
-}
-
-_OBSERVABLES = {
-    "e_tot": "total energy",
-    "e_layer": "energy per layer (mean)",
-    "voxel": "voxel energy",
-}
-
-_HEADLINE = (
-    "response",
-    "sparsity",
-    "profile.longitudinal",
-    "profile.radial",
-    "wasserstein.response",
-    "separation.voxel",
-)
+    Raises:
+        AttributeError: the block is no dictionary.
+    """
+    flat = [(key, value) for key, value in block.items() if _is_entry(value)]
+    return [*flat, *block.get("metrics", {}).items()]
 
 
-def metric_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """Turn all entries of a block into rows, in their order."""
-    return [_row(name, entry) for name, entry in metrics.items()]
+def metric_rows(metrics: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> list[Row]:
+    """Turn entries into rows, in their order."""
+    pairs = metrics.items() if isinstance(metrics, Mapping) else metrics
+    return [_row(name, entry) for name, entry in pairs]
 
 
-def headline(metrics: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """Choose the rows that tell most."""
-    return [_row(name, metrics[name]) for name in _HEADLINE if name in metrics]
+def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Gather rows by the group of their quantity, in order of first appearance."""
+    return {
+        group: [row for row in rows if row.group == group]
+        for group in dict.fromkeys(row.group for row in rows)
+    }
 
 
 def plus_minus(value: float | None, error: float | None, scale: float = 1.0) -> str:
     """Write a value with its error, both to the error's second digit."""
     if value is None:
-        return "undefined"
+        return UNDEFINED
     if not error:
         return f"{value * scale:z.4g}".replace("-", "−")
     digits = min(max(1 - math.floor(math.log10(error * scale)), 0), 6)
@@ -74,45 +71,61 @@ def plus_minus(value: float | None, error: float | None, scale: float = 1.0) -> 
     return text.replace("-", "−")
 
 
-def _row(name: str, entry: Mapping[str, Any]) -> Row:
-    scale, unit = _unit(name)
-    value, error, floor = entry["value"], entry["error"], entry["floor"]
-    signed = "generated" in entry and not name.startswith("profile")
+def _row(key: str, entry: Mapping[str, Any]) -> Row:
+    name = name_of(key)
+    value, error = entry.get("value"), entry.get("error")
+    floor = entry.get("floor") or {}
+    sizes = (value, error, floor.get("value"), floor.get("error"))
+    excess = _excess(name, *sizes)
+    plus = "+" if name.signed and (value or 0) > 0 else ""
     return Row(
-        name=name,
-        label=_label(name),
-        value=("+" if signed and (value or 0) > 0 else "") + plus_minus(value, error, scale),
-        floor=plus_minus(floor["value"], floor["error"], scale),
-        unit=unit,
-        verdict=entry["verdict"] or "undefined",
-        note=_note(name, entry),
+        name=key,
+        label=name.label,
+        value=plus + plus_minus(value, error, name.scale),
+        floor=plus_minus(floor.get("value"), floor.get("error"), name.scale),
+        unit=name.unit,
+        verdict=entry.get("verdict") or _verdict(name, excess),
+        note=_note(key, entry),
+        group=name.group,
+        excess=excess,
+        numbers=tuple(None if x is None else x * name.scale for x in sizes),
     )
 
 
-def _unit(name: str) -> tuple[float, str]:
-    """Return the scale and the unit in which a quantity is shown."""
-    kind = name.partition(".")[0]
-    if kind in {"response", "resolution", "profile", "depth_spread"}:
-        return 100.0, "%"
-    if kind == "depth":
-        return 1.0, "layers"
-    if kind == "separation":
-        return 1e3, "10⁻³"
-    return (1.0, "σ") if kind == "wasserstein" else (1.0, "")
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, Mapping) and {"value", "error"} <= value.keys()
 
 
-def _label(name: str) -> str:
-    if name in _LABELS:
-        return _LABELS[name]
-    kind, _, rest = name.partition(".")
-    return f"{_KINDS.get(kind, kind)}, {_OBSERVABLES.get(rest, rest)}"
+def _excess(
+    name: Name,
+    value: float | None,
+    _: float | None,
+    floor: float | None,
+    floor_error: float | None,
+) -> float | None:
+    """Measure how far a value stands above its floor, in errors of the floor."""
+    if value is None or floor is None or not floor_error:
+        return None
+    away = value - floor if name.two_sided else abs(value) - abs(floor)
+    return away / floor_error
 
 
-def _note(name: str, entry: Mapping[str, Any]) -> str:
-    if entry["value"] is None:
+def _verdict(name: Name, excess: float | None) -> str:
+    """Judge an entry that brings no verdict of its own."""
+    if excess is None:
+        return UNDEFINED
+    if name.two_sided and excess < -TOLERANCE:
+        return BELOW
+    return WITHIN if excess <= TOLERANCE else ABOVE
+
+
+def _note(key: str, entry: Mapping[str, Any]) -> str:
+    if entry.get("value") is None:
         return entry.get("reason", "")
-    if name.startswith("profile"):
-        place = "layer" if name.endswith("longitudinal") else "ring"
+    if "feature_set" in entry:
+        return f"features {entry['feature_set']}, {entry['n']:,} showers"
+    if key.startswith("profile") and "bin" in entry:
+        place = "layer" if key.endswith("longitudinal") else "ring"
         return f"in {place} {entry['bin']}, among those with over 1 % of the energy"
     if isinstance(entry.get("generated"), Mapping):
         model, geant4 = (
