@@ -262,6 +262,21 @@ def test_a_processor_without_wide_vectors_draws_the_same(tmp_path):
     assert 1000 < seen[0].count("1") < 8600
 
 
+WITHOUT_CACHE = """
+from numba.core import caching
+caching.CacheImpl._locator_classes = []
+from calo4pqvae.samplers import kernel
+import numpy as np
+print(kernel.mix(np.uint64(1)))
+"""
+
+
+def test_the_kernel_runs_where_no_cache_can_be_written():
+    command = [sys.executable, "-c", WITHOUT_CACHE]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == int(compiled._mix(np.array([1], U64))[0])
+
+
 def test_fields_beyond_64_bits_are_refused():
     graph = zephyr(3)
     problem = BoltzmannProblem(graph, torch.full((1, 12), 1e8), torch.zeros(graph.n_edges))

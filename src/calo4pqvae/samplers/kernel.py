@@ -35,7 +35,20 @@ _CHUNK = np.uint64(NODES_PER_DRAW)
 _SHIFT, _CAP, _MARGIN, _WIDTH = (np.uint64(column) for column in range(4))
 
 
-@njit(cache=True, nogil=True)
+@no_type_check
+def compiled(**options):
+    """Compile with a cache on disk, or without one where none can be written."""
+
+    def decorate(function):
+        try:
+            return njit(cache=True, nogil=True, **options)(function)
+        except RuntimeError:
+            return njit(nogil=True, **options)(function)
+
+    return decorate
+
+
+@compiled()
 @no_type_check
 def mix(z):
     """Scramble 64 bits (finaliser of SplitMix64)."""
@@ -44,7 +57,7 @@ def mix(z):
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 @no_type_check
 def draw(stream, noise, n):
     """Advance the streams of a tile and write n vectors of 16-bit numbers."""
@@ -63,7 +76,7 @@ def draw(stream, noise, n):
     v.store32(stream, _LANES + _HALF, d)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 @no_type_check
 def chance(size, rest):
     """Compute 2^16 e (1 - u) for e = 2^(-size / 4096) and rest = 2^16 (1 - u).
@@ -78,7 +91,7 @@ def chance(size, rest):
     return v.product_high16(e, rest)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 @no_type_check
 def is_up(state, i, lane, bias, first, node, fine, u):
     """Decide about one node of one chain with the exact field."""
@@ -90,7 +103,7 @@ def is_up(state, i, lane, bias, first, node, fine, u):
     return u * (1.0 + np.exp(-np.float64(field) / FINE)) < 1.0
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 @no_type_check
 def settle(
     state, begin, found, close, tied, chains, bias, first, node, fine, noise, key
@@ -120,7 +133,7 @@ def settle(
     return calls
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 @no_type_check
 def add_up(state, begin, n, field, per_lane, first, node, weight, sums):
     """Sum the fields of n nodes."""
@@ -133,7 +146,7 @@ def add_up(state, begin, n, field, per_lane, first, node, weight, sums):
         v.store16(sums, k * _LANES, x)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 @no_type_check
 def compare(state, begin, n, sums, limits, noise, tied, close):
     """Draw n nodes by their fields; list and mark those with a comparison too close."""
@@ -155,7 +168,7 @@ def compare(state, begin, n, sums, limits, noise, tied, close):
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 @no_type_check
 def lay_out(bias, unit, row, lane):
     """Round the biases of a tile's chains; chain `row` and its followers go to `lane` on.
@@ -173,7 +186,7 @@ def lay_out(bias, unit, row, lane):
     return field
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 @no_type_check
 def sweep_tile(state, stream, chains, key, ends, sweeps, field, bias, fixed):
     """Sweep partitions 1 to 3 in place, and count the close calls.
