@@ -9,13 +9,12 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from calo4pqvae.plotting.bins import is_geometric
-from calo4pqvae.plotting.ratio import Curve, draw_ratios
+from calo4pqvae.plotting.ratio import FEW, Curve, draw_ratios
 from calo4pqvae.plotting.style import FILL, looks, reference_of
 
 __all__ = ["curve_panel", "histogram_panel", "make_logarithmic"]
 
 _PEAK = 100 / 3
-_FEW = 4
 
 
 def histogram_panel(
@@ -26,8 +25,9 @@ def histogram_panel(
     *,
     xlabel: str,
     title: str = "",
+    items: str = "showers",
 ) -> None:
-    """Draw the percentage of showers per bin, with binomial errors.
+    """Draw the percentage of showers (or other items) per bin, with binomial errors.
 
     What lies beyond the outer edges is counted in the outer bins. On a logarithmic axis
     showers with no energy have no bin; their share is written in the panel. Where one bin
@@ -37,13 +37,15 @@ def histogram_panel(
     curves = {label: _histogram(values, edges) for label, values in samples.items()}
     top = float(np.nanmax([curve.heights for curve in curves.values()], initial=0.0))
     log = top > _PEAK
+    ylabel = f"{items} [%]"
     upper = curve_panel(
-        figure, where, curves, edges, xlabel=xlabel, ylabel="showers [%]", title=title, log=log
+        figure, where, curves, edges, xlabel=xlabel, ylabel=ylabel, title=title, log=log
     )
+    noted = is_geometric(edges) and _note_empty(upper, samples)
     if not log:
-        upper.set_ylim(0, 1.12 * top if top > 0 else 1)
-    if is_geometric(edges):
-        _note_empty(upper, samples)
+        room = 1.9 if noted and len(samples) > FEW else 1.08
+        ends = [curve.heights + curve.errors for curve in curves.values()]
+        upper.set_ylim(0, room * float(np.nanmax(ends)) if top > 0 else 1)
 
 
 def curve_panel(
@@ -72,14 +74,14 @@ def curve_panel(
         title: short heading of the panel.
         log: whether heights are drawn on a logarithmic scale.
     """
-    heights = [3.0, 1] if len(curves) <= _FEW else [2.2, 1]
+    heights = [3.0, 1] if len(curves) <= FEW else [2.2, 1]
     upper_cell, lower_cell = where.subgridspec(2, 1, height_ratios=heights, hspace=0.08)
     upper = figure.add_subplot(upper_cell)
     lower = figure.add_subplot(lower_cell, sharex=upper)
     if log:
         upper.set_yscale("log")
     else:
-        upper.yaxis.set_major_locator(MaxNLocator(5))
+        upper.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     floor = _floor(curves) if log else None
     _draw_curves(upper, curves, edges, floor)
     if is_geometric(edges):
@@ -126,10 +128,8 @@ def _draw_curves(
         heights, errors = curves[label]
         shown = heights if floor is None else np.maximum(heights, floor)
         if label == own:
-            axes.stairs(
-                shown, edges, baseline=low, fill=True, facecolor=FILL, edgecolor="none"
-            )
-        elif len(curves) <= _FEW:
+            axes.stairs(shown, edges, baseline=low, fill=True, facecolor=FILL, edgecolor="none")
+        elif len(curves) <= FEW:
             bottom = heights - errors if floor is None else np.maximum(heights - errors, floor)
             top = heights + errors if floor is None else np.maximum(heights + errors, floor)
             axes.stairs(
@@ -137,28 +137,29 @@ def _draw_curves(
             )
         width = 0.9 if label == own else 1.3
         axes.stairs(
-            shown, edges, baseline=None, color=look.colour, ls=look.dashes, lw=width, label=label
+            shown,
+            edges,
+            baseline=None,
+            color=look.colour,
+            ls=look.dashes,
+            lw=width,
+            label=label,
         )
 
 
-def _note_empty(axes: Axes, samples: Mapping[str, np.ndarray]) -> None:
+def _note_empty(axes: Axes, samples: Mapping[str, np.ndarray]) -> bool:
     """Write which share of the showers has no energy at all, if any has none."""
     empty = {label: float((v <= 0).mean()) if len(v) else 0.0 for label, v in samples.items()}
     if not any(empty.values()):
-        return
-    axes.text(0.03, 0.97, "no energy:", transform=axes.transAxes, va="top", fontsize=8)
-    styles = looks(empty)
-    for number, (label, share) in enumerate(empty.items()):
-        column, row = divmod(number, 5)
-        axes.text(
-            0.03 + 0.2 * column,
-            0.87 - 0.1 * row,
-            f"{share:.1%}",
-            color=styles[label].colour,
-            transform=axes.transAxes,
-            va="top",
-            fontsize=8,
-        )
+        return False
+    style = {"transform": axes.transAxes, "va": "top", "fontsize": 8}
+    axes.text(0.03, 0.97, "no energy:", **style)
+    rows = len(samples) if len(samples) <= FEW else 3
+    for number, (label, look) in enumerate(looks(samples).items()):
+        column, row = divmod(number, rows)
+        x, y = 0.03 + 0.2 * column, 0.87 - 0.1 * row
+        axes.text(x, y, f"{empty[label]:.1%}", color=look.colour, **style)
+    return True
 
 
 def _floor(curves: Mapping[str, Curve]) -> float:

@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 from calo4pqvae.plotting.bins import is_geometric
 from calo4pqvae.plotting.style import FILL, Look, looks, reference_of
 
-__all__ = ["Curve", "draw_points", "draw_ratios", "spread_in_bins"]
+__all__ = ["FEW", "Curve", "draw_points", "draw_ratios", "spread_in_bins"]
 
-_REACHES = (0.1, 0.2, 0.5, 1.0)
-_PRECISE = 0.25
+_REACHES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_HELD, _FINE, _ROUGH = 0.9, 0.01, 0.3
+FEW = 4
+"""Curves, the reference included, up to which each shows its statistical error."""
 
 
 class Curve(NamedTuple):
@@ -25,9 +27,10 @@ class Curve(NamedTuple):
 def draw_ratios(axes: Axes, curves: Mapping[str, Curve], edges: np.ndarray) -> None:
     """Draw the reference's relative error as a band and the others' ratios as points.
 
-    Bins where the reference is empty have no ratio. The axis reaches 10, 20, 50 or 100
-    percent, whichever holds most of the precise points; those beyond become triangles at
-    the rim.
+    Bins where the reference is empty have no ratio. The axis reaches as far as most points
+    do, from 2 to 100 percent; those beyond become triangles at the rim. Where many samples
+    are compared, their ratios are lines without errors, and only in bins where the error of
+    the reference is below 30 percent.
     """
     own = reference_of(curves)
     reference = curves[own]
@@ -42,11 +45,17 @@ def draw_ratios(axes: Axes, curves: Mapping[str, Curve], edges: np.ndarray) -> N
         for label, curve in curves.items()
         if label != own
     }
-    reach = _reach(list(ratios.values()))
+    reach = _reach(list(ratios.values()), relative[seen])
+    limits = (1 - 1.2 * reach, 1 + 1.2 * reach)
     styles, places = looks(curves), spread_in_bins(edges, len(ratios))
     for (label, ratio), x in zip(ratios.items(), places, strict=True):
-        draw_points(axes, x[seen], ratio, styles[label], (1 - 1.2 * reach, 1 + 1.2 * reach))
-    axes.set(ylim=(1 - 1.2 * reach, 1 + 1.2 * reach), yticks=[1 - reach, 1, 1 + reach])
+        if len(curves) <= FEW:
+            draw_points(axes, x[seen], ratio, styles[label], limits)
+        else:
+            heights = np.full(len(seen), np.nan)
+            heights[seen] = np.where(relative[seen] < _ROUGH, ratio.heights, np.nan)
+            _draw_line(axes, heights, edges, styles[label])
+    axes.set(ylim=limits, yticks=[1 - reach, 1, 1 + reach])
 
 
 def spread_in_bins(edges: np.ndarray, n_samples: int) -> list[np.ndarray]:
@@ -74,7 +83,10 @@ def draw_points(
         mfc="white" if look.marker == "s" else look.colour,
         mew=0.7,
     )
-    for beyond, rim, marker in ((y >= limits[1], limits[1], "^"), (y <= limits[0], limits[0], "v")):
+    for beyond, rim, marker in (
+        (y >= limits[1], limits[1], "^"),
+        (y <= limits[0], limits[0], "v"),
+    ):
         axes.plot(
             x[beyond],
             np.full(beyond.sum(), rim),
@@ -86,12 +98,19 @@ def draw_points(
         )
 
 
-def _reach(ratios: list[Curve]) -> float:
-    """Choose the half height of the axis from the points that are not mostly noise."""
+def _draw_line(axes: Axes, heights: np.ndarray, edges: np.ndarray, look: Look) -> None:
+    axes.stairs(heights, edges, baseline=None, color=look.colour, ls=look.dashes, lw=1.0)
+
+
+def _reach(ratios: list[Curve], reference_error: np.ndarray) -> float:
+    """Choose the half height of the axis that holds most points; precise ones weigh more."""
     away = np.concatenate([np.abs(ratio.heights - 1) for ratio in ratios] or [np.empty(0)])
-    error = np.concatenate([ratio.errors for ratio in ratios] or [np.empty(0)])
-    finite = np.isfinite(away)
-    precise = finite & (error < _PRECISE)
-    away = away[precise if precise.any() else finite]
-    needed = np.quantile(away, 0.9) if len(away) else 0.0
-    return next((reach for reach in _REACHES if reach >= needed), _REACHES[-1])
+    errors = [np.hypot(ratio.errors, reference_error) for ratio in ratios] or [np.empty(0)]
+    known = np.isfinite(away)
+    if not known.any():
+        return _REACHES[0]
+    order = np.argsort(away[known])
+    weight = 1 / np.maximum(np.concatenate(errors)[known][order], _FINE)
+    share = np.cumsum(weight)
+    held = away[known][order][np.searchsorted(share, _HELD * share[-1])]
+    return next((reach for reach in _REACHES if reach >= held), _REACHES[-1])
