@@ -1,6 +1,7 @@
-"""The report: one HTML page that holds its numbers, figures and provenance."""
+"""The report: one HTML page with verdict, showers, figures, numbers and provenance."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,19 +10,24 @@ from typing import Any
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.extras import require
 from calo4pqvae.metrics.comparison import MIN_SHARE
-from calo4pqvae.metrics.evaluate import SCHEMA
-from calo4pqvae.report.rows import headline, metric_rows, plus_minus
+from calo4pqvae.report.cards import headline, strip_of, summarise
+from calo4pqvae.report.events import read_events
+from calo4pqvae.report.rows import entries_of, grouped, metric_rows, plus_minus
+from calo4pqvae.report.whole_file import write_whole
 
 __all__ = ["build_report"]
 
+SCHEMAS = (1, 2)
+
 _PLACES = {"profile.longitudinal": "Layer", "profile.radial": "Ring"}
+_HERE = Path(__file__).parent
 
 
 def build_report(folder: Path, output: Path) -> Path:
     """Write one self-contained page from a folder made by `evaluate_to_folder`.
 
     Arguments:
-        folder: holds ``metrics.json`` and ``figures/*.svg``.
+        folder: holds ``metrics.json``, ``figures/*.svg`` and perhaps ``events.json``.
         output: the page to write, whole or not at all.
 
     Returns:
@@ -40,20 +46,53 @@ def build_report(folder: Path, output: Path) -> Path:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters |= {"excess": _excess, "within": _within}
+    blocks = list(_blocks(metrics))
     page = environment.get_template("page.html.j2").render(
         metrics=metrics,
-        cards=headline(metrics["metrics"]),
-        blocks=list(_blocks(metrics)),
+        summary=summarise(blocks[0]["rows"]),
+        cards=[(row, strip_of(row)) for row in headline(blocks[0]["rows"])],
+        blocks=blocks,
         figures=list(_figures(folder / "figures")),
         provenance=list(_provenance(metrics)),
+        **_own_parts(folder, jinja2.utils.markupsafe.Markup),
     )
-    part = output.with_name(f"{output.name}.part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
-    return output
+    return write_whole(output, page)
+
+
+def _own_parts(folder: Path, unescaped: Any) -> dict[str, Any]:
+    """Gather style, scripts and events, and the policy that lets only these run."""
+    theme, page, display = (
+        (_HERE / f"{name}.js").read_text(encoding="utf-8")
+        for name in ("theme", "page", "display")
+    )
+    events = read_events(folder / "events.json")
+    scripts = {"theme": theme, "script": page + (display if events else "")}
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+        for code in scripts.values()
+    )
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+        f"style-src 'unsafe-inline'; script-src {hashes}"
+    )
+    data = "" if events is None else json.dumps({**events, "colours": _colours()})
+    return {
+        **{name: unescaped(code) for name, code in scripts.items()},
+        "style": unescaped((_HERE / "page.css").read_text(encoding="utf-8")),
+        "policy": unescaped(policy),
+        "events": events,
+        "events_json": unescaped(data.replace("<", "\\u003c")),
+    }
+
+
+def _colours(n: int = 17) -> list[str]:
+    """Sample the perceptually uniform colour map of the figures, dark to bright."""
+    require("matplotlib", "report")
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colormaps["viridis"](i / (n - 1))) for i in range(n)]
 
 
 def _read_metrics(folder: Path) -> dict[str, Any]:
@@ -64,8 +103,8 @@ def _read_metrics(folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not found; run 'calo4pqvae evaluate' first") from error
     except ValueError as error:
         raise ConfigError(f"{path}: not readable as JSON; evaluate again") from error
-    if not isinstance(metrics, dict) or metrics.get("schema") != SCHEMA:
-        raise ConfigError(f"{path}: not metrics of schema {SCHEMA}; evaluate again")
+    if not isinstance(metrics, dict) or metrics.get("schema") not in SCHEMAS:
+        raise ConfigError(f"{path}: not metrics of a known schema; evaluate again")
     return metrics
 
 
@@ -77,12 +116,16 @@ def _blocks(metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     ):
         if block is None:
             continue
+        rows = metric_rows(entries_of(block))
+        entries = block["metrics"]
         yield {
             "title": title,
-            "rows": metric_rows(block["metrics"]),
+            "rows": rows,
+            "groups": grouped(rows),
             "profiles": [
-                {"place": place, "bins": _profile_bins(block["metrics"][name])}
+                {"place": place, "bins": _profile_bins(entries[name])}
                 for name, place in _PLACES.items()
+                if name in entries
             ],
             "omitted": block["omitted"],
             "energies": block["energies"],
@@ -140,6 +183,19 @@ def _provenance(metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
         yield {"title": name, "facts": {k: _short(v) for k, v in facts.items() if v != ""}}
     yield {"title": "software", "facts": metrics["software"]}
+
+
+def _excess(value: float | None) -> str:
+    """Write a number of the floor's errors."""
+    if value is None:
+        return "–"
+    return f"{value:z.{1 if abs(value) < 10 else 0}f}".replace("-", "−")
+
+
+def _within(label: str, group: str) -> str:
+    """Drop what the heading says already."""
+    rest = label.removeprefix(f"{group.partition(',')[0]}, ")
+    return rest[:1].upper() + rest[1:]
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Evaluate showers into a folder: metrics.json and the figures."""
+"""Evaluate showers into a folder: metrics.json, the figures and the showers to show."""
 
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,10 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.extras import require
 from calo4pqvae.metrics.comparison import WINDOWS, Windows
 from calo4pqvae.metrics.evaluate import evaluate_observables, write_metrics
+from calo4pqvae.metrics.measured import Measured
 from calo4pqvae.metrics.observables import Observables, apply_threshold
+from calo4pqvae.metrics.scores import Classifiers, Scores
+from calo4pqvae.report.events import write_events
 
 __all__ = ["evaluate_to_folder"]
 
@@ -23,8 +26,11 @@ def evaluate_to_folder(
     reconstructed: ShowerFile | None = None,
     rows: Int[np.ndarray, " rows"] | None = None,
     windows: Windows = WINDOWS,
+    classifiers: Classifiers = "quick",
 ) -> dict[str, Any]:
-    """Compare showers with Geant4 and write ``metrics.json`` and ``figures/*.svg``.
+    """Compare showers with Geant4; write ``metrics.json``, ``figures/*.svg``, ``events.json``.
+
+    Layers that differ have no event display; then there is no ``events.json``.
 
     Arguments:
         generated: showers of the model.
@@ -33,6 +39,7 @@ def evaluate_to_folder(
         reconstructed: the reference showers passed through encoder and decoder.
         rows: rows of the reference to use; None takes all.
         windows: windows of incident energy for figure 6, lower and upper ends [MeV].
+        classifiers: classifier on the high-level features.
 
     Returns:
         The content of metrics.json.
@@ -50,12 +57,29 @@ def evaluate_to_folder(
     metrics = evaluate_observables(
         samples["generated"], samples["Geant4"], samples.get("reconstructed"), windows
     )
+    _add_scores(metrics, generated, reference, reconstructed, rows, classifiers)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     _draw_figures(samples, figures, windows)
     _draw_event(generated, reference, rows, figures / "event.svg")
+    write_events(generated, reference, folder / "events.json", rows)
     write_metrics(metrics, folder / "metrics.json")
     return metrics
+
+
+def _add_scores(
+    metrics: dict[str, Any],
+    generated: ShowerFile,
+    reference: ShowerFile,
+    reconstructed: ShowerFile | None,
+    rows: np.ndarray | None,
+    classifiers: Classifiers,
+) -> None:
+    """Enter the community's scores at the top of the metrics and of the reconstructed block."""
+    scores = Scores(Measured.reference(reference, rows), classifiers)
+    metrics |= scores.of(scores.reference.like(generated))
+    if reconstructed is not None:
+        metrics["reconstructed"] |= scores.of(scores.reference.like(reconstructed))
 
 
 def _draw_figures(samples: dict[str, Observables], folder: Path, windows: Windows) -> None:

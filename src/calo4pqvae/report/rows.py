@@ -19,9 +19,10 @@ TOLERANCE = 3.0
 class Row:
     """One quantity in words: what, how much, the floor, and the verdict.
 
-    `excess` is how far the value stands above the floor, in errors of the floor; the verdict
-    is "within floor" up to three. `numbers` holds value, error, floor and the floor's error
-    in the unit shown, for drawing.
+    Some numbers depend on how many showers there are: `matched` is such a one taken on as many
+    as its floor. `excess` is how far the value stands above the floor, in errors; the verdict
+    is "within floor" up to three. `drawn` holds what the verdict compares in the unit shown:
+    value, error, floor, and the three errors by which it may exceed the floor.
     """
 
     name: str
@@ -31,17 +32,14 @@ class Row:
     unit: str
     verdict: str
     note: str = ""
+    matched: str = ""
     group: str = ""
     excess: float | None = None
-    numbers: tuple[float | None, ...] = (None, None, None, None)
+    drawn: tuple[float, float, float, float] | None = None
 
 
 def entries_of(block: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """List all entries of a block: those at its top level, then those under "metrics".
-
-    Raises:
-        AttributeError: the block is no dictionary.
-    """
+    """List all entries of a block: those at its top level, then those under "metrics"."""
     flat = [(key, value) for key, value in block.items() if _is_entry(value)]
     return [*flat, *block.get("metrics", {}).items()]
 
@@ -73,22 +71,22 @@ def plus_minus(value: float | None, error: float | None, scale: float = 1.0) -> 
 
 def _row(key: str, entry: Mapping[str, Any]) -> Row:
     name = name_of(key)
-    value, error = entry.get("value"), entry.get("error")
-    floor = entry.get("floor") or {}
-    sizes = (value, error, floor.get("value"), floor.get("error"))
-    excess = _excess(name, *sizes)
+    value, floor = entry.get("value"), entry.get("floor") or {}
+    drawn = _compared(name, entry)
+    excess = None if drawn is None else _excess(name, drawn)
     plus = "+" if name.signed and (value or 0) > 0 else ""
     return Row(
         name=key,
         label=name.label,
-        value=plus + plus_minus(value, error, name.scale),
-        floor=plus_minus(floor.get("value"), floor.get("error"), name.scale),
+        value=plus + plus_minus(value, entry.get("error"), name.scale),
+        floor=plus_minus(floor.get("value"), floor.get("error"), name.scale) if floor else "–",
         unit=name.unit,
-        verdict=entry.get("verdict") or _verdict(name, excess),
+        verdict=_verdict(name, entry, excess),
         note=_note(key, entry),
-        group=name.group,
+        matched=_matched(name, entry),
+        group=f"{name.group}, official bins" if "outside" in entry else name.group,
         excess=excess,
-        numbers=tuple(None if x is None else x * name.scale for x in sizes),
+        drawn=drawn,
     )
 
 
@@ -96,34 +94,43 @@ def _is_entry(value: Any) -> bool:
     return isinstance(value, Mapping) and {"value", "error"} <= value.keys()
 
 
-def _excess(
-    name: Name,
-    value: float | None,
-    _: float | None,
-    floor: float | None,
-    floor_error: float | None,
-) -> float | None:
-    """Measure how far a value stands above its floor, in errors of the floor."""
-    if value is None or floor is None or not floor_error:
+def _compared(name: Name, entry: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
+    """Take what the verdict compares: numbers on equally many showers where there are such."""
+    used, floor = entry.get("matched") or entry, entry.get("floor") or {}
+    value, error = used.get("value"), used.get("error") or 0.0
+    reach = math.hypot(floor.get("error") or 0.0, error if name.both_errors else 0.0)
+    if value is None or floor.get("value") is None or not reach:
         return None
-    away = value - floor if name.two_sided else abs(value) - abs(floor)
-    return away / floor_error
+    return (
+        value * name.scale,
+        error * name.scale,
+        floor["value"] * name.scale,
+        TOLERANCE * reach * name.scale,
+    )
 
 
-def _verdict(name: Name, excess: float | None) -> str:
-    """Judge an entry that brings no verdict of its own."""
-    if excess is None:
-        return UNDEFINED
+def _excess(name: Name, drawn: tuple[float, float, float, float]) -> float:
+    """Measure how far a value stands above its floor, in errors."""
+    value, _, floor, reach = drawn
+    away = abs(value) - abs(floor) if name.signed else value - floor
+    return TOLERANCE * away / reach
+
+
+def _verdict(name: Name, entry: Mapping[str, Any], excess: float | None) -> str:
+    """Take the entry's verdict; judge where it brings none, or where it has two sides."""
+    if excess is None or not (name.two_sided or entry.get("verdict") is None):
+        return entry.get("verdict") or UNDEFINED
     if name.two_sided and excess < -TOLERANCE:
         return BELOW
     return WITHIN if excess <= TOLERANCE else ABOVE
 
 
 def _note(key: str, entry: Mapping[str, Any]) -> str:
-    if entry.get("value") is None:
-        return entry.get("reason", "")
+    if "reason" in entry and not entry.get("verdict"):
+        return entry["reason"]
     if "feature_set" in entry:
-        return f"features {entry['feature_set']}, {entry['n']:,} showers"
+        setup = f", {entry['setup']} set-up" if "setup" in entry else ""
+        return f"{entry['feature_set']}, {entry['n']:,} showers{setup}"
     if key.startswith("profile") and "bin" in entry:
         place = "layer" if key.endswith("longitudinal") else "ring"
         return f"in {place} {entry['bin']}, among those with over 1 % of the energy"
@@ -134,3 +141,10 @@ def _note(key: str, entry: Mapping[str, Any]) -> str:
         )
         return f"{model}; Geant4 {geant4}"
     return ""
+
+
+def _matched(name: Name, entry: Mapping[str, Any]) -> str:
+    if "matched" not in entry:
+        return ""
+    value, error, n = (entry["matched"][key] for key in ("value", "error", "n"))
+    return f"{n:,} showers, as the floor: {plus_minus(value, error, name.scale)}"
