@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.metrics.requirements import Requirement
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -49,6 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="E1-E2",
         help="windows of incident energy [GeV] (default: 5-10 40-50 80-100 150-200)",
     )
+    parser.add_argument(
+        "--classifiers",
+        choices=("none", "quick", "official"),
+        default="quick",
+        help="classifier on the high-level features (default: quick)",
+    )
+    parser.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="'NAME<X'",
+        help="end with status 3 unless this holds, such as 'fpd<0.1'; may be repeated",
+    )
     add_geometry(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
 
@@ -56,8 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write metrics.json and the figures, and print the numbers."""
     from calo4pqvae.metrics.comparison import WINDOWS
+    from calo4pqvae.metrics.requirements import Requirement
     from calo4pqvae.report.folder import evaluate_to_folder
 
+    requirements = [Requirement.parse(text) for text in args.require]
     windows = _windows(args.windows_gev) if args.windows_gev else WINDOWS
     rows = None
     if args.split is not None:
@@ -71,11 +87,19 @@ def run(args: argparse.Namespace) -> int:
             path = _reconstruct(args, reference, rows)
         reconstructed = None if path is None else open_showers([path], args, files)[0]
         metrics = evaluate_to_folder(
-            generated, reference, args.output, reconstructed, rows, windows
+            generated, reference, args.output, reconstructed, rows, windows, args.classifiers
         )
     print_metrics(metrics)
     print(f"wrote {args.output / 'metrics.json'} and {args.output / 'figures'}")
-    return 0
+    return _judge(requirements, metrics)
+
+
+def _judge(requirements: "list[Requirement]", metrics: dict) -> int:
+    """Say which requirements fail; status 3 if any does."""
+    failed = [requirement for requirement in requirements if not requirement.holds(metrics)]
+    for requirement in failed:
+        print(f"required {requirement}, but it is {requirement.value(metrics)}")
+    return 3 if failed else 0
 
 
 def _windows(words: list[str]) -> list[tuple[float, float]]:
@@ -118,7 +142,7 @@ def _reconstruct(
 def print_metrics(metrics: dict) -> None:
     """Print the numbers of an evaluation as tables on stdout."""
     from calo4pqvae.cli.console import table
-    from calo4pqvae.report.rows import metric_rows
+    from calo4pqvae.report.rows import entries_of, metric_rows
 
     blocks = {"generated": metrics, "reconstructed": metrics.get("reconstructed")}
     for name, block in blocks.items():
@@ -127,7 +151,7 @@ def print_metrics(metrics: dict) -> None:
         count = f"{metrics[f'n_{name}']} {name} showers, {metrics['n_reference']} of Geant4"
         rows = [
             (row.label, row.value, row.floor, row.unit, row.verdict)
-            for row in metric_rows(block["metrics"])
+            for row in metric_rows(entries_of(block))
         ]
         table(count, ("quantity", "value", "floor", "unit", "verdict"), rows)
         for window in block["omitted"]:

@@ -24,7 +24,17 @@ __all__ = ["COMMANDS", "main"]
 
 PROGRAM = "calo4pqvae"
 
-COMMANDS = ("demo", "train", "generate", "evaluate", "report", "inspect", "download", "bench")
+COMMANDS = (
+    "demo",
+    "train",
+    "generate",
+    "evaluate",
+    "compare",
+    "report",
+    "inspect",
+    "download",
+    "bench",
+)
 
 DISK_FULL = "the disk is full, or a quota or size limit is reached; make room and run it again"
 

@@ -20,7 +20,8 @@ from calo4pqvae.units import GeV
 
 __all__ = ["SCHEMA", "evaluate", "evaluate_observables", "write_metrics"]
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of metrics.json; metrics.schema.json describes it."""
 
 _MIN_SHOWERS = 20
 _MIN_P_VALUE = 1e-4

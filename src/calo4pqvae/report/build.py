@@ -15,7 +15,7 @@ from calo4pqvae.report.events import read_events
 from calo4pqvae.report.rows import entries_of, grouped, metric_rows, plus_minus
 from calo4pqvae.report.whole_file import write_whole
 
-__all__ = ["build_report"]
+__all__ = ["build_report", "figures_of", "page_parts", "templates"]
 
 SCHEMAS = (1, 2)
 
@@ -37,15 +37,8 @@ def build_report(folder: Path, output: Path) -> Path:
         MissingExtraError: jinja2 or matplotlib is not installed.
         ConfigError: the folder holds no evaluation of this version.
     """
-    jinja2 = require("jinja2", "report")
     metrics = _read_metrics(folder)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("calo4pqvae.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = templates()
     environment.filters |= {"excess": _excess, "within": _within}
     blocks = list(_blocks(metrics))
     page = environment.get_template("page.html.j2").render(
@@ -53,15 +46,32 @@ def build_report(folder: Path, output: Path) -> Path:
         summary=summarise(blocks[0]["rows"]),
         cards=[(row, strip_of(row)) for row in headline(blocks[0]["rows"])],
         blocks=blocks,
-        figures=list(_figures(folder / "figures")),
+        figures=list(figures_of(folder / "figures")),
         provenance=list(_provenance(metrics)),
-        **_own_parts(folder, jinja2.utils.markupsafe.Markup),
+        **page_parts(folder),
     )
     return write_whole(output, page)
 
 
-def _own_parts(folder: Path, unescaped: Any) -> dict[str, Any]:
+def templates() -> Any:
+    """Open the templates of the pages.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    jinja2 = require("jinja2", "report")
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("calo4pqvae.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
+def page_parts(folder: Path) -> dict[str, Any]:
     """Gather style, scripts and events, and the policy that lets only these run."""
+    unescaped = require("jinja2", "report").utils.markupsafe.Markup
     theme, page, display = (
         (_HERE / f"{name}.js").read_text(encoding="utf-8")
         for name in ("theme", "page", "display")
@@ -152,7 +162,7 @@ def _energy(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def _figures(folder: Path) -> Iterator[dict[str, str]]:
+def figures_of(folder: Path) -> Iterator[dict[str, str]]:
     """Read the figures that exist, in reading order."""
     require("matplotlib", "report")
     from calo4pqvae.plotting.figures import FIGURES

@@ -1,0 +1,135 @@
+"""Score several systems into a folder: comparison.json, the figures, and one page."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.errors import GeometryError
+from calo4pqvae.extras import require
+from calo4pqvae.metrics.evaluate import SCHEMA, write_metrics
+from calo4pqvae.metrics.measured import Measured
+from calo4pqvae.metrics.observables import Observables
+from calo4pqvae.metrics.published import Number, table_1
+from calo4pqvae.metrics.ranking import rank
+from calo4pqvae.metrics.scores import Classifiers, Scores
+from calo4pqvae.report.build import figures_of, page_parts, templates
+from calo4pqvae.report.names import name_of
+from calo4pqvae.report.rows import entries_of, grouped, metric_rows
+from calo4pqvae.report.whole_file import write_whole
+
+__all__ = ["cell", "compare_to_folder"]
+
+
+def compare_to_folder(
+    systems: Mapping[str, ShowerFile],
+    reference: ShowerFile,
+    folder: Path,
+    rows: Int[np.ndarray, " rows"] | None = None,
+    classifiers: Classifiers = "quick",
+) -> dict[str, Any]:
+    """Score systems against one reference; write numbers, figures and a page.
+
+    Arguments:
+        systems: showers of each system, by name.
+        reference: Geant4 showers that no system has seen.
+        folder: where to write; made if missing.
+        rows: rows of the reference to use; None takes all.
+        classifiers: classifier on the high-level features.
+
+    Returns:
+        The content of comparison.json: ``schema``, ``n_reference``, ``reference``, ``systems``
+        (entries of `metrics.scores.Scores` and ``n`` of each), ``ranked_by`` and ``ranking``.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        GeometryError: a system has another geometry than the reference.
+        ConfigError: the reference holds no energy.
+    """
+    require("matplotlib", "report")
+    for name, file in systems.items():
+        if file.geometry != reference.geometry:
+            raise GeometryError(
+                f"the showers of {name} have {file.geometry.n_voxels} voxels, those of the "
+                f"reference {reference.geometry.n_voxels}, or the thresholds differ; compare "
+                "showers of one calorimeter"
+            )
+    fewest = min(len(file) for file in systems.values())
+    scores = Scores(Measured.reference(reference, rows), classifiers, at_most=fewest)
+    found = {name: _scored(scores, file) for name, file in systems.items()}
+    by, places = rank(found)
+    result = {
+        "schema": SCHEMA,
+        "n_reference": len(scores.reference),
+        "reference": reference.path.name,
+        "systems": found,
+        "ranked_by": by,
+        "ranking": [place._asdict() for place in places],
+    }
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    _draw(systems, reference, rows, folder / "figures")
+    write_metrics(result, folder / "comparison.json")
+    _write_page(result, folder)
+    return result
+
+
+def cell(entry: Any) -> str:
+    """Write a value with its error, or a dash; entries and published numbers alike."""
+    if isinstance(entry, Mapping):
+        entry = Number(entry["value"], entry["error"])
+    if entry is None or entry.value is None:
+        return "-"
+    return f"{entry.value:.4g}" + ("" if entry.error is None else f" ± {entry.error:.2g}")
+
+
+def _write_page(result: dict[str, Any], folder: Path) -> None:
+    """Write comparison.html: places, all scores side by side, published rows, figures."""
+    systems = result["systems"]
+    names = [place["name"] for place in result["ranking"]] or list(systems)
+    rows = {
+        name: {row.name: row for row in metric_rows(entries_of(systems[name]))}
+        for name in names
+    }
+    shown = rows[names[0]].values()
+    page = (
+        templates()
+        .get_template("comparison.html.j2")
+        .render(
+            result=result,
+            names=names,
+            places={place["name"]: place["place"] for place in result["ranking"]},
+            groups=grouped(list(shown)),
+            rows=rows,
+            ranked_by=None
+            if result["ranked_by"] is None
+            else name_of(result["ranked_by"]).label,
+            published=table_1({}, name="", everyone=True)[1:],
+            cell=cell,
+            figures=list(figures_of(folder / "figures")),
+            **page_parts(folder),
+        )
+    )
+    write_whole(folder / "comparison.html", page)
+
+
+def _scored(scores: Scores, file: ShowerFile) -> dict[str, Any]:
+    sample = scores.reference.like(file)
+    return {"file": file.path.name, "n": len(sample), **scores.of(sample)}
+
+
+def _draw(
+    systems: Mapping[str, ShowerFile],
+    reference: ShowerFile,
+    rows: np.ndarray | None,
+    folder: Path,
+) -> None:
+    from calo4pqvae.plotting.figures import FIGURES
+    from calo4pqvae.plotting.style import save
+
+    samples = {"Geant4": Observables.from_file(reference, rows)}
+    samples |= {name: Observables.from_file(file) for name, file in systems.items()}
+    for name, (draw, _) in FIGURES.items():
+        save(draw(samples), folder / f"{name}.svg")

@@ -1,0 +1,110 @@
+"""All scores at once: Geant4 itself lies at its floor, and each defect is seen."""
+
+import json
+
+import numpy as np
+import pytest
+
+from calo4pqvae.data.sample import sample_path
+from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.metrics.entries import ABOVE, WITHIN
+from calo4pqvae.metrics.features import FEATURE_SETS, Features
+from calo4pqvae.metrics.measured import Measured
+from calo4pqvae.metrics.official_bins import VoxelSpectrum
+from calo4pqvae.metrics.scores import Scores
+
+HALF = 700
+
+
+@pytest.fixture(scope="module")
+def showers():
+    with ShowerFile(sample_path()) as file:
+        rows = np.arange(HALF, 2 * HALF)
+        return file.e_inc(rows), file.showers(rows)
+
+
+@pytest.fixture(scope="module")
+def scores():
+    with ShowerFile(sample_path()) as file:
+        return Scores(Measured.reference(file, np.arange(HALF)), splits=2)
+
+
+def measured(reference, e_inc, showers):
+    geometry, edges = reference.features.geometry, reference.spectrum.edges
+    flat = showers.astype(np.float32)
+    spectrum = VoxelSpectrum.from_showers(flat, edges, geometry.threshold)
+    return Measured(Features.from_showers(e_inc, flat, geometry), spectrum)
+
+
+@pytest.fixture(scope="module")
+def clean(scores, showers):
+    return scores.of(measured(scores.reference, *showers))
+
+
+def test_geant4_lies_at_its_floor(clean):
+    """33 verdicts, some of them correlated, at three errors each: two may be off by chance."""
+    judged = [name for name, entry in clean.items() if entry["verdict"] is not None]
+    above = [name for name in judged if clean[name]["verdict"] == ABOVE]
+    assert len(judged) >= 25
+    assert len(above) <= 2, above
+
+
+def test_every_entry_has_value_error_and_floor(clean):
+    json.dumps(clean, allow_nan=False)
+    for name, entry in clean.items():
+        assert {"value", "error", "n", "floor", "verdict"} <= set(entry), name
+        if entry["value"] is None:
+            assert entry["reason"], name
+    assert clean["fpd"]["feature_set"] == FEATURE_SETS[0]
+    assert clean["kpd.legacy"]["feature_set"] == FEATURE_SETS[1]
+
+
+def test_a_floor_that_cannot_be_taken_says_why(clean):
+    """Halves of 700 showers have no covariance of 362 features."""
+    assert clean["fpd"]["floor"] is None
+    assert "needs more than 362" in clean["fpd"]["reason"]
+    assert clean["fpd.legacy"]["matched"]["n"] == HALF // 2 == clean["fpd.legacy"]["floor"]["n"]
+
+
+def swapped(showers):
+    return showers.reshape(-1, 45, 9, 16).swapaxes(2, 3).reshape(len(showers), -1)
+
+
+def without_layer_10(showers):
+    spoilt = showers.reshape(-1, 45, 144).copy()
+    spoilt[:, 10] = 0
+    return spoilt.reshape(len(showers), -1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "seen"),
+    [
+        (lambda showers: 1.05 * showers, ["separation.e_tot"]),
+        (without_layer_10, ["separation.e_layer", "separation.sparsity", "auc.high"]),
+        (
+            swapped,
+            ["separation.ec_r", "separation.width_r", "fpd.legacy", "auc.high", "recall"],
+        ),
+    ],
+)
+def test_a_defect_is_seen_by_the_scores_that_should(scores, showers, spoil, seen):
+    e_inc, voxels = showers
+    found = scores.of(measured(scores.reference, e_inc, spoil(voxels)))
+    for name in seen:
+        assert found[name]["verdict"] == ABOVE, name
+
+
+def test_copies_of_few_showers_do_not_cover_the_reference(scores, showers):
+    few = np.arange(HALF) % (HALF // 20)
+    found = scores.without_distances(
+        measured(scores.reference, showers[0][few], showers[1][few])
+    )
+    assert found["coverage"]["value"] < 0.5 < found["coverage"]["floor"]["value"]
+    assert found["coverage"]["verdict"] == ABOVE
+
+
+def test_classifiers_can_be_left_out(scores, showers):
+    sample = measured(scores.reference, *showers)
+    plain = Scores(scores.reference, classifiers="none").without_distances(sample)
+    assert "auc.high" not in plain
+    assert plain["separation.e_tot"]["verdict"] == WITHIN
