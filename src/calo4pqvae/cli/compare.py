@@ -4,7 +4,7 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from calo4pqvae.cli.inputs import add_geometry, open_showers
+from calo4pqvae.cli.inputs import add_geometry, add_reference, open_showers, reference_rows
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -16,37 +16,17 @@ SHOWN = ("fpd", "kpd", "separation.e_tot", "separation.voxel", "auc.high", "reca
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `compare`."""
     parser.add_argument("systems", nargs="+", metavar="NAME=FILE", help="showers of a system")
-    parser.add_argument(
-        "--reference", type=Path, required=True, metavar="FILE", help="showers of Geant4"
-    )
-    parser.add_argument(
-        "--split", type=Path, metavar="FILE.json", help="take rows of the reference by a split"
-    )
-    parser.add_argument(
-        "--reference-split",
-        choices=("train", "validation", "test"),
-        default="test",
-        help="the part of the split to take (default: test)",
-    )
-    parser.add_argument(
-        "--classifiers",
-        choices=("none", "quick", "official"),
-        default="quick",
-        help="classifier on the high-level features (default: quick)",
-    )
+    add_reference(parser)
     add_geometry(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write comparison.json, the figures and the page, and print the table."""
-    from calo4pqvae.data.splits import Split
     from calo4pqvae.report.comparison import compare_to_folder
 
     named = _names(args.systems)
-    rows = None
-    if args.split is not None:
-        rows = getattr(Split.load(args.split), args.reference_split)
+    rows = reference_rows(args)
     with ExitStack() as files:
         reference, *opened = open_showers([args.reference, *named.values()], args, files)
         systems = dict(zip(named, opened, strict=True))

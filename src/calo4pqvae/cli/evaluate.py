@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calo4pqvae.cli.inputs import add_geometry, open_showers
+from calo4pqvae.cli.inputs import add_geometry, add_reference, open_showers, reference_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +21,7 @@ HELP = "compare generated showers with Geant4: numbers and figures"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `evaluate`."""
     parser.add_argument("--generated", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--reference", type=Path, required=True, metavar="FILE", help="showers of Geant4"
-    )
+    add_reference(parser)
     parser.add_argument(
         "--reconstructed",
         type=Path,
@@ -36,25 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make the reconstructed showers with this model, into DIR/reconstructed.h5",
     )
     parser.add_argument(
-        "--split", type=Path, metavar="FILE.json", help="take rows of the reference by a split"
-    )
-    parser.add_argument(
-        "--reference-split",
-        choices=("train", "validation", "test"),
-        default="test",
-        help="the part of the split to take (default: test)",
-    )
-    parser.add_argument(
         "--windows-gev",
         nargs="+",
         metavar="E1-E2",
         help="windows of incident energy [GeV] (default: 5-10 40-50 80-100 150-200)",
-    )
-    parser.add_argument(
-        "--classifiers",
-        choices=("none", "quick", "official"),
-        default="quick",
-        help="classifier on the high-level features (default: quick)",
     )
     parser.add_argument(
         "--require",
@@ -75,11 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
     requirements = [Requirement.parse(text) for text in args.require]
     windows = _windows(args.windows_gev) if args.windows_gev else WINDOWS
-    rows = None
-    if args.split is not None:
-        from calo4pqvae.data.splits import Split
-
-        rows = getattr(Split.load(args.split), args.reference_split)
+    rows = reference_rows(args)
     with ExitStack() as files:
         generated, reference = open_showers([args.generated, args.reference], args, files)
         path = args.reconstructed

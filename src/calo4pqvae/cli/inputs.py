@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["add_geometry", "add_settings", "open_showers", "read_geometry"]
+__all__ = [
+    "add_geometry",
+    "add_reference",
+    "add_settings",
+    "open_showers",
+    "read_geometry",
+    "reference_rows",
+]
 
 
 def add_geometry(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +32,37 @@ def add_geometry(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--threshold-kev", type=float, metavar="E", help="readout threshold of a voxel [keV]"
     )
+
+
+def add_reference(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say which Geant4 showers to compare with, and how thoroughly."""
+    parser.add_argument(
+        "--reference", type=Path, required=True, metavar="FILE", help="showers of Geant4"
+    )
+    parser.add_argument(
+        "--split", type=Path, metavar="FILE.json", help="take rows of the reference by a split"
+    )
+    parser.add_argument(
+        "--reference-split",
+        choices=("train", "validation", "test"),
+        default="test",
+        help="the part of the split to take (default: test)",
+    )
+    parser.add_argument(
+        "--classifiers",
+        choices=("none", "quick", "official"),
+        default="quick",
+        help="classifier on the high-level features (default: quick)",
+    )
+
+
+def reference_rows(args: argparse.Namespace) -> "np.ndarray | None":
+    """Read the rows of the reference that a split names, or None for all."""
+    if args.split is None:
+        return None
+    from calo4pqvae.data.splits import Split
+
+    return getattr(Split.load(args.split), args.reference_split)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
