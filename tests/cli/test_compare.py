@@ -16,7 +16,7 @@ SCHEMA = Path(calo4pqvae.__file__).parent / "metrics" / "metrics.schema.json"
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A reference and two systems out of the bundled sample, one of them too bright."""
+    """A reference and two systems; one is too bright and has two dead layers."""
     folder = tmp_path_factory.mktemp("showers")
     with h5py.File(sample_path()) as sample:
         e_inc, showers = sample["incident_energies"][:], sample["showers"][:]
@@ -30,6 +30,8 @@ def files(tmp_path_factory):
         with h5py.File(folder / f"{name}.h5", "w") as file:
             file["incident_energies"] = e_inc[rows]
             file["showers"] = factor * showers[rows]
+            if name == "bright":
+                file["showers"][:, 10 * 144 : 12 * 144] = 0.0
             file.attrs["geometry"] = geometry
     return folder
 
@@ -47,7 +49,7 @@ def test_systems_are_scored_ranked_and_shown(files, capsys):
     assert result["systems"]["bright"]["separation.e_tot"]["verdict"] == "above floor"
     assert result["systems"]["good"]["separation.e_tot"]["verdict"] == "within floor"
     printed = capsys.readouterr().out
-    assert "places by fpd" in printed
+    assert "places by separation.e_layer" in printed
     page = (files / "out" / "comparison.html").read_text(encoding="utf-8")
     assert "good comes first of 2 systems" in page
     assert "CaloDREAM" in page

@@ -4,7 +4,8 @@ from calo4pqvae.metrics.ranking import rank
 
 
 def system(value, error=0.01, name="fpd", **more):
-    return {name: {"value": value, "error": error, **more}}
+    score = {"value": value, "error": error}
+    return {name: {**score, "matched": score, **more}}
 
 
 def test_the_lowest_comes_first_and_ties_share_a_place():
@@ -22,9 +23,17 @@ def test_scores_are_compared_at_equal_numbers_of_showers():
 
 
 def test_the_first_score_that_all_have_is_taken():
-    other = {"separation.e_layer": {"value": 0.1, "error": 0.01}}
+    other = system(0.1, name="separation.e_layer")
     undefined = {"fpd": {"value": None, "error": None}, **other}
     by, places = rank({"one": undefined, "two": system(0.1) | other})
     assert by == "separation.e_layer"
     assert {p.place for p in places} == {1}
     assert rank({"one": undefined, "two": {}}) == (None, [])
+
+
+def test_scores_on_unequal_numbers_of_showers_rank_nobody():
+    many = system(0.1) | system(0.2, name="separation.e_layer")
+    few = {"fpd": {"value": 0.3, "error": 0.001}} | system(0.1, name="separation.e_layer")
+    by, places = rank({"many": many, "few": few})
+    assert by == "separation.e_layer"
+    assert [place.name for place in places] == ["few", "many"]

@@ -32,7 +32,8 @@ class Place(NamedTuple):
 def rank(systems: Mapping[str, Mapping[str, Any]]) -> tuple[str | None, list[Place]]:
     """Rank systems scored against one reference.
 
-    Scores that depend on the number of showers are compared at equal numbers (``matched``).
+    Only values taken on equal numbers of showers (``matched``) are compared, as scores depend
+    on them; a score without one ranks nobody.
 
     Returns:
         The score that ranks them, None if none is defined for all, and the places in order.
@@ -47,7 +48,9 @@ def rank(systems: Mapping[str, Mapping[str, Any]]) -> tuple[str | None, list[Pla
 def _score(entry: Mapping[str, Any] | None) -> tuple[float, float] | None:
     if entry is None:
         return None
-    used = entry.get("matched") or entry
+    used = entry.get("matched")
+    if used is None:
+        return None
     value, error = used["value"], used["error"]
     return None if value is None or error is None else (value, error)
 
