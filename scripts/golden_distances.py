@@ -5,9 +5,9 @@ definitions with `math.fsum`, and JetNet 0.2.5 computes the distances. JetNet ne
 environment of its own, outside the repository:
 
     python3.11 -m venv ENV
-    grep '^torch==' constraints.txt > /tmp/torch.txt
-    ENV/bin/pip install -c /tmp/torch.txt torch
-    ENV/bin/pip install -c /tmp/torch.txt \
+    grep '^torch==' constraints.txt > ENV/torch.txt
+    ENV/bin/pip install -c ENV/torch.txt torch
+    ENV/bin/pip install -c ENV/torch.txt \
         jetnet==0.2.5 'numpy<2' 'scipy<1.18' 'pyarrow<24'
     ENV/bin/python scripts/golden_distances.py
 

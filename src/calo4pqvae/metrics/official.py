@@ -136,7 +136,8 @@ def binned_floors(
         splits: number of random splits.
         seed: of the splits.
         sizes: scale the separation powers of two halves of h showers to samples of n and m
-            showers by (1 / n + 1 / m) / (2 / h); chi-square needs no scaling.
+            showers by (1 / n + 1 / m) / (2 / h); chi-square needs no scaling. With so few
+            showers that many bins stay empty the scaled floor is too low.
 
     Raises:
         ConfigError: fewer than two showers, or no energy.
