@@ -1,0 +1,1 @@
+"""Sampling calorimeters as YAML files, to take or to copy from."""
