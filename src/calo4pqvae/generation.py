@@ -4,12 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from calo4pqvae.data.energies import Energies, draw_energies
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.errors import ConfigError
 from calo4pqvae.model import Calo4pQVAE
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tables",
         choices=["auto", "official", "built"],
         default="auto",
-        help="atomic data: Geant4's own, or made here; auto takes its own if they are installed",
+        help="atomic data: Geant4's own, or made here; auto takes its own where there are any",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (all cores)")
     parser.add_argument("--seed", type=int, default=0)
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Simulate, or take up what was interrupted."""
     from calo4pqvae.cli.console import progress
     from calo4pqvae.simulate.job import Progress, Simulation, simulate
-    from calo4pqvae.simulate.stack import load_stack
+    from calo4pqvae.simulate.stacks import load_stack
     from calo4pqvae.units import GeV
 
     stack = load_stack(args.stack)

@@ -1,9 +1,10 @@
 """Bremsstrahlung of electrons on atoms from published formulas, for Geant4's tables.
 
 Sources: Y.-S. Tsai, Rev. Mod. Phys. 46 (1974) 815, section III.E and table B.2 (screening);
-H. Davies, H. A. Bethe, L. C. Maximon, Phys. Rev. 93 (1954) 788 (Coulomb correction); H. W. Koch,
-J. W. Motz, Rev. Mod. Phys. 31 (1959) 920, formulas 3BN and 3BS (electrons that are not much
-faster than light allows to neglect their mass); G. Elwert, Ann. Phys. 426 (1939) 178.
+H. Davies, H. A. Bethe, L. C. Maximon, Phys. Rev. 93 (1954) 788 (Coulomb correction);
+H. W. Koch,
+J. W. Motz, Rev. Mod. Phys. 31 (1959) 920, formulas 3BN and 3BS (electrons of any speed);
+G. Elwert, Ann. Phys. 426 (1939) 178 (electrons that the nucleus has slowed down).
 """
 
 import numpy as np

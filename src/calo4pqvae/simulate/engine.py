@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from calo4pqvae.simulate.construction import IN_FRONT, detector_construction
 from calo4pqvae.simulate.geant4 import geant4
+from calo4pqvae.simulate.scoring import make_scoring
 from calo4pqvae.simulate.stack import Stack
 from calo4pqvae.units import GeV, TeV
 
@@ -39,6 +40,9 @@ class Engine:
 
     def __init__(self, stack: Stack, particle: Particle = "electron") -> None:
         self._g4, self._stack = geant4(), stack
+        self._scoring = make_scoring(self._g4, stack)
+        self._gun: Any = None
+        self._deposits = np.zeros(0)
         self._manager = self._set_up(particle)
 
     def shoot(self, energy: float, seed: int) -> tuple[Float[np.ndarray, " voxels"], float]:
@@ -64,7 +68,7 @@ class Engine:
         """Start Geant4 and let it compute its tables."""
         g4 = self._g4
         self._user = [
-            detector_construction(g4, self._stack),
+            detector_construction(g4, self._stack, self._scoring),
             _physics(g4),
             self._actions(g4, NAMES[particle]),
         ]
@@ -98,7 +102,7 @@ class Engine:
 
         class Reading(g4.G4UserEventAction):  # type: ignore[name-defined]
             def EndOfEventAction(self, event: Any) -> None:  # noqa: N802
-                engine._read(event)
+                engine._deposits = engine._scoring.read(event)
 
         class Actions(g4.G4VUserActionInitialization):  # type: ignore[name-defined]
             def Build(self) -> None:  # noqa: N802
@@ -107,12 +111,6 @@ class Engine:
                     self.SetUserAction(action)
 
         return Actions()
-
-    def _read(self, event: Any) -> None:
-        """Copy the sums of the cells out of Geant4."""
-        self._deposits = np.zeros(self._stack.geometry.n_voxels)
-        for voxel, energy in event.GetHCofThisEvent().GetHC(0):
-            self._deposits[voxel] = energy
 
 
 def _physics(g4: ModuleType) -> Any:

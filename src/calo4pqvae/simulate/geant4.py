@@ -44,8 +44,8 @@ def elements_of(materials: Iterable[str]) -> list[int]:
         material = manager.FindOrBuildMaterial(material_name(name), True, False)
         if material is None:
             raise SimulationError(
-                f"Geant4 knows no material {name!r}; take the symbol of an element, such as W, or "
-                "a name of its NIST materials, such as G4_PbWO4 or G4_POLYSTYRENE"
+                f"Geant4 knows no material {name!r}; take the symbol of an element, such as W, "
+                "or a name of its NIST materials, such as G4_PbWO4 or G4_POLYSTYRENE"
             )
         found |= {round(element.GetZ()) for element in material.GetElementVector()}
     return sorted(found)

@@ -20,7 +20,8 @@ from calo4pqvae.simulate.crew import Crew, Finished, Shot
 from calo4pqvae.simulate.engine import HIGHEST, LOWEST, Particle
 from calo4pqvae.simulate.geant4 import elements_of, versions
 from calo4pqvae.simulate.journal import Record, read_record, scan
-from calo4pqvae.simulate.stack import Stack, load_stack
+from calo4pqvae.simulate.stack import Stack
+from calo4pqvae.simulate.stacks import load_stack
 from calo4pqvae.simulate.tables import BUILT, Tables, build_tables, find_official
 from calo4pqvae.units import GeV, TeV
 
@@ -64,8 +65,8 @@ class Progress:
         on_shower: called for each shower that is finished.
     """
 
-    on_start: Callable[[Tables, set[int]], None] = lambda tables, done: None
-    on_shower: Callable[[Finished], None] = lambda finished: None
+    on_start: Callable[[Tables, set[int]], None] = lambda _tables, _done: None
+    on_shower: Callable[[Finished], None] = lambda _: None
 
 
 def shower_seed(seed: int, number: int) -> int:
@@ -81,7 +82,7 @@ def simulate(
     workers: int = 1,
     overwrite: bool = False,
     times: bool = True,
-    progress: Progress = Progress(),  # noqa: B008
+    progress: Progress = Progress(),
 ) -> None:
     """Simulate showers and write them to a file, or take up where an earlier call broke off.
 
@@ -128,9 +129,9 @@ def _check(simulation: Simulation, workers: int) -> None:
     low, high = float(energies.min()), float(energies.max())
     if not LOWEST <= low <= high <= HIGHEST:
         raise ConfigError(
-            f"incident energies from {low / GeV:.4g} to {high / GeV:.4g} GeV leave the tables of "
-            f"Geant4's electromagnetic physics; they must lie between {LOWEST / GeV:g} GeV and "
-            f"{HIGHEST / TeV:g} TeV"
+            f"incident energies from {low / GeV:.4g} to {high / GeV:.4g} GeV leave the tables "
+            f"of Geant4's electromagnetic physics; they must lie between "
+            f"{LOWEST / GeV:g} GeV and {HIGHEST / TeV:g} TeV"
         )
 
 
@@ -180,7 +181,9 @@ def _lock(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(f"{folder}: another simulation is at work in it; wait for it") from None
+        raise OutputError(
+            f"{folder}: another simulation is at work in it; wait for it"
+        ) from None
 
 
 def _enter(folder: Path, facts: dict[str, Any], tables: Tables, begun: bool) -> None:

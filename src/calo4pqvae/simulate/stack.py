@@ -1,19 +1,18 @@
-"""A sampling calorimeter: slabs repeated along the shower's axis, read out in layers and cells."""
+"""A sampling calorimeter: slabs repeated along the axis, read out in layers and cells."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Literal
 
 from calo4pqvae.errors import ConfigError, GeometryError
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 from calo4pqvae.units import keV, mm
 
-__all__ = ["Placed", "Slab", "Stack", "load_stack", "stacks"]
+__all__ = ["CELLS", "STEP_END", "Placed", "Slab", "Stack"]
+
+STEP_END, CELLS = "step-end", "cells"
+"""Where a deposit belongs: to the cell in which the step ends, or to those it passes."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,8 @@ class Stack:
         period_mm: length of a repetition; that of its slabs by default.
         half_width_mm: half of the slabs' width and height.
         range_cut_mm: range below which Geant4 makes no secondaries.
+        scoring: ``step-end`` puts a step's deposit into the cell in which it ends, as datasets
+            2 and 3 do; ``cells`` ends steps at the walls of cells, more exact and faster.
 
     Raises:
         GeometryError: slabs overlap, nothing is sensitive, or a number makes no sense.
@@ -82,6 +83,7 @@ class Stack:
     period_mm: float | None = None
     half_width_mm: float = 300.0
     range_cut_mm: float = 0.7
+    scoring: Literal["step-end", "cells"] = "step-end"
     geometry: CylindricalGeometry = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -135,33 +137,6 @@ class Stack:
         return vars(built)["stack"]
 
 
-def stacks() -> list[str]:
-    """List the stacks that come with the package."""
-    folder = files("calo4pqvae.simulate.stacks")
-    return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".yaml"))
-
-
-def load_stack(name: str) -> Stack:
-    """Read a stack of the package by its name, or a YAML file by its path.
-
-    Raises:
-        ConfigError: there is no such stack or file, or it is malformed.
-        GeometryError: as for `Stack`.
-    """
-    if name in stacks():
-        text = (files("calo4pqvae.simulate.stacks") / f"{name}.yaml").read_text()
-    elif not name.endswith((".yaml", ".yml")):
-        raise ConfigError(
-            f"there is no stack {name!r}; choose one of {', '.join(stacks())}, or name a YAML file"
-        )
-    else:
-        text = Path(name).read_text(encoding="utf-8")
-    try:
-        return Stack.from_dict(yaml.safe_load(text), name)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not valid YAML ({' '.join(str(error).split())})") from error
-
-
 def _extents(stack: Stack) -> list[tuple[float, float]]:
     """Front and back of each slab from the front of the repetition [mm]."""
     extents, back = [], 0.0
@@ -190,16 +165,16 @@ def _check(stack: Stack) -> None:
             slab, start = stack.slabs[number], "the front of the repetition"
             before = stack.slabs[number - 1].material if number else start
             raise GeometryError(
-                f"stack: slab {number + 1} ({slab.material}) begins at {front:g} mm and overlaps "
-                f"{before}, which ends at {back:g} mm; mend its at_mm"
+                f"stack: slab {number + 1} ({slab.material}) begins at {front:g} mm and "
+                f"overlaps {before}, which ends at {back:g} mm; mend its at_mm"
             )
     if stack.period_mm is not None and stack.period_mm < extents[-1][1] - 1e-9:
         raise GeometryError(
-            f"stack: a period of {stack.period_mm:g} mm is shorter than its slabs, which end at "
-            f"{extents[-1][1]:g} mm, so that repetitions overlap; mend period_mm"
+            f"stack: a period of {stack.period_mm:g} mm is shorter than its slabs, which end "
+            f"at {extents[-1][1]:g} mm, so that repetitions overlap; mend period_mm"
         )
     if stack.r_edges_mm and max(stack.r_edges_mm) > stack.half_width_mm:
         raise GeometryError(
-            f"stack: rings up to {max(stack.r_edges_mm):g} mm stick out of slabs with a half width "
-            f"of {stack.half_width_mm:g} mm; mend r_edges_mm or half_width_mm"
+            f"stack: rings up to {max(stack.r_edges_mm):g} mm stick out of slabs with a half "
+            f"width of {stack.half_width_mm:g} mm; mend r_edges_mm or half_width_mm"
         )

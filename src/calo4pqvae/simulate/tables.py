@@ -18,7 +18,7 @@ __all__ = ["BUILT", "OFFICIAL", "Tables", "build_tables", "find_official"]
 
 OFFICIAL, BUILT = "official", "built"
 
-VARIABLES = ("G4LEDATA", "G4ENSDFSTATEDATA", "G4LEVELGAMMADATA")
+VARIABLES: tuple[str, ...] = ("G4LEDATA", "G4ENSDFSTATEDATA", "G4LEVELGAMMADATA")
 """Folders that electromagnetic physics looks into, the last two for lists of nuclei only."""
 
 BARN = 1e-22 * mm**2
