@@ -29,7 +29,7 @@ from which it is whole; its weight rises with the logarithm of the energy in bet
 TIP = 0.995
 """Largest fraction of its energy that an electron is taken to radiate: the limit is finite."""
 
-Grid = Float[np.ndarray, "n m"]
+Grid = Float[np.ndarray, "#n #m"]
 
 
 def scaled_cross_section(

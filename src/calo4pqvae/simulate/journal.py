@@ -33,6 +33,12 @@ class JournalWriter:
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb")
 
+    def __enter__(self) -> "JournalWriter":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._file.close()
+
     def append(
         self, number: int, showers: Float[np.ndarray, " voxels"], cpu_seconds: float
     ) -> None:

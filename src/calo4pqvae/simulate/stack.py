@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
+import numpy as np
+
 from calo4pqvae.errors import ConfigError, GeometryError
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 from calo4pqvae.units import keV, mm
@@ -88,7 +90,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         _check(self)
-        bins = LayerBins(tuple(edge * mm for edge in self.r_edges_mm), self.alpha)
+        bins = LayerBins(_edges(self.r_edges_mm), self.alpha)
         threshold = self.threshold_kev * keV / self.sampling_fraction
         geometry = CylindricalGeometry((bins,) * self.layers, threshold)
         object.__setattr__(self, "geometry", geometry)
@@ -135,6 +137,13 @@ class Stack:
             reason = " ".join(str(error).replace("stack.", "").split())
             raise ConfigError(f"{name}: is no description of a stack ({reason})") from error
         return vars(built)["stack"]
+
+
+def _edges(r_edges_mm: tuple[float, ...]) -> tuple[float, ...]:
+    """Edges of rings [mm]; equal rings become multiples of the first, as the challenge's are."""
+    multiples = [r_edges_mm[1] * i for i in range(len(r_edges_mm))] if r_edges_mm[1:] else []
+    equal = np.allclose(multiples, r_edges_mm, rtol=1e-12, atol=0)
+    return tuple(edge * mm for edge in (multiples if equal else r_edges_mm))
 
 
 def _extents(stack: Stack) -> list[tuple[float, float]]:

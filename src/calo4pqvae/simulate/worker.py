@@ -42,14 +42,14 @@ def _serve(folder: Path, name: str, answers: IO[str]) -> None:
     from calo4pqvae.simulate.stack import Stack
 
     engine = Engine(Stack.from_dict(job["stack"]), job["particle"])
-    journal = JournalWriter(folder / f"{name}.journal")
-    print(json.dumps({"ready": True}), file=answers, flush=True)
-    for line in sys.stdin:
-        number, energy, seed = line.split()
-        showers, seconds = engine.shoot(float.fromhex(energy), int(seed))
-        journal.append(int(number), showers, seconds)
-        answer = {"number": int(number), "cpu_seconds": seconds}
-        print(json.dumps(answer), file=answers, flush=True)
+    with JournalWriter(folder / f"{name}.journal") as journal:
+        print(json.dumps({"ready": True}), file=answers, flush=True)
+        for line in sys.stdin:
+            number, energy, seed = line.split()
+            showers, seconds = engine.shoot(float.fromhex(energy), int(seed))
+            journal.append(int(number), showers, seconds)
+            answer = {"number": int(number), "cpu_seconds": seconds}
+            print(json.dumps(answer), file=answers, flush=True)
 
 
 def _part_from_geant4(log: Path) -> IO[str]:
