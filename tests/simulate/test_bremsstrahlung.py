@@ -65,7 +65,9 @@ def test_slow_electrons_radiate_as_born_says(monkeypatch):
     monkeypatch.setattr(
         bremsstrahlung,
         "_screened",
-        lambda z, b, a, f: 0 * f + z**2 * 4 * (1 + (a / b) ** 2 - 2 / 3 * a / b) * bare_log(b, a),
+        lambda z, b, a, f: (
+            0 * f + z**2 * 4 * (1 + (a / b) ** 2 - 2 / 3 * a / b) * bare_log(b, a)
+        ),
     )
     assert radiated(14, 1e-3) == pytest.approx(16 / 3, rel=0.01)
 

@@ -51,5 +51,6 @@ def test_several_journals_and_none(journal, showers, tmp_path):
 
 
 def test_a_journal_is_never_overwritten(journal):
+    assert journal.exists()
     with pytest.raises(FileExistsError):
         JournalWriter(journal)

@@ -44,15 +44,18 @@ def _row(chip: str, time: AccessTime, behind: ShowerCost) -> ShowerCost:
     whole = sum(v.value for v in behind.parts.values())
     share = after / whole if behind.joules and whole else 0.0
     joules = time.joules(POWER_W) + (behind.joules.value * share if behind.joules else 0.0)
+    note = "timing model, one read a shower; programming " + (
+        "included, once a shower" if time.programming else "excluded"
+    )
     return ShowerCost(
-        f"this model, annealer {chip}",
-        f"annealer and {behind.place}",
+        f"annealer {chip}",
+        f"and {behind.place}",
         behind.sample,
         behind.batch,
         MODELLED,
         Value(1e-6 * time.total + after),
         Value(joules),
-        f"stated, {POWER_W / 1000:g} kW of the refrigerator; the rest as in the row above",
+        f"stated, {POWER_W / 1000:g} kW of the refrigerator; the rest as in the row before",
         parts,
-        "programming included, once a shower" if time.programming else "programming excluded",
+        note,
     )

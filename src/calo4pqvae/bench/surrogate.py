@@ -81,7 +81,7 @@ def our_cost(
     }
     place = "1 GPU" if course.device == "cuda" else _cores(torch.get_num_threads())
     return ShowerCost(
-        "this model, classical sampling",
+        "ours",
         place,
         sample,
         batch,

@@ -63,8 +63,8 @@ class Ratio:
 def samples(model: Calo4pQVAE, n: int) -> dict[str, Energies]:
     """Incident energies [MeV] by name: 10 and 100 GeV if the model knows them, and its range.
 
-    The energies of the range are the quantiles of the log-uniform law, so that the mean time
-    has no error from drawing them.
+    Over the range they are log-uniform: the quantiles of that law, so that the mean time has no
+    error from drawing them.
     """
     low, high = model.scale.low, model.scale.high
     chosen = {
@@ -73,7 +73,7 @@ def samples(model: Calo4pQVAE, n: int) -> dict[str, Energies]:
         if low <= energy * GeV <= high
     }
     spread = low * (high / low) ** ((np.arange(n) + 0.5) / n)
-    name = f"log-uniform, {low / GeV:g} to {high / GeV:g} GeV"
+    name = f"{low / GeV:g}-{high / GeV:g} GeV"
     return {**chosen, name: spread.astype(np.float32)[:, None]}
 
 

@@ -65,7 +65,7 @@ def bench_generate(args: argparse.Namespace) -> int:
     with progress(steps(stored.model, plan), "showers and repeats") as bar:
         rows = measure(stored.model, plan, lambda note: bar.advance(note=note))
     quotients = ratios(rows)
-    _show(rows + published_rows(), quotients)
+    _show(rows, published_rows(), quotients)
     if args.output is not None:
         _write(args.output, plan, rows, quotients)
     return 0
@@ -106,19 +106,25 @@ def _plan(args: argparse.Namespace) -> "Plan":
     )
 
 
-def _show(rows: "list[ShowerCost]", quotients: "list[Ratio]") -> None:
+def _show(
+    rows: "list[ShowerCost]", published: "list[ShowerCost]", quotients: "list[Ratio]"
+) -> None:
     """Print the tables and, below them, the notes."""
     from calo4pqvae.bench.cost_rows import (
         COST_COLUMNS,
+        PUBLISHED_COLUMNS,
         RATIO_COLUMNS,
         cost_rows,
         notes,
+        published_cost_rows,
         ratio_rows,
     )
     from calo4pqvae.cli.console import table
 
-    table("time and energy of one shower", COST_COLUMNS, cost_rows(rows))
-    for number, text in enumerate(notes(rows), 1):
+    texts = notes(rows + published)
+    table("time and energy of one shower, measured", COST_COLUMNS, cost_rows(rows, texts))
+    table("published", PUBLISHED_COLUMNS, published_cost_rows(published, texts))
+    for number, text in enumerate(texts, 1):
         print(f"{number:>3}  {text}")
     if quotients:
         table("how many times faster", RATIO_COLUMNS, ratio_rows(quotients))

@@ -22,6 +22,9 @@ HIGHEST = 1e5 * MeV
 PER_DECADE = 60
 BESIDE_AN_EDGE = 1e-6
 
+NEAR = 0.005
+"""Relative distance within which the tables of shells and of atoms agree on an edge."""
+
 AGREEMENT = 0.05
 """Relative difference of total cross sections up to which shells are read from the tables."""
 
@@ -84,10 +87,27 @@ def _edges(z: int) -> dict[int, float]:
     for number in range(xraylib.K_SHELL, xraylib.Q3_SHELL + 1):
         try:
             xraylib.ElectronConfig(z, number)
-            edges[number] = xraylib.EdgeEnergy(z, number) * keV
+            edge = xraylib.EdgeEnergy(z, number) * keV
         except ValueError:
             continue
+        edges[number] = _jump(z, edge) if edge * (1 - NEAR) > LOWEST else edge
     return edges
+
+
+def _jump(z: int, edge: float) -> float:
+    """Where the cross section of the whole atom jumps, which may lie some eV from the edge."""
+
+    def barn(energy: float) -> float:
+        return _xraylib().CSb_Photo(z, energy / keV)
+
+    low, high = edge * (1 - NEAR), edge * (1 + NEAR)
+    if barn(high) < barn(low):
+        return edge
+    middle = (barn(low) * barn(high)) ** 0.5
+    while high - low > 0.1 * BESIDE_AN_EDGE * edge:
+        centre = (low + high) / 2
+        low, high = (low, centre) if barn(centre) > middle else (centre, high)
+    return (low + high) / 2
 
 
 def _shell(z: int, number: int, edge: float, whole: Shell) -> Shell:

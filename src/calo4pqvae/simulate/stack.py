@@ -141,7 +141,8 @@ class Stack:
 
 def _edges(r_edges_mm: tuple[float, ...]) -> tuple[float, ...]:
     """Edges of rings [mm]; equal rings become multiples of the first, as the challenge's are."""
-    multiples = [r_edges_mm[1] * i for i in range(len(r_edges_mm))] if r_edges_mm[1:] else []
+    width = r_edges_mm[1] if len(r_edges_mm) > 1 else 0.0
+    multiples = [width * i for i in range(len(r_edges_mm))]
     equal = np.allclose(multiples, r_edges_mm, rtol=1e-12, atol=0)
     return tuple(edge * mm for edge in (multiples if equal else r_edges_mm))
 
