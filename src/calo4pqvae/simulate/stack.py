@@ -140,7 +140,7 @@ class Stack:
 
 
 def _edges(r_edges_mm: tuple[float, ...]) -> tuple[float, ...]:
-    """Edges of rings [mm]; equal rings become multiples of the first, as the challenge's are."""
+    """Edges of rings [mm]; equal rings become multiples of the first, as in the challenge."""
     width = r_edges_mm[1] if len(r_edges_mm) > 1 else 0.0
     multiples = [width * i for i in range(len(r_edges_mm))]
     equal = np.allclose(multiples, r_edges_mm, rtol=1e-12, atol=0)
