@@ -43,6 +43,7 @@ def test_a_damaged_record_and_what_follows_are_passed_over(journal):
 
 
 def test_several_journals_and_none(journal, showers, tmp_path):
+    assert journal.parent == tmp_path
     with JournalWriter(tmp_path / "b.journal") as writer:
         writer.append(9, showers[0], 1.0)
     (tmp_path / "c.journal").touch()

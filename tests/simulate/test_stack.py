@@ -8,8 +8,11 @@ from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.simulate.stack import Slab, Stack
 from calo4pqvae.simulate.stacks import load_stack, stacks
 
+TUNGSTEN = {"material": "W", "mm": 1.4}
+SILICON = {"material": "Si", "mm": 0.3, "sensitive": True}
+
 GOOD = {
-    "slabs": [{"material": "W", "mm": 1.4}, {"material": "Si", "mm": 0.3, "sensitive": True}],
+    "slabs": [TUNGSTEN, SILICON],
     "layers": 3,
     "alpha": 4,
     "r_edges_mm": [0, 5, 10],
@@ -49,11 +52,11 @@ def test_gaps():
 
 
 BAD = {
-    "overlaps W, which ends at 1.4 mm": {"slabs": [GOOD["slabs"][0], {**GOOD["slabs"][1], "at_mm": 1}]},
-    "overlaps the front": {"slabs": [{**GOOD["slabs"][1], "at_mm": -0.1}]},
+    "overlaps W, which ends at 1.4 mm": {"slabs": [TUNGSTEN, {**SILICON, "at_mm": 1}]},
+    "overlaps the front": {"slabs": [{**SILICON, "at_mm": -0.1}]},
     "repetitions overlap": {"period_mm": 1.5},
     "stick out": {"half_width_mm": 9},
-    "sensitive": {"slabs": GOOD["slabs"][:1]},
+    "sensitive": {"slabs": [TUNGSTEN]},
     "thickness": {"slabs": [{"material": "W", "mm": 0, "sensitive": True}]},
     "sampling_fraction": {"sampling_fraction": 0},
     "layers": {"layers": 0},

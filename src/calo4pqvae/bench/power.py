@@ -4,13 +4,14 @@ import ctypes
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 __all__ = ["Meter", "Nvml", "Rapl", "Stated", "clock", "meter_of"]
 
 POWERCAP = Path("/sys/class/powercap")
 
 
+@runtime_checkable
 class Meter(Protocol):
     """A counter of energy."""
 

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Callable
 from itertools import pairwise
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +24,7 @@ PHOTONS_BELOW = 0.3
 on their own account, and the photo-effect, which leaves its binding energy, is too rare."""
 
 
+@runtime_checkable
 class Scoring(Protocol):
     """What turns the steps of an event into voxels."""
 
