@@ -52,7 +52,7 @@ def _names(words: list[str]) -> dict[str, str]:
 
 def _print(result: dict) -> None:
     from calo4pqvae.cli.console import table
-    from calo4pqvae.report.comparison import cell
+    from calo4pqvae.report.rows import cell
 
     places = {place["name"]: str(place["place"]) for place in result["ranking"]}
     order = [place["name"] for place in result["ranking"]] or list(result["systems"])

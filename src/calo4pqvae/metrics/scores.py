@@ -33,8 +33,8 @@ Entry = dict[str, Any]
 
 Distance = Callable[[Features, Features], Score]
 
-QUICK_FPD = partial(fpd, batches=5)
-"""FPD with a quarter of the redraws, for the floor and what is set beside it."""
+QUICK_FPD, QUICK_KPD = partial(fpd, batches=5), partial(kpd, batches=5)
+"""With fewer redraws, for the floor and what is set beside it."""
 
 _SETUPS = {"quick": (QUICK, 3), "official": (OFFICIAL, 1)}
 """Setup of a classifier, and how many are trained on different splits."""
@@ -77,7 +77,7 @@ class Scores:
         made: dict[str, Entry] = {}
         for suffix, pick in (("", _official), (".legacy", _legacy)):
             made[f"fpd{suffix}"] = self._distance(f"fpd{suffix}", fpd, QUICK_FPD, pick, sample)
-            made[f"kpd{suffix}"] = self._distance(f"kpd{suffix}", kpd, kpd, pick, sample)
+            made[f"kpd{suffix}"] = self._distance(f"kpd{suffix}", kpd, QUICK_KPD, pick, sample)
         return made | self.without_distances(sample)
 
     def without_distances(self, sample: Measured) -> dict[str, Entry]:

@@ -13,15 +13,16 @@ from calo4pqvae.extras import require
 from calo4pqvae.metrics.evaluate import SCHEMA, write_metrics
 from calo4pqvae.metrics.measured import Measured
 from calo4pqvae.metrics.observables import Observables
-from calo4pqvae.metrics.published import Number, table_1
+from calo4pqvae.metrics.published import table_1
 from calo4pqvae.metrics.ranking import rank
 from calo4pqvae.metrics.scores import Classifiers, Scores
 from calo4pqvae.report.build import figures_of, page_parts, templates
+from calo4pqvae.report.folder import draw_states
 from calo4pqvae.report.names import name_of
-from calo4pqvae.report.rows import entries_of, grouped, metric_rows
+from calo4pqvae.report.rows import cell, entries_of, grouped, metric_rows
 from calo4pqvae.report.whole_file import write_whole
 
-__all__ = ["cell", "compare_to_folder"]
+__all__ = ["compare_to_folder"]
 
 
 def compare_to_folder(
@@ -76,15 +77,6 @@ def compare_to_folder(
     return result
 
 
-def cell(entry: Any) -> str:
-    """Write a value with its error, or a dash; entries and published numbers alike."""
-    if isinstance(entry, Mapping):
-        entry = Number(entry["value"], entry["error"])
-    if entry is None or entry.value is None:
-        return "-"
-    return f"{entry.value:.4g}" + ("" if entry.error is None else f" ± {entry.error:.2g}")
-
-
 def _write_page(result: dict[str, Any], folder: Path) -> None:
     """Write comparison.html: places, all scores side by side, published rows, figures."""
     systems = result["systems"]
@@ -133,3 +125,4 @@ def _draw(
     samples |= {name: Observables.from_file(file) for name, file in systems.items()}
     for name, (draw, _) in FIGURES.items():
         save(draw(samples), folder / f"{name}.svg")
+    draw_states(systems, folder / "prior_energy.svg")
