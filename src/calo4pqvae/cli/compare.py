@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as files:
         reference, *opened = open_showers([args.reference, *named.values()], args, files)
         systems = dict(zip(named, opened, strict=True))
-        result = compare_to_folder(systems, reference, args.output, rows, args.classifiers)
+        result = compare_to_folder(
+            systems, reference, args.output, rows, args.classifiers, args.classifier_inputs
+        )
     _print(result)
     print(f"wrote {args.output / 'comparison.json'} and {args.output / 'comparison.html'}")
     return 0

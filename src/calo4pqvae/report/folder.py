@@ -1,7 +1,7 @@
 """Evaluate showers into a folder: metrics.json, the figures and the showers to show."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from jaxtyping import Int
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.extras import require
 from calo4pqvae.generation import PRIOR_ENERGY
+from calo4pqvae.metrics.classifier_training import Kind
 from calo4pqvae.metrics.comparison import WINDOWS, Windows
 from calo4pqvae.metrics.evaluate import evaluate_observables, write_metrics
 from calo4pqvae.metrics.measured import Measured
 from calo4pqvae.metrics.observables import Observables, apply_threshold
 from calo4pqvae.metrics.parts import parts
-from calo4pqvae.metrics.scores import Classifiers, Scores
+from calo4pqvae.metrics.scores import Classifiers, Scores, n_voxels
 from calo4pqvae.report.events import write_events
 from calo4pqvae.report.names import name_of
 
@@ -32,6 +33,7 @@ def evaluate_to_folder(
     rows: Int[np.ndarray, " rows"] | None = None,
     windows: Windows = WINDOWS,
     classifiers: Classifiers = "quick",
+    inputs: Sequence[Kind] = ("high",),
 ) -> dict[str, Any]:
     """Compare showers with Geant4; write ``metrics.json``, ``figures/*.svg``, ``events.json``.
 
@@ -44,7 +46,8 @@ def evaluate_to_folder(
         reconstructed: the reference showers passed through encoder and decoder.
         rows: rows of the reference to use; None takes all.
         windows: windows of incident energy for figure 6, lower and upper ends [MeV].
-        classifiers: classifier on the high-level features.
+        classifiers: set-up of the classifiers.
+        inputs: what they are given.
 
     Returns:
         The content of metrics.json.
@@ -58,7 +61,7 @@ def evaluate_to_folder(
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     metrics = _compare(generated, reference, reconstructed, rows, windows, figures)
-    _add_scores(metrics, generated, reference, reconstructed, rows, classifiers)
+    _add_scores(metrics, generated, reference, reconstructed, rows, classifiers, inputs)
     _draw_parts(metrics, figures / "mismatch.svg")
     states = {} if reconstructed is None else {"encoded": reconstructed, "sampled": generated}
     draw_states(states, figures / "prior_energy.svg")
@@ -94,13 +97,15 @@ def _add_scores(
     reconstructed: ShowerFile | None,
     rows: np.ndarray | None,
     classifiers: Classifiers,
+    inputs: Sequence[Kind],
 ) -> None:
     """Enter the community's scores at the top of the metrics and of the reconstructed block."""
-    scores = Scores(Measured.reference(reference, rows), classifiers)
-    sampled = scores.reference.like(generated)
+    voxels = n_voxels(classifiers, inputs)
+    scores = Scores(Measured.reference(reference, rows, voxels), classifiers, inputs)
+    sampled = scores.reference.like(generated, voxels)
     metrics |= scores.of(sampled)
     if reconstructed is not None:
-        decoded = scores.reference.like(reconstructed)
+        decoded = scores.reference.like(reconstructed, voxels)
         metrics["reconstructed"] |= scores.of(decoded)
         metrics["parts"] = parts(sampled, decoded, metrics)
 
