@@ -59,7 +59,6 @@ def evaluate_to_folder(
     """
     require("matplotlib", "report")
     figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
     metrics = _compare(generated, reference, reconstructed, rows, windows, figures)
     _add_scores(metrics, generated, reference, reconstructed, rows, classifiers, inputs)
     _draw_parts(metrics, figures / "mismatch.svg")
@@ -84,10 +83,12 @@ def _compare(
     if reconstructed is not None:
         samples["reconstructed"] = Observables.from_file(reconstructed)
     samples["generated"] = Observables.from_file(generated)
-    _draw_figures(samples, figures, windows)
-    return evaluate_observables(
+    metrics = evaluate_observables(
         samples["generated"], samples["Geant4"], samples.get("reconstructed"), windows
     )
+    figures.mkdir(parents=True, exist_ok=True)
+    _draw_figures(samples, figures, windows)
+    return metrics
 
 
 def _add_scores(
