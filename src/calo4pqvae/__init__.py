@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from calo4pqvae.config import Config, load_config
+    from calo4pqvae.data.energies import draw_energies
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.data.shower_writer import ShowerWriter
-    from calo4pqvae.generation import draw_energies, generate, reconstruct
+    from calo4pqvae.generation import generate, reconstruct
     from calo4pqvae.geometry import CylindricalGeometry
     from calo4pqvae.metrics.evaluate import evaluate
     from calo4pqvae.model import Calo4pQVAE
     from calo4pqvae.prior.boltzmann import BoltzmannPrior
     from calo4pqvae.samplers.exact import ExactSampler
     from calo4pqvae.samplers.gibbs import GibbsSampler
+    from calo4pqvae.simulate.job import Simulation, simulate
     from calo4pqvae.storage import load_model
     from calo4pqvae.training.run import train
 
@@ -32,12 +34,14 @@ __all__ = [
     "GibbsSampler",
     "ShowerFile",
     "ShowerWriter",
+    "Simulation",
     "draw_energies",
     "evaluate",
     "generate",
     "load_config",
     "load_model",
     "reconstruct",
+    "simulate",
     "train",
 ]
 
@@ -50,12 +54,14 @@ _HOMES = {
     "GibbsSampler": "samplers.gibbs",
     "ShowerFile": "data.shower_file",
     "ShowerWriter": "data.shower_writer",
-    "draw_energies": "generation",
+    "Simulation": "simulate.job",
+    "draw_energies": "data.energies",
     "evaluate": "metrics.evaluate",
     "generate": "generation",
     "load_config": "config",
     "load_model": "storage",
     "reconstruct": "generation",
+    "simulate": "simulate.job",
     "train": "training.run",
 }
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
+from calo4pqvae.data.energies import Energies, draw_energies
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.errors import ConfigError
 from calo4pqvae.model import Calo4pQVAE
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
@@ -16,28 +15,11 @@ from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
 
 __all__ = ["PRIOR_ENERGY", "draw_energies", "generate", "measure_sweeps", "reconstruct"]
 
-Energies = Float[np.ndarray, "showers 1"]
-
 PRIOR_ENERGY = "prior_energy"
 """Column of a shower file: energy of the state behind each shower, eq. (2), no unit."""
 
 CHAINS_AT_ONCE = 1024
 """Chains of the prior that are sampled together."""
-
-
-def draw_energies(n: int, low: float, high: float, seed: int) -> Energies:
-    """Draw incident energies log-uniformly between low and high [MeV], or equal to both.
-
-    Raises:
-        ConfigError: the range is not rising, or the number is not positive.
-    """
-    if n < 1 or not 0 < low <= high:
-        raise ConfigError(
-            f"cannot draw {n} energies between {low} and {high} MeV; "
-            "give a number of showers above zero and a rising range above zero"
-        )
-    uniform = np.random.default_rng(seed).uniform(size=(n, 1))
-    return (low * (high / low) ** uniform).astype(np.float32)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from calo4pqvae.data.part_file import PartFile
 from calo4pqvae.errors import OutputError
 from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["ShowerWriter"]
+__all__ = ["ShowerWriter", "check_target"]
 
 CHUNK = 256
 NO_ATTRIBUTES: Mapping[str, str | int | float] = MappingProxyType({})
@@ -55,7 +55,7 @@ class ShowerWriter:
         self._arrays: dict[str, h5py.Dataset] = {}
         self._waiting: list[dict[str, np.ndarray]] = []
         self._part = part_path(self.path)
-        _check_target(self.path, overwrite)
+        check_target(self.path, overwrite)
         self._raw = PartFile(self._part)
         self._file = h5py.File(self._raw, "w")
         self._guarded(lambda: self._lay_out(attrs, compression))
@@ -206,8 +206,12 @@ class ShowerWriter:
         self._raw.close()
 
 
-def _check_target(path: Path, overwrite: bool) -> None:
-    """Refuse a target that exists or has no folder."""
+def check_target(path: Path, overwrite: bool) -> None:
+    """Refuse a target that exists or has no folder.
+
+    Raises:
+        OutputError: with what is wrong and what to do.
+    """
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file in it")
     if path.exists() and not overwrite:
