@@ -1,0 +1,1 @@
+"""The prior on a quantum annealer, real or emulated: mapping, temperature, safety, emulator."""
