@@ -14,9 +14,12 @@ from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
 
-__all__ = ["draw_energies", "generate", "measure_sweeps", "reconstruct"]
+__all__ = ["PRIOR_ENERGY", "draw_energies", "generate", "measure_sweeps", "reconstruct"]
 
 Energies = Float[np.ndarray, "showers 1"]
+
+PRIOR_ENERGY = "prior_energy"
+"""Column of a generated file: energy of eq. (2) of the bits behind each shower, no unit."""
 
 CHAINS_AT_ONCE = 1024
 """Chains of the prior that are sampled together."""
@@ -58,7 +61,8 @@ def generate(
     Arguments:
         model: trained model.
         e_inc: incident energies [MeV].
-        writer: open file that receives the showers.
+        writer: open file that receives the showers, and the energies of their bits if it has
+            the column `prior_energy`.
         sweeps: Gibbs sweeps before a chain's state is used.
         seed: seed; the same seed and energies give the same showers, up to the rounding of
             the networks if batch size or device change.
@@ -84,7 +88,9 @@ def generate(
         for e, z in zip(energies.split(batch_size), bits.split(batch_size), strict=True):
             noise = RowNoise(derive_seed(seed), done, device)
             showers = model.decode(z, e, noise).flatten(start_dim=1)
-            writer.append(e.cpu().numpy(), showers.cpu().numpy())
+            energy = model.prior.energy(z, model.scale(e)).cpu().numpy()
+            columns = {PRIOR_ENERGY: energy} if PRIOR_ENERGY in writer.columns else {}
+            writer.append(e.cpu().numpy(), showers.cpu().numpy(), **columns)
             done += len(e)
             if on_batch is not None:
                 on_batch(len(e))

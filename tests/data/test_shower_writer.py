@@ -233,3 +233,29 @@ def test_full_disk_loses_nothing(tmp_path, limit, n_batches, stored):
     assert not done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["toy.h5"]
     assert path.read_text() == "precious"
+
+
+def test_columns_are_written_beside_the_showers(tmp_path, toy_geometry, toy_showers):
+    e_inc, showers = toy_showers(600)
+    number = np.arange(600, dtype=np.float64)
+    path = tmp_path / "toy.h5"
+    with ShowerWriter(path, toy_geometry, columns=("prior_energy",)) as writer:
+        for part in (slice(0, 100), slice(100, 600)):
+            writer.append(e_inc[part], showers[part], prior_energy=number[part])
+    with ShowerFile(path) as file:
+        assert file.column("prior_energy").tolist() == number.tolist()
+        assert file.column("incident_energies") is None
+        assert file.column("nothing") is None
+        assert np.array_equal(file.showers(slice(None)), showers)
+
+
+@pytest.mark.parametrize("columns", [{}, {"other": 3}, {"prior_energy": 2}])
+def test_missing_unknown_and_short_columns_are_refused(
+    tmp_path, toy_geometry, toy_showers, columns
+):
+    given = {name: np.zeros(n) for name, n in columns.items()}
+    with (
+        pytest.raises(OutputError, match="needed are"),
+        ShowerWriter(tmp_path / "a.h5", toy_geometry, columns=("prior_energy",)) as writer,
+    ):
+        writer.append(*toy_showers(3), **given)

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.generation import generate
+    from calo4pqvae.generation import PRIOR_ENERGY, generate
     from calo4pqvae.storage import load_model
     from calo4pqvae.training.processes import Processes
 
@@ -69,7 +69,13 @@ def run(args: argparse.Namespace) -> int:
     stored.model.scale.check(_tensor(e_inc))
     sweeps = _measure(args, stored.model, e_inc, device) if args.sweeps is None else args.sweeps
     attrs = provenance(stored.provenance, "block Gibbs", sweeps=sweeps, seed=args.seed)
-    writer = ShowerWriter(args.out, stored.model.geometry, attrs, overwrite=args.overwrite)
+    writer = ShowerWriter(
+        args.out,
+        stored.model.geometry,
+        attrs,
+        overwrite=args.overwrite,
+        columns=(PRIOR_ENERGY,),
+    )
     with writer, progress(len(e_inc), "showers") as bar:
         generate(
             stored.model,

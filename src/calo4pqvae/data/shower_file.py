@@ -110,6 +110,21 @@ class ShowerFile:
         check_deposits(str(self.path), showers, wanted)
         return showers
 
+    def column(self, name: str) -> Float[np.ndarray, " showers"] | None:
+        """Read a further dataset with one number a shower, such as `prior_energy`.
+
+        Returns:
+            the numbers in the file's order, or None where the file has no such dataset of
+            shape (N,).
+
+        Raises:
+            ShowerFileError: the file is damaged.
+        """
+        dataset = self._file.get(name) if self._file else None
+        if not isinstance(dataset, h5py.Dataset) or dataset.shape != (len(self),):
+            return None
+        return _float32(self._read(dataset, slice(None)))
+
     def chunks(
         self, size: int = 512, rows: np.ndarray | None = None
     ) -> Iterator[tuple[Float[np.ndarray, "batch 1"], Float[np.ndarray, "batch voxels"]]]:

@@ -2,7 +2,7 @@
 
 import errno
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -35,6 +35,8 @@ class ShowerWriter:
         attrs: provenance, stored as attributes of the file.
         overwrite: whether an existing file may be replaced.
         compression: gzip level, 0 to 9.
+        columns: names of further datasets of shape (N,), float32, one number a shower, such
+            as `prior_energy`. Readers of the layout pass over them.
 
     Raises:
         OutputError: the file exists, its folder is missing, or it is being written already.
@@ -47,13 +49,17 @@ class ShowerWriter:
         attrs: Mapping[str, str | int | float] = NO_ATTRIBUTES,
         overwrite: bool = False,
         compression: int = 4,
+        columns: Sequence[str] = (),
     ) -> None:
         self.path = Path(path)
         self.geometry = geometry
         self.n_written = 0
         self._n_stored = 0
         self._arrays: dict[str, h5py.Dataset] = {}
-        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._waiting: list[dict[str, np.ndarray]] = []
+        self._widths = {INCIDENT_ENERGIES: (1,), SHOWERS: (geometry.n_voxels,)}
+        self.columns = tuple(columns)
+        self._widths |= dict.fromkeys(columns, ())
         self._part = part_path(self.path)
         _check_target(self.path, overwrite)
         self._raw = PartFile(self._part)
@@ -61,18 +67,22 @@ class ShowerWriter:
         self._guarded(lambda: self._lay_out(attrs, compression))
 
     def append(
-        self, e_inc: Float[np.ndarray, "batch 1"], showers: Float[np.ndarray, "batch voxels"]
+        self,
+        e_inc: Float[np.ndarray, "batch 1"],
+        showers: Float[np.ndarray, "batch voxels"],
+        **columns: Float[np.ndarray, " batch"],
     ) -> None:
         """Add showers to the file, as float32.
 
         Arguments:
             e_inc: incident energies [MeV].
             showers: voxel energies [MeV], r fastest, then alpha, then layer.
+            columns: the further numbers that the writer was made for.
 
         Raises:
             ShowerFileError: an energy is NaN, infinite or negative, or an incident energy zero.
-            OutputError: the shapes do not fit each other or the geometry, the disk is full, or
-                the writer is closed.
+            OutputError: the shapes do not fit each other or the geometry, a column is missing
+                or unknown, the disk is full, or the writer is closed.
         """
         n_showers, n_voxels = len(showers), self.geometry.n_voxels
         if e_inc.shape != (n_showers, 1) or showers.shape != (n_showers, n_voxels):
@@ -81,14 +91,16 @@ class ShowerWriter:
                 f"{showers.shape} cannot be written with a geometry of {n_voxels} voxels; they "
                 f"must be (n, 1) and (n, {n_voxels})"
             )
+        self._check_columns(columns, n_showers)
         if not self._file:
             raise OutputError(f"{self.path}: is closed; append inside the with block")
         where = f"{self.path} (batch after shower {self.n_written})"
         with np.errstate(over="ignore"):
-            pair = (np.array(e_inc, np.float32), np.array(showers, np.float32))
-        check_incident_energies(where, pair[0])
-        check_deposits(where, pair[1])
-        self._waiting.append(pair)
+            arrays = {INCIDENT_ENERGIES: e_inc, SHOWERS: showers, **columns}
+            batch = {key: np.array(values, np.float32) for key, values in arrays.items()}
+        check_incident_energies(where, batch[INCIDENT_ENERGIES])
+        check_deposits(where, batch[SHOWERS])
+        self._waiting.append(batch)
         self.n_written += n_showers
         n_whole = (self.n_written - self._n_stored) // CHUNK * CHUNK
         if n_whole:
@@ -108,12 +120,21 @@ class ShowerWriter:
         elif self._file:
             self._guarded(self._finish)
 
+    def _check_columns(self, columns: Mapping[str, np.ndarray], n_showers: int) -> None:
+        """Refuse columns other than those that the writer was made for."""
+        wanted = set(self.columns)
+        if columns.keys() != wanted or any(len(c) != n_showers for c in columns.values()):
+            raise OutputError(
+                f"{self.path}: {n_showers} showers come with the columns {sorted(columns)}; "
+                f"needed are {sorted(wanted)}, one number for each shower"
+            )
+
     def _lay_out(self, attrs: Mapping[str, str | int | float], compression: int) -> None:
         """Create the empty arrays and the attributes."""
         options = {"dtype": "f4", "compression": compression, "shuffle": True}
-        for key, width in ((INCIDENT_ENERGIES, 1), (SHOWERS, self.geometry.n_voxels)):
+        for key, width in self._widths.items():
             self._arrays[key] = self._file.create_dataset(
-                key, (0, width), maxshape=(None, width), chunks=(CHUNK, width), **options
+                key, (0, *width), maxshape=(None, *width), chunks=(CHUNK, *width), **options
             )
         self._file.attrs.update(attrs)
         self._file.attrs["geometry"] = json.dumps(self.geometry.to_dict())
@@ -123,11 +144,10 @@ class ShowerWriter:
 
         Whole chunks only, until the end: a chunk that grows is compressed again each time.
         """
-        e_inc = np.concatenate([pair[0] for pair in self._waiting])
-        showers = np.concatenate([pair[1] for pair in self._waiting])
-        self._waiting = [(e_inc[n:], showers[n:])]
+        joined = {key: np.concatenate([b[key] for b in self._waiting]) for key in self._arrays}
+        self._waiting = [{key: values[n:] for key, values in joined.items()}]
         end = self._n_stored + n
-        for key, values in ((INCIDENT_ENERGIES, e_inc), (SHOWERS, showers)):
+        for key, values in joined.items():
             self._arrays[key].resize(end, axis=0)
             self._arrays[key][self._n_stored : end] = values[:n]
         self._file.flush()
