@@ -5,6 +5,7 @@ prints it and exits with status 2; anything else that escapes is a defect and ex
 """
 
 __all__ = [
+    "AnnealerError",
     "Calo4pQVAEError",
     "CheckpointError",
     "ConfigError",
@@ -41,6 +42,10 @@ class CheckpointError(Calo4pQVAEError):
 
 class SamplerError(Calo4pQVAEError):
     """A sampling problem is malformed: wrong sizes, improper partitions, non-finite values."""
+
+
+class AnnealerError(SamplerError):
+    """An annealer lacks what a model needs, refuses or fails a job, or would cost too much."""
 
 
 class TrainingError(Calo4pQVAEError):

@@ -250,9 +250,7 @@ def test_columns_are_written_beside_the_showers(tmp_path, toy_geometry, toy_show
 
 
 @pytest.mark.parametrize("columns", [{}, {"other": 3}])
-def test_missing_and_unknown_columns_are_refused(
-    tmp_path, toy_geometry, toy_showers, columns
-):
+def test_missing_and_unknown_columns_are_refused(tmp_path, toy_geometry, toy_showers, columns):
     given = {name: np.zeros(n) for name, n in columns.items()}
     with (
         pytest.raises(OutputError, match="needed are"),
