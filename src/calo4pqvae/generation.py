@@ -1,6 +1,8 @@
 """Generate showers: energies in, chains of the prior, decoder, shower file out."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,10 +13,18 @@ from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.model import Calo4pQVAE
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
+from calo4pqvae.samplers.base import Sampler
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
 
-__all__ = ["PRIOR_ENERGY", "draw_energies", "generate", "measure_sweeps", "reconstruct"]
+__all__ = [
+    "PRIOR_ENERGY",
+    "Seconds",
+    "draw_energies",
+    "generate",
+    "measure_sweeps",
+    "reconstruct",
+]
 
 Energies = Float[np.ndarray, "showers 1"]
 
@@ -23,6 +33,14 @@ PRIOR_ENERGY = "prior_energy"
 
 CHAINS_AT_ONCE = 1024
 """Chains of the prior that are sampled together."""
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Time that generating took: sampling the prior, and decoding with all the rest [s]."""
+
+    sampling: float
+    decoding: float
 
 
 def draw_energies(n: int, low: float, high: float, seed: int) -> Energies:
@@ -50,9 +68,9 @@ def generate(
     seed: int = 0,
     batch_size: int = 256,
     device: torch.device | str = "cpu",
-    sampler: SamplerKind = "auto",
+    sampler: SamplerKind | Sampler = "auto",
     on_batch: Callable[[int], None] | None = None,
-) -> None:
+) -> Seconds:
     """Generate one shower per incident energy and append them to a file, in order.
 
     The random numbers of a shower depend on the seed and on its number in the file, not on
@@ -68,8 +86,12 @@ def generate(
             the networks if batch size or device change.
         batch_size: showers that are decoded together.
         device: where to compute.
-        sampler: sampler of the prior.
+        sampler: sampler of the prior: the kind of a Gibbs sampler, or any sampler, such as an
+            annealer, which then has its own random numbers.
         on_batch: called with the number of showers just written.
+
+    Returns:
+        the time that sampling and decoding took.
 
     Raises:
         ConfigError: an energy lies outside the range of the model.
@@ -78,13 +100,17 @@ def generate(
     model = model.to(device).eval()
     everything = torch.from_numpy(e_inc)
     model.scale.check(everything)
-    done = 0
-    for block, energies in enumerate(everything.split(CHAINS_AT_ONCE)):
+    done, sampling, began = 0, 0.0, time.perf_counter()
+    for block, energies in enumerate(everything.split(_at_once(sampler))):
         energies = energies.to(device)  # noqa: PLW2901
-        noise = SharedNoise(derive_seed(seed, block), device)
         t, code = model.condition(energies)
-        chains = choose_sampler(model.prior.graph, noise, sampler)
+        start = time.perf_counter()
+        chains = sampler
+        if isinstance(chains, str):
+            noise = SharedNoise(derive_seed(seed, block), device)
+            chains = choose_sampler(model.prior.graph, noise, chains)
         bits = chains.sample(model.prior.problem(t), code, sweeps)
+        sampling += time.perf_counter() - start
         for e, z in zip(energies.split(batch_size), bits.split(batch_size), strict=True):
             noise = RowNoise(derive_seed(seed), done, device)
             showers = model.decode(z, e, noise).flatten(start_dim=1)
@@ -94,6 +120,7 @@ def generate(
             done += len(e)
             if on_batch is not None:
                 on_batch(len(e))
+    return Seconds(sampling, time.perf_counter() - began - sampling)
 
 
 @torch.no_grad()
@@ -153,3 +180,8 @@ def reconstruct(
         bits = model.encode(volume, energies, noise)
         made = model.decode(bits, energies, noise).flatten(start_dim=1)
         writer.append(e_inc, made.cpu().numpy())
+
+
+def _at_once(sampler: SamplerKind | Sampler) -> int:
+    """Chains of a call: as many as the sampler likes."""
+    return getattr(sampler, "chains_at_once", CHAINS_AT_ONCE)
