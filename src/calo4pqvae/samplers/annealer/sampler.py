@@ -34,7 +34,7 @@ from calo4pqvae.samplers.annealer.timing import AccessTime
 from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
 from calo4pqvae.samplers.base import check_request
 
-__all__ = ["AnnealerSampler", "Settings", "Usage"]
+__all__ = ["AnnealerSampler", "Settings", "Usage", "chip_of"]
 
 _CONDITIONS = 1024
 """Conditions whose fields are held in memory at a time."""
@@ -151,7 +151,7 @@ class AnnealerSampler:
     ) -> None:
         self.graph, self.noise, self.settings = graph, noise, settings
         self.properties = sampler.properties
-        self.chip = chip or _chip_of(self.properties)
+        self.chip = chip or chip_of(self.properties)
         self.order = np.zeros(0, np.int64)
         self.placement = placement or place(graph, WorkingGraph.of(sampler), settings.copies)
         backend = Backend(sampler, {"annealing_time": settings.anneal_us})
@@ -357,7 +357,7 @@ class AnnealerSampler:
             raise AnnealerError(f"job {job.number} got more reads than it asked for")
 
 
-def _chip_of(properties: Any) -> Chip | None:
+def chip_of(properties: Any) -> Chip | None:
     """Constants of the solver's chip, if they are known."""
     name = str(properties.get("chip_id", "")).removeprefix("emulated ")
     try:
