@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _STEP_S = 0.05
+_TOO_MANY = 429
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,8 @@ class Backend:
             return None
         dimod = require("dimod", "qpu")
         future = self._client.retrieve_answer(problem_id)
+        # The client would look for the solver as it was then, which may be gone.
+        future.solver = self.sampler.solver
         return Ticket(
             dimod.SampleSet.from_future(future, lambda done: done.sampleset), self._patience
         )
@@ -172,8 +175,16 @@ class Backend:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether trying again may help: timeouts, lost connections, limits, server errors."""
+    """Whether trying again may help: timeouts, lost connections, limits, server errors.
+
+    The client has classes for these, but raises its plain `SolverError` with the HTTP status
+    when it submits and loads.
+    """
     import requests
+
+    code = getattr(error, "error_code", None)
+    if isinstance(code, int) and (code == _TOO_MANY or 500 <= code < 600):
+        return True
 
     cloud = require("dwave.cloud.exceptions", "qpu")
     api = require("dwave.cloud.api.exceptions", "qpu")

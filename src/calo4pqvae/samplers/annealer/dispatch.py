@@ -23,6 +23,9 @@ from calo4pqvae.samplers.annealer.program import Program
 
 __all__ = ["Dispatcher", "Job"]
 
+_GIVEN_UP = {"SolverFailureError", "SolverOfflineError", "CanceledFutureError"}
+"""Errors by which a solver says that it will not answer, and does not charge."""
+
 _PARTS = 5
 """Times that a solver may answer a job in part before it is given up."""
 
@@ -181,7 +184,7 @@ class Dispatcher:
         if len(answer.spins) == 0:
             raise TimeoutError("an answer without reads")
         if self.record.owner(answer.problem_id) not in {None, job.key}:
-            self.record.failed(job.key)
+            self.record.doubt(job.key)
             raise TimeoutError(f"the answer {answer.problem_id} of another submission")
         return replace(answer, spins=answer.spins[: job.reads])
 
@@ -197,7 +200,7 @@ class Dispatcher:
         """Turn a final error into a sentence; its submission may be sent again later."""
         if isinstance(error, Calo4pQVAEError):
             return error
-        if type(error).__name__ in {"SolverFailureError", "CanceledFutureError"}:
+        if type(error).__name__ in _GIVEN_UP:
             self.record.failed(job.key)
         return AnnealerError(self._explain(error))
 

@@ -6,8 +6,10 @@ answers are on disk, names are collected from the solver, and a submission witho
 looked for by its label before it is sent again.
 """
 
+import io
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from calo4pqvae.errors import AnnealerError, OutputError
+from calo4pqvae.errors import AnnealerError, OutputError, PhysicsWarning
 from calo4pqvae.samplers.annealer.backend import Answer
 from calo4pqvae.samplers.annealer.timing import AccessTime
 
@@ -47,12 +49,17 @@ class Record:
 
     def sent(self, key: str, problem_id: str) -> None:
         """Mark the name that the solver gave it."""
-        if self._marks.get(key, {}).get("id") != problem_id:
+        known = self._marks.get(key, {}).get("id")
+        if problem_id != known and self.owner(problem_id) in {None, key}:
             self._mark(key, event="sent", id=problem_id)
 
     def failed(self, key: str) -> None:
         """Mark that the solver has given it up, so that it may be sent again."""
         self._mark(key, event="failed", id=None)
+
+    def doubt(self, key: str) -> None:
+        """Mark that the name of a submission turned out to be another one's."""
+        self._mark(key, event="intended", id=None)
 
     def keep(self, key: str, answer: Answer) -> None:
         """Mark that its answer has arrived.
@@ -181,8 +188,6 @@ class Journal(Record):
         self._log.close()
 
     def _store(self, key: str, answer: Answer) -> None:
-        import io
-
         about = {"problem_id": answer.problem_id, "time": asdict(answer.time)}
         content = io.BytesIO()
         bits = np.packbits(answer.spins > 0, axis=1)
@@ -221,7 +226,14 @@ class Journal(Record):
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise AnnealerError(f"{path}: is no journal of an annealer ({error})") from error
         for name, value in about.items():
-            if known.get(name) != value:
+            if name == "graph" and known.get(name) != value:
+                warnings.warn(
+                    "the chip's working graph has changed since the journal was begun; its "
+                    "temperature may have, too",
+                    PhysicsWarning,
+                    stacklevel=4,
+                )
+            elif known.get(name) != value:
                 raise AnnealerError(
                     f"{path.parent}: its {name} is {known.get(name)}, not {value}; repeat the "
                     "command as it was, or begin another journal"

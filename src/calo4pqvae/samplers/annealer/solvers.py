@@ -17,18 +17,27 @@ _NO_TOKEN = (
 )
 
 
-def open_solver(name: str | None = None) -> Any:
+def open_solver(name: str | None = None, polling_s: float = POLLING_S) -> Any:
     """Open a solver, the one with most qubits when none is named.
+
+    What the client remembers of solvers is renewed first: working graphs change.
+
+    Arguments:
+        name: name of the solver.
+        polling_s: time after which waiting for an answer is given up for a while [s].
 
     Raises:
         AnnealerError: there is no access, or no such solver.
         MissingExtraError: Ocean is not installed.
     """
     system = require("dwave.system", "qpu")
-    config: dict[str, Any] = {"polling_timeout": POLLING_S}
+    config: dict[str, Any] = {"polling_timeout": polling_s}
     if name is not None:
         config["solver"] = {"name": name}
+    client = require("dwave.cloud", "qpu").Client
     try:
+        with client.from_config() as access:
+            access.get_solvers(refresh=True)
         return system.DWaveSampler(**config)
     except Exception as error:
         raise _no_access(error, name or "D-Wave") from error
