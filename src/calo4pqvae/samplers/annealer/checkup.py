@@ -1,9 +1,9 @@
 """Does a chip do what generating relies on? A few programmings tell."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 from jaxtyping import Bool
 from scipy.stats import norm
 from torch import Tensor
@@ -113,7 +113,7 @@ def _findings(
 
 def _agreement(problem: BoltzmannProblem, fold: Tensor, flux: Tensor) -> Finding:
     a, b = (double(problem).energy(z) for z in (fold, flux))
-    error = float(np.hypot(a.std() / len(a) ** 0.5, b.std() / len(b) ** 0.5))
+    error = math.hypot(*(float(e.std()) / len(e) ** 0.5 for e in (a, b)))
     away = float(b.mean() - a.mean())
     n0 = problem.graph.sizes[0]
     most, p = compare_marginals(fold[:, n0:], flux[:, n0:])

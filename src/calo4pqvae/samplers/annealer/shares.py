@@ -21,7 +21,7 @@ class Share:
         reads: reads of the programming; a copy with fewer chains leaves some unused.
     """
 
-    chains: tuple[Int[np.ndarray, " served"], ...]
+    chains: tuple[np.ndarray, ...]
 
     @property
     def reads(self) -> int:
