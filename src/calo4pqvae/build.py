@@ -16,6 +16,7 @@ from calo4pqvae.nn.encoder import ConvLevel, HierarchicalEncoder
 from calo4pqvae.prior.boltzmann import BoltzmannPrior
 from calo4pqvae.prior.graph import FourPartiteGraph
 from calo4pqvae.prior.lattices import pegasus, zephyr
+from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
 from calo4pqvae.units import GeV
 from calo4pqvae.voxels import DrawnVoxels, PointVoxels, VoxelModel
 
@@ -26,8 +27,10 @@ Four = tuple[int, int, int, int]
 
 
 def build_graph(config: PriorConfig) -> FourPartiteGraph:
-    """Lay the prior's nodes on the lattice of the configuration."""
+    """Lay the prior's nodes on the lattice, or the chip, of the configuration."""
     n, grid = config.nodes_per_partition, config.grid or None
+    if config.working_graph:
+        return WorkingGraph.load(config.working_graph).lay_out(n)
     if config.lattice == "complete":
         return FourPartiteGraph.complete([n] * 4)
     return (zephyr if config.lattice == "zephyr" else pegasus)(n, grid)

@@ -5,6 +5,7 @@ prints it and exits with status 2; anything else that escapes is a defect and ex
 """
 
 __all__ = [
+    "AnnealerError",
     "Calo4pQVAEError",
     "CheckpointError",
     "ConfigError",
@@ -46,6 +47,10 @@ class SamplerError(Calo4pQVAEError):
 
 class SimulationError(Calo4pQVAEError):
     """Geant4 cannot simulate what was asked for, or a process that ran it has died."""
+
+
+class AnnealerError(SamplerError):
+    """An annealer lacks what a model needs, refuses or fails a job, or would cost too much."""
 
 
 class TrainingError(Calo4pQVAEError):

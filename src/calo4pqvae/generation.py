@@ -1,6 +1,8 @@
 """Generate showers: energies in, chains of the prior, decoder, shower file out."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,16 +12,32 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.model import Calo4pQVAE
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
+from calo4pqvae.samplers.base import Sampler
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
 
-__all__ = ["PRIOR_ENERGY", "draw_energies", "generate", "measure_sweeps", "reconstruct"]
+__all__ = [
+    "PRIOR_ENERGY",
+    "Seconds",
+    "draw_energies",
+    "generate",
+    "measure_sweeps",
+    "reconstruct",
+]
 
 PRIOR_ENERGY = "prior_energy"
 """Column of a shower file: energy of the state behind each shower, eq. (2), no unit."""
 
 CHAINS_AT_ONCE = 1024
 """Chains of the prior that are sampled together."""
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Time that generating took: sampling the prior, and decoding with all the rest [s]."""
+
+    sampling: float
+    decoding: float
 
 
 @torch.no_grad()
@@ -32,9 +50,9 @@ def generate(
     seed: int = 0,
     batch_size: int = 256,
     device: torch.device | str = "cpu",
-    sampler: SamplerKind = "auto",
+    sampler: SamplerKind | Sampler = "auto",
     on_batch: Callable[[int], None] | None = None,
-) -> None:
+) -> Seconds:
     """Generate one shower per incident energy and append them to a file, in order.
 
     The file's column `PRIOR_ENERGY` holds the energy of the state that each was made of.
@@ -51,8 +69,12 @@ def generate(
             the networks if batch size or device change.
         batch_size: showers that are decoded together.
         device: where to compute.
-        sampler: sampler of the prior.
+        sampler: sampler of the prior: the kind of a Gibbs sampler, or any sampler, such as an
+            annealer, which then has its own random numbers.
         on_batch: called with the number of showers just written.
+
+    Returns:
+        the time that sampling and decoding took.
 
     Raises:
         ConfigError: an energy lies outside the range of the model.
@@ -61,13 +83,17 @@ def generate(
     model = model.to(device).eval()
     everything = torch.from_numpy(e_inc)
     model.scale.check(everything)
-    done = 0
-    for block, energies in enumerate(everything.split(CHAINS_AT_ONCE)):
+    done, sampling, began = 0, 0.0, time.perf_counter()
+    for block, energies in enumerate(everything.split(_at_once(sampler))):
         energies = energies.to(device)  # noqa: PLW2901
-        noise = SharedNoise(derive_seed(seed, block), device)
         t, code = model.condition(energies)
-        chains = choose_sampler(model.prior.graph, noise, sampler)
+        start = time.perf_counter()
+        chains = sampler
+        if isinstance(chains, str):
+            noise = SharedNoise(derive_seed(seed, block), device)
+            chains = choose_sampler(model.prior.graph, noise, chains)
         bits = chains.sample(model.prior.problem(t), code, sweeps)
+        sampling += time.perf_counter() - start
         states = model.prior.energy(bits.float(), t)
         parts = (values.split(batch_size) for values in (energies, bits, states))
         for e, z, energy in zip(*parts, strict=True):
@@ -79,6 +105,7 @@ def generate(
             done += len(e)
             if on_batch is not None:
                 on_batch(len(e))
+    return Seconds(sampling, time.perf_counter() - began - sampling)
 
 
 @torch.no_grad()
@@ -142,3 +169,8 @@ def reconstruct(
         made = model.decode(bits, energies, noise).flatten(start_dim=1)
         states = model.prior.energy(bits.float(), model.scale(energies))
         writer.append(e_inc, made.cpu().numpy(), **{PRIOR_ENERGY: states.cpu().numpy()})
+
+
+def _at_once(sampler: SamplerKind | Sampler) -> int:
+    """Chains of a call: as many as the sampler likes."""
+    return getattr(sampler, "chains_at_once", CHAINS_AT_ONCE)

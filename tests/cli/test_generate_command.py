@@ -210,3 +210,10 @@ def test_a_model_of_another_version_is_refused(
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
     assert generate(model, "-n", "1") == 2
     one_line("written as version 7, this program reads version 1", capsys)
+
+
+def test_the_energy_of_the_bits_is_stored_with_each_shower(model: Path) -> None:
+    """An untrained prior without biases has energy 0 everywhere."""
+    assert generate(model, "-n", "5") == 0
+    with ShowerFile(model.parent / "made.h5") as file:
+        assert file.column("prior_energy").tolist() == [0.0] * 5

@@ -1,15 +1,25 @@
 """`calo4pqvae generate`: a trained model and energies in, a shower file out."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from calo4pqvae.cli.annealer_options import (
+    EMULATOR,
+    add_annealer_options,
+    add_use_options,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from calo4pqvae.model import Calo4pQVAE
+    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
 
 HELP = "generate showers with a trained model"
+
+ANNEALER = "annealer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,16 +52,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sampler",
-        choices=["auto", "compiled", "cuda", "torch"],
+        choices=["auto", "compiled", "cuda", "torch", EMULATOR, ANNEALER],
         default="auto",
-        help="sampler of the prior; auto takes the fastest that fits the device",
+        help="sampler of the prior; auto takes the fastest that fits the device, the last two "
+        "are a quantum annealer, emulated or real",
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    add_annealer_options(parser)
+    add_use_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate, showing progress."""
+    from calo4pqvae.cli.annealer_options import annealer_note, tell_usage
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.errors import ConfigError
@@ -65,13 +79,25 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"-n takes a number of showers above zero, not {args.n}")
     device = Processes.join(args.device).device
     stored = load_model(args.model)
-    e_inc = _energies(args, stored.model)
+    e_inc = read_energies(args, stored.model)
     stored.model.scale.check(_tensor(e_inc))
-    sweeps = _measure(args, stored.model, e_inc, device) if args.sweeps is None else args.sweeps
-    attrs = provenance(stored.provenance, "block Gibbs", sweeps=sweeps, seed=args.seed)
-    writer = ShowerWriter(args.out, stored.model.geometry, attrs, overwrite=args.overwrite)
+    sampler, name = args.sampler, "block Gibbs"
+    if sampler in {EMULATOR, ANNEALER}:
+        sampler, sweeps = _prepare_annealer(args, stored.model, e_inc), 0
+        name = sampler.dispatcher.backend.name
+    elif args.sweeps is None:
+        sweeps = _measure(args, stored.model, e_inc, device)
+    else:
+        sweeps = args.sweeps
+    attrs = provenance(stored.provenance, name, sweeps=sweeps, seed=args.seed)
+    writer = ShowerWriter(
+        args.out,
+        stored.model.geometry,
+        attrs,
+        overwrite=args.overwrite,
+    )
     with writer, progress(len(e_inc), "showers") as bar:
-        generate(
+        seconds = generate(
             stored.model,
             e_inc,
             writer,
@@ -79,11 +105,42 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             batch_size=args.batch_size,
             device=device,
-            sampler=args.sampler,
+            sampler=sampler,
             on_batch=bar.advance,
         )
+        if not isinstance(sampler, str):
+            writer.note(annealer=annealer_note(sampler))
+    if not isinstance(sampler, str):
+        tell_usage(sampler, len(e_inc), seconds.decoding)
     print(f"{len(e_inc)} showers written to {args.out}")
     return 0
+
+
+def _prepare_annealer(
+    args: argparse.Namespace, model: "Calo4pQVAE", e_inc: "np.ndarray"
+) -> "AnnealerSampler":
+    """Plan the job, measure the temperature if it is not known, and watch it from then on."""
+    import torch
+
+    from calo4pqvae.cli.annealer_options import calibrate, make_sampler
+    from calo4pqvae.samplers.annealer.drift import DriftMonitor
+
+    args.backend = EMULATOR if args.sampler == EMULATOR else "any"
+    sampler = make_sampler(args, model.prior.graph, args.seed, Path(args.out))
+    t, code = model.condition(torch.from_numpy(e_inc))
+    plan = sampler.plan(model.prior.problem(t), code)
+    print(
+        f"{plan.programmings} programmings and {plan.reads} reads on "
+        f"{sampler.dispatcher.backend.name}: {plan.seconds:.3g} s, {plan.joules / 1e3:.3g} kJ"
+    )
+    plan.check(args.max_seconds)
+    reference = None
+    if args.beta is None and args.temperature is None:
+        fit = calibrate(args, sampler, model, e_inc)
+        reference = fit.likelihood_ratio
+        print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'})")
+    sampler.monitor = DriftMonitor(reference)
+    return sampler
 
 
 def provenance(model: dict, sampler: str, *, sweeps: int, seed: int) -> dict[str, str | int]:
@@ -127,7 +184,8 @@ def _measure(
     return mixing.burn_in
 
 
-def _energies(args: argparse.Namespace, model: "Calo4pQVAE") -> "np.ndarray":
+def read_energies(args: argparse.Namespace, model: "Calo4pQVAE") -> "np.ndarray":
+    """Read or draw the incident energies that the options ask for [MeV]."""
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile

@@ -35,6 +35,7 @@ COMMANDS = (
     "inspect",
     "download",
     "bench",
+    "annealer",
 )
 
 DISK_FULL = "the disk is full, or a quota or size limit is reached; make room and run it again"

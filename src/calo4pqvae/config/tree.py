@@ -53,6 +53,8 @@ class PriorConfig:
         energy_code: code of the incident energy on partition 0.
         bias_order: polynomial order of the biases' energy dependence; 0 for none.
         initial_scale: standard deviation of initial couplings and biases.
+        working_graph: file of a chip's working graph to cut the nodes from, in place of a
+            perfect lattice; written by ``calo4pqvae annealer status --save-graph``.
     """
 
     lattice: Literal["zephyr", "pegasus", "complete"] = "zephyr"
@@ -61,6 +63,7 @@ class PriorConfig:
     energy_code: Literal["integer", "thermometer"] = "integer"
     bias_order: int = 0
     initial_scale: float = 0.01
+    working_graph: str = ""
 
 
 @dataclass(frozen=True)

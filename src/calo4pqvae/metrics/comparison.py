@@ -196,7 +196,7 @@ def _separations(reference: Observables) -> dict[str, Statistic]:
         @cache
         def table(side: Observables) -> csc_array:
             marks = [in_bins(*pair) for pair in zip(columns(side), edges, strict=True)]
-            return vstack(marks, format="csc")
+            return csc_array(vstack(marks, format="csc"))
 
         def statistic(
             s: Observables, r: Observables, w: np.ndarray, v: np.ndarray

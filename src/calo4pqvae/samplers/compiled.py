@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from jaxtyping import Bool, UInt32
+from jaxtyping import Bool, UInt32, UInt64
 from torch import Tensor
 
 from calo4pqvae.errors import SamplerError
@@ -75,12 +75,34 @@ class CompiledGibbs:
         check_request(problem, clamped, sweeps, start, self.graph)
         chains, n0 = clamped.shape
         key, first = self.noise.key(), self.noise.rank * chains
-        lead = first % LANES
         if start is None:
             states = random_states(key, first, chains, self.graph.n_nodes)
         else:
             states = start.numpy().copy()
         states[:, :n0] = clamped.numpy()
+        ends = np.cumsum(self.graph.sizes).astype(np.uint64)
+        return torch.from_numpy(self.sweep(problem, states, sweeps, ends, key, first))
+
+    def sweep(
+        self,
+        problem: BoltzmannProblem,
+        states: Bool[np.ndarray, "chains nodes"],
+        sweeps: int,
+        ends: UInt64[np.ndarray, " partitions"],
+        key: int,
+        first: int = 0,
+    ) -> Bool[np.ndarray, "chains nodes"]:
+        """Sweep chains from given states; `sample` is this with partition 0 held.
+
+        Arguments:
+            problem: biases (one row, or one per chain) and couplings.
+            states: states to start from.
+            sweeps: number of sweeps.
+            ends: end of the nodes that are held, then of each partition that is drawn.
+            key: key of the random numbers of this call.
+            first: number of the first chain, counted over the whole job.
+        """
+        chains, lead = len(states), first % LANES
         tiles = pack(states, lead)
         streams = seed_streams(key, first // LANES, len(tiles))
         bias = np.ascontiguousarray(problem.bias.detach().numpy())
@@ -91,7 +113,6 @@ class CompiledGibbs:
             bias.max(axis=0),
         )
         unit = UNIT * 2.0 ** fixed.limits[:, 0]
-        ends = np.cumsum(self.graph.sizes).astype(np.uint64)
 
         def run(tile: int) -> int:
             at = tile * LANES - lead
@@ -101,7 +122,7 @@ class CompiledGibbs:
             return sweep_tile(*parts, bias, tuple(fixed))
 
         self.close_calls = sum(self._map(run, len(tiles)))
-        return torch.from_numpy(unpack(tiles, lead, chains))
+        return unpack(tiles, lead, chains)
 
     def _map(self, run: Callable[[int], int], n_tiles: int) -> list[int]:
         threads = min(self.threads or torch.get_num_threads(), n_tiles)

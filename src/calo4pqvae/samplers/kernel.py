@@ -176,7 +176,7 @@ def lay_out(bias, unit, row, lane):
 @compiled()
 @no_type_check
 def sweep_tile(state, stream, chains, key, ends, sweeps, field, bias, fixed):
-    """Sweep partitions 1 to 3 in place, and count the close calls.
+    """Sweep the partitions after the first in place, and count the close calls.
 
     Arguments:
         state: words of each node, node after node.
@@ -198,7 +198,7 @@ def sweep_tile(state, stream, chains, key, ends, sweeps, field, bias, fixed):
     calls = 0
     for sweep in range(sweeps):
         moment = mix(key + np.uint64(sweep))
-        for partition in range(1, 4):
+        for partition in range(1, ends.size):
             for begin in range(ends[partition - 1], ends[partition], _CHUNK):
                 n = min(_CHUNK, ends[partition] - begin)
                 draw(stream, noise, n)

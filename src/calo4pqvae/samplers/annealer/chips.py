@@ -26,6 +26,7 @@ class Chip:
         name: key in `CHIPS`.
         topology: `zephyr` or `pegasus`.
         grid: its size parameters, such as (12, 4).
+        qubits, couplers: how many of them worked when last published.
         programming_us: typical time to program a problem, 1 ms of thermalisation
             included [us].
         readout_us: time to read all qubits, the maximum [us].
@@ -46,6 +47,8 @@ class Chip:
     name: str
     topology: str
     grid: tuple[int, ...]
+    qubits: int
+    couplers: int
     programming_us: float
     readout_us: float
     delay_us: float
@@ -66,6 +69,8 @@ CHIPS: dict[str, Chip] = {
             "system1",
             "zephyr",
             (12, 4),
+            qubits=4577,
+            couplers=41515,
             programming_us=33_600.0,
             readout_us=101.0,
             delay_us=60.6,
@@ -77,6 +82,8 @@ CHIPS: dict[str, Chip] = {
             "system2",
             "zephyr",
             (12, 4),
+            qubits=4514,
+            couplers=40409,
             programming_us=24_500.0,
             readout_us=95.0,
             delay_us=20.6,
@@ -88,6 +95,8 @@ CHIPS: dict[str, Chip] = {
             "system4",
             "zephyr",
             (6, 4),
+            qubits=1202,
+            couplers=10537,
             programming_us=8_000.0,
             readout_us=45.0,
             delay_us=20.6,
@@ -99,6 +108,8 @@ CHIPS: dict[str, Chip] = {
             "prototype2.6",
             "zephyr",
             (6, 4),
+            qubits=1215,
+            couplers=10788,
             programming_us=18_200.0,
             readout_us=87.0,
             delay_us=20.5,

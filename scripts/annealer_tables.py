@@ -1,0 +1,181 @@
+"""Print the tables of docs/annealer.md: how well the emulated annealer is understood.
+
+    python scripts/annealer_tables.py temperature --repeats 100
+    python scripts/annealer_tables.py imperfections --repeats 20
+    python scripts/annealer_tables.py conditioning
+
+The problem has random fields and couplings of standard deviation 0.2 (spins) on 4 x 290 nodes
+of an emulated chip with as many holes as a real one; each repeat draws new codes, reads,
+classical states and errors.
+"""
+
+import argparse
+
+import numpy as np
+import torch
+
+from calo4pqvae.prior.partition import double
+from calo4pqvae.prior.problem import BoltzmannProblem
+from calo4pqvae.random import SharedNoise, derive_seed
+from calo4pqvae.samplers.annealer.checkup import compare_marginals
+from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
+from calo4pqvae.samplers.annealer.imperfections import IMPERFECTIONS, Imperfections
+from calo4pqvae.samplers.annealer.matching import match_temperature
+from calo4pqvae.samplers.annealer.sampler import AnnealerSampler, Settings
+from calo4pqvae.samplers.annealer.temperature import Reference
+from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
+from calo4pqvae.samplers.compiled import CompiledGibbs
+
+SWEEPS, READS, CONDITIONS = 128, 128, 2
+CHIP = WorkingGraph.perfect("zephyr", (6, 4), "system4").with_defects(1202, 10537, seed=1)
+GRAPH = CHIP.lay_out(290)
+
+
+def random_problem(scale=0.2):
+    generator = torch.Generator().manual_seed(1)
+    w = 4 * scale * torch.randn(GRAPH.n_edges, generator=generator)
+    ends = torch.zeros(GRAPH.n_nodes).index_add(0, GRAPH.edges.flatten(), w.repeat(2))
+    bias = 2 * scale * torch.randn(GRAPH.n_nodes, generator=generator) - ends / 2
+    return BoltzmannProblem(GRAPH, bias[None], w)
+
+
+PROBLEM = random_problem()
+
+
+def codes(seed, reads, conditions=CONDITIONS):
+    generator = torch.Generator().manual_seed(seed)
+    table = torch.rand(conditions, GRAPH.sizes[0], generator=generator) < 0.5
+    return table[torch.arange(reads) % conditions]
+
+
+def gibbs(seed):
+    return CompiledGibbs(GRAPH, SharedNoise(seed))
+
+
+def annealer(beta, seed, imperfections=None, **settings):
+    emulator = EmulatedAnnealer(
+        "system4", graph=CHIP, beta=beta, seed=seed, sweeps=SWEEPS, imperfections=imperfections
+    )
+    given = Settings(**{"beta": 8.5, "out_of_range": "rescale"} | settings)
+    return AnnealerSampler(GRAPH, emulator, SharedNoise(seed), given)
+
+
+def fit(beta, rule, repeat, imperfections=None, **options):
+    seed = derive_seed(repeat, int(1000 * beta))
+    clamped = codes(seed, READS)
+    reference = Reference.sample(PROBLEM, clamped, gibbs(seed), SWEEPS, chains=16)
+    sampler = annealer(beta, seed, imperfections)
+    return match_temperature(
+        sampler, PROBLEM, clamped, reference, rule=rule, **options
+    ), sampler
+
+
+def temperature(repeats):
+    print("| rule | hidden | mean estimate | largest error | within 3 % | covered | batches |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    rules = [("energy", {}), ("likelihood", {}), ("paper", {}), ("paper", {"exponent": 0.0})]
+    for rule, options in rules:
+        for beta in (1.5, 3.0, 6.0, 9.0):
+            n = repeats if rule != "paper" else max(1, repeats // 5)
+            found = [fit(beta, rule, k, **options)[0] for k in range(n)]
+            value = np.array([f.beta.value for f in found])
+            error = np.array([f.beta.error for f in found])
+            away = np.abs(value / beta - 1)
+            name = (
+                rule if rule != "paper" else f"paper, exponent {options.get('exponent', 4.0)}+"
+            )
+            covered = (np.abs(value - beta) < error).mean()
+            batches = [len(f.steps) for f in found]
+            print(
+                f"| {name} | {beta} | {value.mean():.3f} | {100 * away.max():.1f} % "
+                f"| {100 * (away < 0.03).mean():.0f} % | {100 * covered:.0f} % "
+                f"| {np.mean(batches):.1f}, at most {max(batches)} |",
+                flush=True,
+            )
+
+
+KINDS = {
+    "none": Imperfections(),
+    "control 0.01 on h and J": Imperfections(control_h=0.01, control_j=0.01),
+    "flux drift 1e-5": Imperfections(flux_drift=1e-5),
+    "readout 1e-3": Imperfections(readout=1e-3),
+    "all (typical)": IMPERFECTIONS["typical"],
+}
+
+
+def imperfections(repeats, beta=8.5, check=2048):
+    print(
+        "| errors | beta by energies | by likelihood | ratio | energy above the classical one,"
+    )
+    print("| matched by energies | by likelihood |\n|---|--:|--:|--:|--:|--:|")
+    for name, sizes in KINDS.items():
+        betas, off = [], []
+        for repeat in range(repeats):
+            pairs = [fit(beta, rule, repeat, sizes) for rule in ("energy", "likelihood")]
+            betas.append([found.beta.value for found, _ in pairs])
+            off.append([100 * excess(sampler, repeat, check) for _, sampler in pairs])
+        b, e = np.array(betas), np.array(off)
+        cells = [f"{m:.3f} ± {s:.3f}" for m, s in zip(b.mean(0), b.std(0, ddof=1), strict=True)]
+        cells.append(f"{b[:, 1].mean() / b[:, 0].mean():.3f}")
+        cells += [
+            f"{m:+.2f} ± {s:.2f} %" for m, s in zip(e.mean(0), e.std(0, ddof=1), strict=True)
+        ]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def excess(sampler, repeat, reads):
+    """Mean energy above the classical one, relative to its size, in new programmings."""
+    clamped = codes(derive_seed(repeat, 77), reads, conditions=8)
+    reference = Reference.sample(PROBLEM, clamped[:8], gibbs(repeat), SWEEPS, chains=1024)
+    energy = double(PROBLEM).energy(sampler.sample(PROBLEM, clamped))
+    mean = float(reference.mean.mean())
+    return (float(energy.mean()) - mean) / abs(mean)
+
+
+def conditioning(reads=20_000):
+    clamped = codes(5, reads, conditions=4)
+    want = gibbs(9).sample(PROBLEM, clamped, 4 * SWEEPS)
+    print("| conditioning | held qubits right | reads all right | flux [Phi_0] | mean energy "
+          "less Gibbs | marginals, p |")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|")
+    auto = annealer(8.5, 3, conditioning="flux")
+    auto.sample(PROBLEM, clamped[:4])
+    unit = auto.usage.flux / auto._raw(PROBLEM, 8.5).holding
+    recommended = auto.usage.flux / unit
+    cases = [("fold", None)] + [("flux", x) for x in (0.15, 0.3, 0.5, 0.75, 1.0, 3.0)]
+    for way, times in cases:
+        field = None if times is None else times * recommended
+        sampler = annealer(8.5, 3, conditioning=way, holding_field=field)
+        states = sampler.sample(PROBLEM, clamped)
+        a, b = (double(PROBLEM).energy(z) for z in (states, want))
+        error = np.hypot(a.std() / len(a) ** 0.5, b.std() / len(b) ** 0.5)
+        u = sampler.usage
+        bits = 1 - u.moved_bits / max(u.held_bits, 1)
+        whole = 1 - u.moved_reads / max(u.held_reads, 1)
+        name = way if times is None else f"flux, {times} x recommended ({field:.2f})"
+        print(
+            f"| {name} | {100 * bits:.4f} % | {100 * whole:.2f} % | {u.flux:.2g} "
+            f"| {float(a.mean() - b.mean()):+.2f} ± {error:.2f} "
+            f"| {marginals(states, want, clamped):.2g} |",
+            flush=True,
+        )
+
+
+def marginals(states, want, clamped):
+    """Probability that any node's frequency is so far off under any condition by chance."""
+    n0, found = GRAPH.sizes[0], []
+    for code in clamped.unique(dim=0):
+        mine = (clamped == code).all(dim=1)
+        found.append(compare_marginals(states[mine][:, n0:], want[mine][:, n0:])[1])
+    return min(1.0, len(found) * min(found))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("table", choices=["temperature", "imperfections", "conditioning"])
+    parser.add_argument("--repeats", type=int, default=100)
+    args = parser.parse_args()
+    if args.table == "conditioning":
+        conditioning()
+    else:
+        globals()[args.table](args.repeats)

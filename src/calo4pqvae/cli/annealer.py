@@ -1,0 +1,245 @@
+"""`calo4pqvae annealer`: look at a chip, plan a job, measure its temperature, check it."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calo4pqvae.cli.annealer_options import (
+    EMULATOR,
+    add_annealer_options,
+    add_use_options,
+    calibrate,
+    make_sampler,
+    open_backend,
+    time_rows,
+)
+
+if TYPE_CHECKING:
+    from calo4pqvae.samplers.annealer.budget import Plan
+    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
+
+__all__ = ["HELP", "add_arguments", "run", "write_fit"]
+
+HELP = "look at a quantum annealer, plan its use, measure its temperature, check it"
+
+TASKS = {
+    "status": "what a chip is like, and whether a model fits on it",
+    "plan": "reads, programmings, seconds and joules of a job, without sending it",
+    "temperature": "measure the inverse temperature for a model",
+    "check": "try everything that generating relies on, in a few programmings",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the tasks, each with its options."""
+    tasks = parser.add_subparsers(metavar="TASK", required=True)
+    for name, text in TASKS.items():
+        task = tasks.add_parser(name, help=text, description=text, allow_abbrev=False)
+        task.add_argument(
+            "--backend",
+            default=EMULATOR,
+            metavar="emulator|SOLVER",
+            help="the emulator (default), 'any' solver of the account, or one by name",
+        )
+        task.add_argument(
+            "--model",
+            required=name != "status",
+            metavar="RUN",
+            help="run or model folder",
+        )
+        task.add_argument("--seed", type=int, default=0)
+        task.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+        add_annealer_options(task)
+        if name == "status":
+            task.add_argument(
+                "--save-graph", type=Path, metavar="GRAPH.json", help="write the working graph"
+            )
+        else:
+            add_use_options(task)
+            _add_job(task, name)
+        task.set_defaults(task=globals()[f"_{name}"])
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the task that was named."""
+    if args.backend not in {EMULATOR, "any"}:
+        args.solver = args.solver or args.backend
+    return args.task(args)
+
+
+def _add_job(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("-n", type=int, default=1000, metavar="N", help="showers (1000)")
+    parser.add_argument(
+        "--energy-gev", nargs="+", type=float, metavar="E", help="one energy, or a range [GeV]"
+    )
+    parser.add_argument(
+        "--energies-from", metavar="FILE.h5", help="take the incident energies of this file"
+    )
+    if name != "plan":
+        parser.add_argument(
+            "--reads", type=int, default=128, metavar="N", help="reads of a batch (128)"
+        )
+    if name == "temperature":
+        parser.add_argument(
+            "--iterations", type=int, default=8, metavar="N", help="batches at most (8)"
+        )
+        parser.add_argument("-o", "--out", type=Path, metavar="FILE.json", help="file to write")
+
+
+def _status(args: argparse.Namespace) -> int:
+    """Describe the chip, and where a model lies on it."""
+    from calo4pqvae.samplers.annealer.placement import place
+    from calo4pqvae.samplers.annealer.sampler import chip_of
+    from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
+
+    if args.backend == "any" and args.solver is None:
+        _list_solvers()
+    graph = _model(args).prior.graph if args.model else None
+    backend = open_backend(args, None, args.seed)
+    chip, known = WorkingGraph.of(backend), chip_of(backend.properties)
+    p = backend.properties
+    facts: dict[str, object] = {
+        "chip": chip.name,
+        "lattice": f"{chip.lattice}, {len(chip.qubits)} of {chip.n_places} qubits work, "
+        f"{len(chip.couplers)} couplers",
+        "graph id": chip.graph_id or "none stated",
+        "largest model": f"4 x {chip.lay_out().sizes[0]} nodes",
+        "h": p["h_range"],
+        "J": p.get("extended_j_range", p["j_range"]),
+        "sum of J": p.get(
+            "per_group_coupling_range", p.get("per_qubit_coupling_range", "none")
+        ),
+        "constants": "published" if known and known.freeze_out_GHz else "not published",
+    }
+    for name, value in facts.items():
+        print(f"{name + ':':<15} {value}")
+    if args.save_graph is not None:
+        chip.save(args.save_graph)
+        print(f"wrote {args.save_graph}")
+    if graph is not None:
+        copies = place(graph, chip, None).copies
+        print(f"{'model:':<15} 4 x {graph.sizes[0]} nodes fit, {copies} times side by side")
+    return 0
+
+
+def _list_solvers() -> None:
+    from calo4pqvae.cli.console import table
+    from calo4pqvae.samplers.annealer.solvers import list_solvers
+
+    rows = [(s.name, s.num_active_qubits, s.avg_load) for s in list_solvers()]
+    table("solvers of this account", ("solver", "qubits", "load"), rows)
+
+
+def _plan(args: argparse.Namespace) -> int:
+    """Print costs of the job on the chosen chip and, beside it, in the other mode."""
+    from dataclasses import replace
+
+    from calo4pqvae.cli.console import table
+
+    sampler, model, e_inc = _open(args)
+    problem, code = _job(model, e_inc)
+    plans = {}
+    for mode in ("shared", "single"):
+        sampler.settings = replace(sampler.settings, mode=mode)
+        plans[mode] = sampler.plan(problem, code)
+    rows, chosen = [(mode, *_cells(plan)) for mode, plan in plans.items()], plans[args.mode]
+    name = sampler.dispatcher.backend.name
+    heads = (
+        "mode",
+        "programmings",
+        "reads",
+        "unused",
+        "annealer s",
+        "without programming s",
+        "kJ",
+    )
+    table(f"{len(e_inc)} showers on {name}", heads, rows)
+    print(f"values: {sampler.check_ranges(problem, code)}")
+    table(f"per shower, mode {args.mode}", *time_rows(chosen.time, len(e_inc)))
+    chosen.check(args.max_seconds)
+    return 0
+
+
+def _temperature(args: argparse.Namespace) -> int:
+    """Measure, tell, and write the result."""
+    sampler, model, e_inc = _open(args)
+    fit = calibrate(args, sampler, model, e_inc, reads=args.reads, iterations=args.iterations)
+    print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'}, {fit.rule})")
+    if args.out is not None:
+        write_fit(fit, sampler, args.out)
+        print(f"wrote {args.out}")
+    return 0 if fit.converged else 3
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Try mapping, ranges, both ways of conditioning, temperature and memory."""
+    from calo4pqvae.samplers.annealer.checkup import check_up
+
+    sampler, model, e_inc = _open(args)
+    if args.beta is None and args.temperature is None:
+        fit = calibrate(args, sampler, model, e_inc, reads=args.reads)
+        print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'})")
+    problem, code = _job(model, e_inc[:1])
+    findings = check_up(sampler, problem, code, args.reads)
+    for finding in findings:
+        print(f"{'ok ' if finding.good else 'NO '} {finding.name}: {finding.text}")
+    u = sampler.usage
+    print(f"used: {u.programmings} programmings, {u.reads} reads, {1e-6 * u.time.total:.3g} s")
+    return 0 if all(finding.good for finding in findings) else 3
+
+
+def write_fit(fit: Any, sampler: "AnnealerSampler", path: Path) -> None:
+    """Write a measured temperature, whole or not at all."""
+    from dataclasses import asdict
+
+    from calo4pqvae.storage import write_json
+
+    write_json(
+        path,
+        {
+            "solver": sampler.dispatcher.backend.name,
+            "beta": fit.beta.value,
+            "error": fit.beta.error,
+            "converged": fit.converged,
+            "rule": fit.rule,
+            "classical_energy": fit.classical,
+            "steps": [asdict(step) for step in fit.steps],
+        },
+    )
+
+
+def _cells(plan: "Plan") -> tuple[str, ...]:
+    return (
+        f"{plan.programmings}",
+        f"{plan.reads}",
+        f"{plan.surplus}",
+        f"{plan.seconds:.4g}",
+        f"{1e-6 * plan.time.sampling:.4g}",
+        f"{plan.joules / 1e3:.3g}",
+    )
+
+
+def _model(args: argparse.Namespace) -> Any:
+    from calo4pqvae.storage import load_model
+
+    return load_model(args.model).model
+
+
+def _open(args: argparse.Namespace) -> "tuple[AnnealerSampler, Any, Any]":
+    from calo4pqvae.cli.generate import read_energies
+
+    model = _model(args)
+    e_inc = read_energies(args, model)
+    out = getattr(args, "out", None) or Path(f"annealer-{args.task.__name__.strip('_')}")
+    if args.task is _plan and args.max_seconds is None:
+        args.max_seconds = float("inf")
+    return make_sampler(args, model.prior.graph, args.seed, out), model, e_inc
+
+
+def _job(model: Any, e_inc: Any) -> tuple[Any, Any]:
+    import torch
+
+    t, code = model.condition(torch.from_numpy(e_inc))
+    return model.prior.problem(t), code

@@ -1,0 +1,172 @@
+"""Whether a program fits what a chip can be programmed with, and what to do if it does not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from calo4pqvae.errors import AnnealerError
+
+__all__ = ["OutOfRange", "RangeReport", "Ranges", "coupling_group", "settle"]
+
+OutOfRange = Literal["refuse", "rescale", "clip"]
+"""What to do with values that a chip cannot hold: refuse; divide all of a problem's values by
+one number, which makes the samples hotter by it; or clip each, which changes the model."""
+
+_ROUNDING = 1 + 1e-6
+"""Values may exceed a bound by what the arithmetic of the program can do."""
+
+
+@dataclass(frozen=True)
+class RangeReport:
+    """How much of a program lies outside the ranges of a chip.
+
+    Attributes:
+        fields, couplings, sums: fields h, couplings J, and sums of couplings at one qubit
+            (or in one of its groups) that are outside.
+        n_fields, n_couplings, n_sums: how many of each there are.
+        excess: largest ratio of a value to its bound; all is inside up to 1.
+    """
+
+    fields: int = 0
+    couplings: int = 0
+    sums: int = 0
+    n_fields: int = 0
+    n_couplings: int = 0
+    n_sums: int = 0
+    excess: float = 0.0
+
+    @property
+    def inside(self) -> bool:
+        """Whether all can be programmed as it is."""
+        return self.excess <= _ROUNDING
+
+    def __add__(self, other: "RangeReport") -> "RangeReport":
+        counts = ("fields", "couplings", "sums", "n_fields", "n_couplings", "n_sums")
+        added = {name: getattr(self, name) + getattr(other, name) for name in counts}
+        return RangeReport(**added, excess=max(self.excess, other.excess))
+
+    def __str__(self) -> str:
+        parts = [
+            f"{n} of {total} {what} ({100 * n / max(total, 1):.2g} %)"
+            for n, total, what in (
+                (self.fields, self.n_fields, "fields h"),
+                (self.couplings, self.n_couplings, "couplings J"),
+                (self.sums, self.n_sums, "sums of couplings at a qubit"),
+            )
+        ]
+        return f"{', '.join(parts)} outside, by up to a factor {self.excess:.3g}"
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Bounds of a chip.
+
+    Attributes:
+        h, j: fields and couplings.
+        sums: sum of the couplings of a group.
+        grouped: whether a qubit has two groups of couplers (Advantage2), or one.
+    """
+
+    h: tuple[float, float]
+    j: tuple[float, float]
+    sums: tuple[float, float] | None
+    grouped: bool
+
+    @classmethod
+    def of(cls, properties: Mapping[str, Any]) -> "Ranges":
+        """Read the bounds that a solver states."""
+        groups = properties.get("per_group_coupling_range")
+        sums = groups or properties.get("per_qubit_coupling_range")
+        j = properties.get("extended_j_range") or properties["j_range"]
+        return cls(
+            _pair(properties["h_range"]), _pair(j), _pair(sums) if sums else None, bool(groups)
+        )
+
+    def check(
+        self,
+        h: Float[np.ndarray, "problems nodes"],
+        j: Float[np.ndarray, " couplers"],
+        member: Int[np.ndarray, "2 couplers"],
+    ) -> RangeReport:
+        """Compare programs that share their couplings with the bounds.
+
+        Arguments:
+            h: fields of each program.
+            j: couplings.
+            member: number of the group that a coupler belongs to, at each of its ends.
+        """
+        ratios = [_ratio(h, self.h), _ratio(j, self.j)]
+        if self.sums is not None and len(j):
+            sums = np.bincount(member.ravel(), np.tile(j, 2))
+            ratios.append(_ratio(sums, self.sums))
+        else:
+            ratios.append(np.zeros(0))
+        outside = [int((r > _ROUNDING).sum()) for r in ratios]
+        excess = max(float(r.max(initial=0.0)) for r in ratios)
+        return RangeReport(*outside, *(r.size for r in ratios), excess=excess)
+
+    def clip(self, h: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Bring fields and couplings inside, one by one."""
+        return h.clip(*self.h), j.clip(*self.j)
+
+
+def settle(report: RangeReport, policy: OutOfRange) -> float:
+    """Decide what to do about a report: the number that all values are divided by.
+
+    Raises:
+        AnnealerError: values are outside and the policy is to refuse, or clipping would leave
+            sums of couplings outside.
+    """
+    if report.inside:
+        return 1.0
+    if policy == "rescale":
+        return report.excess
+    if policy == "clip" and not report.sums:
+        return 1.0
+    ways = "--out-of-range rescale (hotter samples)" + (
+        "" if report.sums else " or clip (another model)"
+    )
+    raise AnnealerError(
+        f"the chip cannot hold this program: {report}; choose {ways}, or train weaker couplings"
+    )
+
+
+def coupling_group(
+    topology: str,
+    grid: tuple[int, ...],
+    couplers: Int[np.ndarray, "couplers 2"],
+    *,
+    grouped: bool,
+) -> Int[np.ndarray, "2 couplers"]:
+    """Number the group that each coupler belongs to, at its first and at its second qubit.
+
+    On Zephyr a qubit has one group for either half of its length: internal couplers belong to
+    the half that they cross, odd and external ones to the end that they reach over.
+    """
+    groups = []
+    for own, other in (couplers.T, couplers.T[::-1]):
+        half = np.zeros(len(own), dtype=np.int64)
+        if grouped and topology == "zephyr":
+            shape = (2, 2 * grid[0] + 1, 4, 2, grid[0])
+            u, _, _, j, z = np.unravel_index(own, shape)
+            v, w, _, i, y = np.unravel_index(other, shape)
+            segment = 2 * z + j
+            crossed = segment + 1 - w
+            reached = np.where(j != i, z + j - y, (y < z).astype(np.int64))
+            half = np.where(u != v, crossed, reached)
+        groups.append(2 * own + half)
+    return np.stack(groups)
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    low, high = values
+    return float(low), float(high)
+
+
+def _ratio(values: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+    """By how much each value exceeds its bound; 1 at the bound."""
+    low, high = bounds
+    return np.maximum(values / high, values / low)
