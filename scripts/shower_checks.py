@@ -8,6 +8,7 @@ The files are the output of `calo4pqvae simulate --energy-gev E`.
 import sys
 
 import numpy as np
+from scipy import stats
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.units import GeV
@@ -20,7 +21,7 @@ COLUMNS = (
     "peak layer",
     "non-zero voxels, %",
     "shares of the rings, %",
-    "azimuth, chi2 / 15",
+    "azimuth, p",
     "CPU s / GeV",
 )
 
@@ -56,18 +57,21 @@ def row(path: str) -> list[str]:
         str(showers.sum(axis=(0, 2, 3)).argmax()),
         f"{hits.mean():.2f} ± {hits.std(ddof=1) / root:.2f}",
         " ".join(f"{share:.1f}" for share in rings),
-        f"{azimuth(showers):.2f}",
+        azimuth(showers),
         cost,
     ]
 
 
-def azimuth(showers: np.ndarray) -> float:
-    """Chi-square per degree of freedom of equal bins, from the covariance between showers."""
+def azimuth(showers: np.ndarray) -> str:
+    """Hotelling's test that all azimuth bins have equal shares: its p-value."""
     bins = showers.sum(axis=(1, 3))
-    shares = bins / bins.sum(axis=1, keepdims=True)
-    away = shares.mean(axis=0)[1:] - 1 / bins.shape[1]
-    covariance = np.cov(shares[:, 1:].T) / len(shares)
-    return float(away @ np.linalg.pinv(covariance) @ away) / len(away)
+    shares = (bins / bins.sum(axis=1, keepdims=True))[:, 1:]
+    n, p = shares.shape
+    if n <= p + 1:
+        return "-"
+    away = shares.mean(axis=0) - 1 / (p + 1)
+    t_squared = n * away @ np.linalg.solve(np.cov(shares.T), away)
+    return f"{stats.f.sf(t_squared * (n - p) / (p * (n - 1)), p, n - p):.2f}"
 
 
 if __name__ == "__main__":

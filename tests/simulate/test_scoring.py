@@ -11,6 +11,7 @@ import yaml
 
 from calo4pqvae.cli.main import main
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.simulate.scoring import LIGHT
 from calo4pqvae.simulate.stacks import load_stack
 
 pytestmark = pytest.mark.skipif(
@@ -93,6 +94,37 @@ def test_copy_numbers_are_layers_bins_and_rings():
     )
     assert done.returncode == 0, done.stderr
     assert "agreed on" in done.stderr
+
+
+SEVERAL = """
+import os, pathlib, sys, tempfile, numpy as np
+from calo4pqvae.simulate.stacks import load_stack
+from calo4pqvae.simulate.tables import build_tables
+folder = pathlib.Path(tempfile.mkdtemp())
+os.environ.update(build_tables([1, 14, 74], folder).variables)
+from calo4pqvae.simulate import scoring
+from calo4pqvae.simulate.engine import Engine
+
+scoring.LIGHT = int(sys.argv[1])
+engine = Engine(load_stack("dataset-2"))
+np.save(sys.argv[2], [engine.shoot(2000.0, seed)[0] for seed in range(1, 9)])
+os._exit(0)
+"""
+
+
+def test_photons_that_are_passed_over_leave_nothing(tmp_path):
+    """The same showers with every step recorded, and with fast photons filtered by Geant4."""
+    made = []
+    for number, light in enumerate(("0", str(LIGHT))):
+        path = tmp_path / f"{number}.npy"
+        command = [sys.executable, "-c", SEVERAL, light, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        made.append(np.load(path))
+    every, filtered = made
+    assert every.sum() > 0
+    np.testing.assert_allclose(filtered.sum(axis=1), every.sum(axis=1), rtol=1e-5)
+    assert np.abs(filtered - every).max() < 0.06 + 1e-6 * every.max()
 
 
 @pytest.mark.parametrize("stack", ["dataset-3", "lead-scintillator"])
