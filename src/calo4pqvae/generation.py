@@ -9,7 +9,7 @@ from jaxtyping import Float
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
@@ -39,7 +39,7 @@ def draw_energies(n: int, low: float, high: float, seed: int) -> Energies:
 
 @torch.no_grad()
 def generate(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     e_inc: Energies,
     writer: ShowerWriter,
     *,
@@ -92,7 +92,7 @@ def generate(
 
 @torch.no_grad()
 def measure_sweeps(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     e_inc: Energies,
     *,
     seed: int = 0,
@@ -130,7 +130,7 @@ def measure_sweeps(
 
 @torch.no_grad()
 def reconstruct(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     showers: ShowerFile,
     writer: ShowerWriter,
     *,

@@ -13,7 +13,7 @@ from calo4pqvae.build import build_model
 from calo4pqvae.config import CONFIG_SCHEMA, Config
 from calo4pqvae.errors import Calo4pQVAEError, CheckpointError, OutputError
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.prior.graph import FourPartiteGraph
 
 __all__ = ["StoredModel", "load_model", "save_model", "write_json"]
@@ -32,14 +32,14 @@ class StoredModel:
         folder: where it lies.
     """
 
-    model: Calo4pQVAE
+    model: ShowerModel
     config: Config
     provenance: dict[str, Any]
     folder: Path
 
 
 def save_model(
-    folder: str | Path, model: Calo4pQVAE, config: Config, provenance: Mapping[str, Any]
+    folder: str | Path, model: ShowerModel, config: Config, provenance: Mapping[str, Any]
 ) -> None:
     """Write a model folder: weights first, then the description that makes it valid.
 

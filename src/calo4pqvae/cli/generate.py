@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from calo4pqvae.model import Calo4pQVAE
+    from calo4pqvae.model import ShowerModel
 
 HELP = "generate showers with a trained model"
 
@@ -111,7 +111,7 @@ def _sweeps(word: str) -> int | None:
 
 
 def _measure(
-    args: argparse.Namespace, model: "Calo4pQVAE", e_inc: "np.ndarray", device: "torch.device"
+    args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray", device: "torch.device"
 ) -> int:
     """Measure how many sweeps are needed, and say what was found."""
     from calo4pqvae.generation import measure_sweeps
@@ -127,7 +127,7 @@ def _measure(
     return mixing.burn_in
 
 
-def _energies(args: argparse.Namespace, model: "Calo4pQVAE") -> "np.ndarray":
+def _energies(args: argparse.Namespace, model: "ShowerModel") -> "np.ndarray":
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile

@@ -14,6 +14,7 @@ __all__ = [
     "CONFIG_SCHEMA",
     "Config",
     "DataConfig",
+    "LongitudinalConfig",
     "NetworkConfig",
     "PriorConfig",
     "TrainingConfig",
@@ -53,6 +54,9 @@ class PriorConfig:
         energy_code: code of the incident energy on partition 0.
         bias_order: polynomial order of the biases' energy dependence; 0 for none.
         initial_scale: standard deviation of initial couplings and biases.
+        coupling_bins: intervals of the logarithmic energy with couplings of their own, linear
+            in it; 1 for the same couplings everywhere.
+        free: no partition is clamped, its qubits carry bits as well (layered model).
     """
 
     lattice: Literal["zephyr", "pegasus", "complete"] = "zephyr"
@@ -61,6 +65,23 @@ class PriorConfig:
     energy_code: Literal["integer", "thermometer"] = "integer"
     bias_order: int = 0
     initial_scale: float = 0.01
+    coupling_bins: int = 1
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class LongitudinalConfig:
+    """How layer energies become bits, and bits layer energies (layered model).
+
+    Attributes:
+        level_bits: bits of each layer energy and of the total; 0 for none.
+        copula_bins: intervals of the logarithmic energy with correlations of their own.
+        copula_rounds: Gibbs rounds of the copula.
+    """
+
+    level_bits: int = 2
+    copula_bins: int = 16
+    copula_rounds: int = 20
 
 
 @dataclass(frozen=True)
@@ -68,12 +89,13 @@ class NetworkConfig:
     """Encoder and decoder.
 
     Attributes:
-        kind: ``conv3d`` (the paper's 3D convolutions) or ``depth`` (light, along the depth).
-        encoder_widths: channels; four for conv3d, three for depth.
-        decoder_widths: channels, four for either kind.
+        kind: ``conv3d`` (the paper's 3D convolutions), ``depth`` (light, along the depth), or
+            ``layers`` (bits of layer energies, voxels layer after layer).
+        encoder_widths: channels; four for conv3d, three for depth, none for layers.
+        decoder_widths: channels, four for any kind.
     """
 
-    kind: Literal["conv3d", "depth"] = "conv3d"
+    kind: Literal["conv3d", "depth", "layers"] = "conv3d"
     encoder_widths: tuple[int, ...] = (32, 64, 128, 256)
     decoder_widths: tuple[int, ...] = (512, 128, 64, 32)
 
@@ -116,6 +138,9 @@ class TrainingConfig:
         prior_momentum: its momentum.
         negative_phase: ``cd`` starts chains at the encoder's bits, ``pcd`` keeps them.
         sweeps: Gibbs sweeps per batch.
+        prior_fit: ``batches`` beside the networks, or ``whole``: on all training showers, once
+            the networks are trained (layered model).
+        fit_steps: natural-gradient steps of a whole fit.
         sampler: ``compiled`` code on the CPU, ``cuda`` on a GPU, ``torch``, or ``auto``: the
             fastest that fits.
         augment: rotate and mirror showers at random (exact symmetries).
@@ -139,6 +164,8 @@ class TrainingConfig:
     prior_momentum: float = 0.0
     negative_phase: Literal["cd", "pcd"] = "pcd"
     sweeps: int = 3000
+    prior_fit: Literal["batches", "whole"] = "batches"
+    fit_steps: int = 60
     sampler: Literal["auto", "compiled", "cuda", "torch"] = "auto"
     augment: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -154,6 +181,7 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    longitudinal: LongitudinalConfig = field(default_factory=LongitudinalConfig)
     voxels: VoxelConfig = field(default_factory=VoxelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

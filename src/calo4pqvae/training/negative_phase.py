@@ -3,7 +3,7 @@
 import torch
 
 from calo4pqvae.config import TrainingConfig
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.choose import choose_sampler
 from calo4pqvae.shapes import Bits, IncidentEnergy
@@ -28,7 +28,7 @@ class NegativePhase:
 
     def __init__(
         self,
-        model: Calo4pQVAE,
+        model: ShowerModel,
         config: TrainingConfig,
         noise: SharedNoise,
         processes: Processes,

@@ -65,11 +65,17 @@ class DrawnVoxels(VoxelModel):
 
     def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
         """Draw hits, none below the threshold or above the incident energy."""
-        logit, mu, sigma = self._split(outputs)
+        logit, mu, width = outputs.unbind(dim=1)
         hits = draw_bits(logit, noise.uniform(*logit.shape))
-        survival = torch.sigmoid(-self.quantiles(mu, noise.uniform(*mu.shape)))
+        energies = self.draw_energies(mu, width, noise.uniform(*mu.shape))
+        return hits * torch.minimum(energies, e_inc[:, :, None, None])
+
+    def draw_energies(self, mu: Showers, width: Showers, uniform: Showers) -> Showers:
+        """Draw the energy that each voxel has if it is hit [MeV]."""
+        sigma = self._sigma(width)
+        survival = torch.sigmoid(-self.quantiles(mu, uniform))
         y = _cut_normal(mu, sigma, survival).clamp(min=0)
-        return hits * torch.minimum(self.threshold * torch.exp(y), e_inc[:, :, None, None])
+        return self.threshold * torch.exp(y)
 
     def probability_transform(
         self, outputs: Outputs, showers: Showers
@@ -87,8 +93,11 @@ class DrawnVoxels(VoxelModel):
 
     def _split(self, outputs: Outputs) -> tuple[Showers, Showers, Showers]:
         logit, mu, width = outputs.unbind(dim=1)
+        return logit, mu, self._sigma(width)
+
+    def _sigma(self, width: Showers) -> Showers:
         low, high = self.WIDTHS
-        return logit, mu, low + (high - low) * torch.sigmoid(width)
+        return low + (high - low) * torch.sigmoid(width)
 
     def _log_energy(self, showers: Showers, hits: Bool[Tensor, "..."]) -> Showers:
         return torch.log(torch.where(hits, showers / self.threshold, 1.0))
