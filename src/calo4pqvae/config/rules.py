@@ -70,6 +70,7 @@ def _training_rules(t: "TrainingConfig") -> dict[str, bool]:
         )
         >= 0,
         "training.learning_rate must be above zero": 0 < t.learning_rate < math.inf,
+        "training.clip_gradient must not be negative": 0 <= t.clip_gradient < math.inf,
         "training.learning_rate_end must not be negative": 0 <= t.learning_rate_end < math.inf,
         "training.prior_learning_rate and training.prior_learning_rate_end must not be "
         "negative": all(0 <= rate < math.inf for rate in prior_rates),

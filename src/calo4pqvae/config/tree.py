@@ -128,6 +128,7 @@ class TrainingConfig:
         batch_size: showers per step, over all processes.
         learning_rate: Adam's, for encoder and decoder.
         learning_rate_end: what it falls to by the freeze, along a cosine.
+        clip_gradient: largest norm of the networks' gradient, longer ones are cut; 0 for none.
         sharpness: first and last inverse temperature of the relaxations.
         sharpness_epochs: epochs over which it rises linearly.
         kl_weight: first and last weight of the prior's regulariser.
@@ -154,6 +155,7 @@ class TrainingConfig:
     batch_size: int = 512
     learning_rate: float = 1e-4
     learning_rate_end: float = 1e-4
+    clip_gradient: float = 0.0
     sharpness: tuple[float, float] = (1.0, 100.0)
     sharpness_epochs: int = 150
     kl_weight: tuple[float, float] = (1.0, 1.0)

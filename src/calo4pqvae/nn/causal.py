@@ -13,6 +13,7 @@ from calo4pqvae.shapes import Showers
 __all__ = ["CausalDecoder", "Passage"]
 
 _Y_SCALE = 8.0
+_USUAL_Y = 7.0
 _N_LAYER_FEATURES = 3
 
 Layer = Float[Tensor, "batch alpha r"]
@@ -77,6 +78,7 @@ class CausalDecoder(nn.Module):
         self.values = nn.Linear(head, 2 * voxels)
         self.values_before = nn.Linear(2 * voxels, 2 * voxels, bias=False)
         self.mean = nn.Parameter(torch.zeros(2, 3, n_layers, 1, n_r))
+        nn.init.constant_(self.mean[0, 1], _USUAL_Y)
         for direct in (self.hits_before, self.values_before):
             nn.init.zeros_(direct.weight)
 

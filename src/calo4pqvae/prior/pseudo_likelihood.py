@@ -1,12 +1,28 @@
 """A first fit of the machine that needs no samples: each node given all others."""
 
+from typing import NamedTuple
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from calo4pqvae.prior.boltzmann import BoltzmannPrior
 
-__all__ = ["fit_pseudo_likelihood"]
+__all__ = ["PseudoFit", "fit_pseudo_likelihood", "maximise"]
+
+
+class PseudoFit(NamedTuple):
+    """Biases and couplings that maximise the pseudo-likelihood.
+
+    Attributes:
+        bias: one row per energy feature.
+        coupling: constant couplings, and their slopes where there are any.
+        value: mean pseudo-log-likelihood [nats].
+    """
+
+    bias: Float[Tensor, "features nodes"]
+    coupling: Float[Tensor, "orders pairs"]
+    value: float
 
 
 def fit_pseudo_likelihood(
@@ -14,38 +30,64 @@ def fit_pseudo_likelihood(
     bits: Bool[Tensor, "showers nodes"],
     t: Float[Tensor, "showers 1"],
     ridge: float = 1e-4,
-    steps: int = 200,
 ) -> float:
+    """Set biases and couplings of a machine to the maximum of the pseudo-likelihood.
+
+    Arguments:
+        prior: machine to fit, in place.
+        bits: states of all nodes.
+        t: scaled incident energies.
+        ridge: as in `maximise`.
+
+    Returns:
+        the mean pseudo-log-likelihood reached [nats].
+    """
+    slope = None
+    if prior.coupling_slope is not None:
+        slope = prior.coupling_feature(prior.coupling_bin(t))
+    fit = maximise(bits, prior.features(t), slope, prior.graph.edges, ridge)
+    prior.bias.copy_(fit.bias)
+    prior.coupling.copy_(fit.coupling[0])
+    if prior.coupling_slope is not None:
+        prior.coupling_slope.copy_(fit.coupling[1])
+    return fit.value
+
+
+def maximise(
+    bits: Bool[Tensor, "showers nodes"],
+    features: Float[Tensor, "showers features"],
+    slope: Float[Tensor, " showers"] | None,
+    pairs: Int[Tensor, "2 pairs"],
+    ridge: float = 1e-4,
+    steps: int = 100,
+) -> PseudoFit:
     r"""Maximise the mean of $\sum_i \ln p(z_i | z_{-i}, t)$ over biases and couplings.
 
     The function is concave. It has the likelihood's maximum in the limit of many showers and
     is a good start otherwise.
 
     Arguments:
-        prior: machine to fit, in place.
         bits: states of all nodes.
-        t: scaled incident energies.
+        features: energy features of the biases.
+        slope: energy feature of the couplings' second term; None for constant couplings.
+        pairs: nodes that are coupled.
         ridge: weight of half the sum of squared couplings and squared energy terms.
         steps: most steps of the optimiser (L-BFGS).
-
-    Returns:
-        the mean pseudo-log-likelihood reached [nats].
     """
-    z, features = bits.double(), prior.features(t).double()
-    slope = prior.coupling_feature(prior.coupling_bin(t)).double()[:, None]
-    i, j = prior.graph.edges
-    orders = 1 if prior.coupling_slope is None else 2
-    bias = prior.bias.double().clone().requires_grad_()
-    coupling = torch.zeros(orders, prior.graph.n_edges, dtype=torch.float64, requires_grad=True)
-    sign = 2 * z - 1
+    z, features = bits.double(), features.double()
+    n, sign = z.shape[1], 2 * bits.double() - 1
+    bias = torch.zeros(features.shape[1], n, dtype=torch.float64, requires_grad=True)
+    orders = 1 if slope is None else 2
+    coupling = torch.zeros(orders, pairs.shape[1], dtype=torch.float64, requires_grad=True)
 
-    def objective() -> Tensor:
-        field = features @ bias
-        for k, values in enumerate(coupling):
-            matrix = torch.zeros(z.shape[1], z.shape[1], dtype=torch.float64)
-            matrix = matrix.index_put((i, j), values)
-            reached = z @ (matrix + matrix.T)
-            field = field + (reached if k == 0 else slope * reached)
+    def reached(values: Tensor) -> Tensor:
+        matrix = values.new_zeros(n, n).index_put((pairs[0], pairs[1]), values)
+        return z @ (matrix + matrix.T)
+
+    def loss() -> Tensor:
+        field = features @ bias + reached(coupling[0])
+        if slope is not None:
+            field = field + slope.double()[:, None] * reached(coupling[1])
         fit = -torch.nn.functional.softplus(-sign * field).sum(dim=1).mean()
         return ridge / 2 * ((coupling**2).sum() + (bias[1:] ** 2).sum()) - fit
 
@@ -55,14 +97,10 @@ def fit_pseudo_likelihood(
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = objective()
-        loss.backward()
-        return loss
+        value = loss()
+        value.backward()
+        return value
 
-    optimiser.step(closure)
-    with torch.no_grad():
-        prior.bias.copy_(bias)
-        prior.coupling.copy_(coupling[0])
-        if prior.coupling_slope is not None:
-            prior.coupling_slope.copy_(coupling[1])
-        return -float(objective())
+    with torch.enable_grad():
+        optimiser.step(closure)
+    return PseudoFit(bias.detach(), coupling.detach(), -float(loss().detach()))

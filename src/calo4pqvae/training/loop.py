@@ -218,6 +218,8 @@ class Trainer:
             losses = cast(Losses, self.forward(showers, e_inc, self.noise, sharpness))
         self.network.zero_grad()
         losses.total(schedules.kl_weight(self.settings, epoch)).backward()
+        if self.settings.clip_gradient:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_gradient)
         self.network.step()
         return losses
 
