@@ -13,7 +13,7 @@ SOURCE = Path(calo4pqvae.__file__).parent
 
 LADDER = (
     {"units", "errors"},
-    {"shapes", "extras", "random", "presets"},
+    {"shapes", "extras", "random", "compilation", "presets"},
     {"geometry"},
     {"data", "nn", "prior"},
     {"samplers", "voxels"},

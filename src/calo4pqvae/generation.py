@@ -14,9 +14,12 @@ from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
 
-__all__ = ["draw_energies", "generate", "measure_sweeps", "reconstruct"]
+__all__ = ["PRIOR_ENERGY", "draw_energies", "generate", "measure_sweeps", "reconstruct"]
 
 Energies = Float[np.ndarray, "showers 1"]
+
+PRIOR_ENERGY = "prior_energy"
+"""Column of a shower file: energy of the state behind each shower, eq. (2), no unit."""
 
 CHAINS_AT_ONCE = 1024
 """Chains of the prior that are sampled together."""
@@ -52,6 +55,8 @@ def generate(
 ) -> None:
     """Generate one shower per incident energy and append them to a file, in order.
 
+    The file's column `PRIOR_ENERGY` holds the energy of the state that each was made of.
+
     The random numbers of a shower depend on the seed and on its number in the file, not on
     the size of the batches. Chains start from random bits.
 
@@ -81,10 +86,14 @@ def generate(
         t, code = model.condition(energies)
         chains = choose_sampler(model.prior.graph, noise, sampler)
         bits = chains.sample(model.prior.problem(t), code, sweeps)
-        for e, z in zip(energies.split(batch_size), bits.split(batch_size), strict=True):
+        states = model.prior.energy(bits.float(), t)
+        parts = (values.split(batch_size) for values in (energies, bits, states))
+        for e, z, energy in zip(*parts, strict=True):
             noise = RowNoise(derive_seed(seed), done, device)
             showers = model.decode(z, e, noise).flatten(start_dim=1)
-            writer.append(e.cpu().numpy(), showers.cpu().numpy())
+            writer.append(
+                e.cpu().numpy(), showers.cpu().numpy(), **{PRIOR_ENERGY: energy.cpu().numpy()}
+            )
             done += len(e)
             if on_batch is not None:
                 on_batch(len(e))
@@ -138,7 +147,10 @@ def reconstruct(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> None:
-    """Encode and decode showers: what the model makes when its prior plays no part."""
+    """Encode and decode showers: what the model makes when its prior plays no part.
+
+    The file's column `PRIOR_ENERGY` holds the energies of the encoded states.
+    """
     model = model.to(device).eval()
     for number, (e_inc, voxels) in enumerate(showers.chunks(256, rows)):
         noise = SharedNoise(derive_seed(seed, number), device)
@@ -146,4 +158,5 @@ def reconstruct(
         volume = torch.from_numpy(voxels).view(-1, *model.geometry.shape).to(device)
         bits = model.encode(volume, energies, noise)
         made = model.decode(bits, energies, noise).flatten(start_dim=1)
-        writer.append(e_inc, made.cpu().numpy())
+        states = model.prior.energy(bits.float(), model.scale(energies))
+        writer.append(e_inc, made.cpu().numpy(), **{PRIOR_ENERGY: states.cpu().numpy()})

@@ -50,6 +50,26 @@ def test_layout_of_the_file(tmp_path, toy_geometry, arrays):
         assert file.attrs == attrs
 
 
+def test_columns_travel_with_their_showers(tmp_path, toy_geometry, arrays):
+    energy = np.linspace(-3, 4, 50)
+    with ShowerWriter(tmp_path / "toy.h5", toy_geometry) as writer:
+        for part in (slice(0, 20), slice(20, 50)):
+            writer.append(*(array[part] for array in arrays), prior_energy=energy[part])
+    with ShowerFile(tmp_path / "toy.h5") as file:
+        np.testing.assert_array_equal(file.column("prior_energy"), energy.astype(np.float32))
+        assert file.column("other") is None
+        assert file.column("showers") is None
+
+
+def test_every_shower_has_the_same_columns(tmp_path, toy_geometry, arrays):
+    with ShowerWriter(tmp_path / "toy.h5", toy_geometry) as writer:
+        writer.append(*arrays, prior_energy=np.ones(50))
+        with pytest.raises(OutputError, match=r"has the columns \[\], other than"):
+            writer.append(*arrays)
+        with pytest.raises(OutputError, match=r"shape \(49,\) for 50 showers"):
+            writer.append(*arrays, prior_energy=np.ones(49))
+
+
 def test_caller_may_reuse_its_arrays(tmp_path, toy_geometry, arrays):
     e_inc, showers = (array.copy() for array in arrays)
     with ShowerWriter(tmp_path / "toy.h5", toy_geometry) as writer:

@@ -31,8 +31,9 @@ class ShowerFile:
     """Showers in an HDF5 file, read when asked for.
 
     The file holds `incident_energies` (N, 1) or (N,) and `showers` (N, voxels) or
-    (N, layer, alpha, r) in MeV; other datasets are ignored. On opening, all incident energies
-    and the first 200 showers are judged; the rest is validated whenever it is read.
+    (N, layer, alpha, r) in MeV; other datasets are read by `column` alone. On opening, all
+    incident energies and the first 200 showers are judged; the rest is validated whenever it
+    is read.
 
     Arguments:
         path: the HDF5 file.
@@ -109,6 +110,17 @@ class ShowerFile:
                 showers[places] = self._read_band(wanted[places])
         check_deposits(str(self.path), showers, wanted)
         return showers
+
+    def column(self, name: str) -> Float[np.ndarray, " showers"] | None:
+        """Read one more number of each shower, such as ``prior_energy``.
+
+        Returns:
+            The numbers, float64; None where the file has no such column.
+        """
+        found = self._file.get(name)
+        if not isinstance(found, h5py.Dataset) or found.shape != (len(self),):
+            return None
+        return self._read(found, slice(None)).astype(np.float64)
 
     def chunks(
         self, size: int = 512, rows: np.ndarray | None = None

@@ -53,7 +53,7 @@ class ShowerWriter:
         self.n_written = 0
         self._n_stored = 0
         self._arrays: dict[str, h5py.Dataset] = {}
-        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._waiting: list[dict[str, np.ndarray]] = []
         self._part = part_path(self.path)
         _check_target(self.path, overwrite)
         self._raw = PartFile(self._part)
@@ -61,18 +61,24 @@ class ShowerWriter:
         self._guarded(lambda: self._lay_out(attrs, compression))
 
     def append(
-        self, e_inc: Float[np.ndarray, "batch 1"], showers: Float[np.ndarray, "batch voxels"]
+        self,
+        e_inc: Float[np.ndarray, "batch 1"],
+        showers: Float[np.ndarray, "batch voxels"],
+        **columns: Float[np.ndarray, " _batch"],
     ) -> None:
         """Add showers to the file, as float32.
 
         Arguments:
             e_inc: incident energies [MeV].
             showers: voxel energies [MeV], r fastest, then alpha, then layer.
+            columns: one more number for each shower by name, such as ``prior_energy``, stored
+                as a dataset of that name, which other programs ignore. The same names with
+                every batch.
 
         Raises:
             ShowerFileError: an energy is NaN, infinite or negative, or an incident energy zero.
-            OutputError: the shapes do not fit each other or the geometry, the disk is full, or
-                the writer is closed.
+            OutputError: the shapes do not fit each other or the geometry, a batch brings other
+                columns than the one before, the disk is full, or the writer is closed.
         """
         n_showers, n_voxels = len(showers), self.geometry.n_voxels
         if e_inc.shape != (n_showers, 1) or showers.shape != (n_showers, n_voxels):
@@ -83,12 +89,20 @@ class ShowerWriter:
             )
         if not self._file:
             raise OutputError(f"{self.path}: is closed; append inside the with block")
+        self._check_columns(columns, n_showers)
         where = f"{self.path} (batch after shower {self.n_written})"
         with np.errstate(over="ignore"):
-            pair = (np.array(e_inc, np.float32), np.array(showers, np.float32))
-        check_incident_energies(where, pair[0])
-        check_deposits(where, pair[1])
-        self._waiting.append(pair)
+            batch = {
+                name: np.array(values, np.float32)
+                for name, values in {
+                    INCIDENT_ENERGIES: e_inc,
+                    SHOWERS: showers,
+                    **columns,
+                }.items()
+            }
+        check_incident_energies(where, batch[INCIDENT_ENERGIES])
+        check_deposits(where, batch[SHOWERS])
+        self._waiting.append(batch)
         self.n_written += n_showers
         n_whole = (self.n_written - self._n_stored) // CHUNK * CHUNK
         if n_whole:
@@ -110,26 +124,48 @@ class ShowerWriter:
 
     def _lay_out(self, attrs: Mapping[str, str | int | float], compression: int) -> None:
         """Create the empty arrays and the attributes."""
-        options = {"dtype": "f4", "compression": compression, "shuffle": True}
+        self._options = {"dtype": "f4", "compression": compression, "shuffle": True}
         for key, width in ((INCIDENT_ENERGIES, 1), (SHOWERS, self.geometry.n_voxels)):
-            self._arrays[key] = self._file.create_dataset(
-                key, (0, width), maxshape=(None, width), chunks=(CHUNK, width), **options
-            )
+            self._add_array(key, width)
         self._file.attrs.update(attrs)
         self._file.attrs["geometry"] = json.dumps(self.geometry.to_dict())
+
+    def _add_array(self, name: str, *row: int) -> None:
+        self._arrays[name] = self._file.create_dataset(
+            name, (0, *row), maxshape=(None, *row), chunks=(CHUNK, *row), **self._options
+        )
+
+    def _check_columns(self, columns: Mapping[str, np.ndarray], n: int) -> None:
+        """Refuse columns that leave showers without a number."""
+        known = {INCIDENT_ENERGIES, SHOWERS}
+        if self._waiting and set(columns) != set(self._waiting[-1]) - known:
+            raise OutputError(
+                f"{self.path}: a batch has the columns {sorted(columns)}, other than the "
+                "batches before it; give every shower the same columns"
+            )
+        for name, values in columns.items():
+            if values.shape != (n,):
+                raise OutputError(
+                    f"{self.path}: the column {name} has the shape {values.shape} for {n} "
+                    f"showers; it must be ({n},)"
+                )
 
     def _store(self, n: int) -> None:
         """Move the first `n` waiting showers into the file.
 
         Whole chunks only, until the end: a chunk that grows is compressed again each time.
         """
-        e_inc = np.concatenate([pair[0] for pair in self._waiting])
-        showers = np.concatenate([pair[1] for pair in self._waiting])
-        self._waiting = [(e_inc[n:], showers[n:])]
+        waiting = {
+            name: np.concatenate([batch[name] for batch in self._waiting])
+            for name in self._waiting[0]
+        }
+        self._waiting = [{name: values[n:] for name, values in waiting.items()}]
         end = self._n_stored + n
-        for key, values in ((INCIDENT_ENERGIES, e_inc), (SHOWERS, showers)):
-            self._arrays[key].resize(end, axis=0)
-            self._arrays[key][self._n_stored : end] = values[:n]
+        for name, values in waiting.items():
+            if name not in self._arrays:
+                self._add_array(name)
+            self._arrays[name].resize(end, axis=0)
+            self._arrays[name][self._n_stored : end] = values[:n]
         self._file.flush()
         if self._raw.error is None:
             self._n_stored = end

@@ -23,7 +23,7 @@ VOXEL_EDGES = np.geomspace(1e-2 * MeV, 1e6 * MeV, 65)
 """Edges of the voxel-energy bins [MeV], eight to a decade; the outer two bins are open."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observables:
     """Arrays with one row per shower, after the readout threshold.
 
