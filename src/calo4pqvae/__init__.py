@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from calo4pqvae.prior.boltzmann import BoltzmannPrior
     from calo4pqvae.samplers.exact import ExactSampler
     from calo4pqvae.samplers.gibbs import GibbsSampler
-    from calo4pqvae.storage import load_model
+    from calo4pqvae.storage import load_model, load_pretrained
     from calo4pqvae.training.run import train
 
 __version__ = "0.1.0"
@@ -37,6 +37,7 @@ __all__ = [
     "generate",
     "load_config",
     "load_model",
+    "load_pretrained",
     "reconstruct",
     "train",
 ]
@@ -55,6 +56,7 @@ _HOMES = {
     "generate": "generation",
     "load_config": "config",
     "load_model": "storage",
+    "load_pretrained": "storage",
     "reconstruct": "generation",
     "train": "training.run",
 }

@@ -34,8 +34,10 @@ Parts = dict[str, Any]
 def build_graph(config: PriorConfig) -> FourPartiteGraph:
     """Lay the prior's nodes on the lattice of the configuration."""
     n, grid = config.nodes_per_partition, config.grid or None
-    if config.lattice == "complete":
-        return FourPartiteGraph.complete([n] * 4)
+    if config.lattice in {"complete", "none"}:
+        sizes = [0, *(4 * n // 3 + (k < 4 * n % 3) for k in range(3))] if config.free else [n] * 4
+        complete = config.lattice == "complete"
+        return (FourPartiteGraph.complete if complete else FourPartiteGraph.without)(sizes)
     graph = (zephyr if config.lattice == "zephyr" else pegasus)(n, grid)
     return free_all(graph) if config.free else graph
 

@@ -13,6 +13,7 @@ from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
+from calo4pqvae.samplers.groups import sample_prior
 
 __all__ = ["PRIOR_ENERGY", "draw_energies", "generate", "measure_sweeps", "reconstruct"]
 
@@ -85,7 +86,7 @@ def generate(
         noise = SharedNoise(derive_seed(seed, block), device)
         t, code = model.condition(energies)
         chains = choose_sampler(model.prior.graph, noise, sampler)
-        bits = chains.sample(model.prior.problem(t), code, sweeps)
+        bits = sample_prior(model.prior, chains, t, code, sweeps)
         states = model.prior.energy(bits.float(), t)
         parts = (values.split(batch_size) for values in (energies, bits, states))
         for e, z, energy in zip(*parts, strict=True):
@@ -134,7 +135,16 @@ def measure_sweeps(
     t, code = model.condition(energies)
     noise = SharedNoise(derive_seed(seed), device)
     chains = choose_sampler(model.prior.graph, noise, sampler)
-    return measure_mixing(model.prior.problem(t), code, chains, limit=limit)
+    measured = [
+        measure_mixing(model.prior.problem(t[rows]), code[rows], chains, limit=limit)
+        for rows in model.prior.groups(t)
+    ]
+    return Mixing(
+        tuple(condition for mixing in measured for condition in mixing.conditions),
+        measured[0].chains,
+        max(mixing.sweeps for mixing in measured),
+        max(mixing.thinning for mixing in measured),
+    )
 
 
 @torch.no_grad()

@@ -14,7 +14,9 @@ HELP = "generate showers with a trained model"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--model", required=True, metavar="RUN", help="run or model folder")
+    parser.add_argument(
+        "--model", required=True, metavar="RUN", help="run or model folder, or 'pretrained'"
+    )
     parser.add_argument("-o", "--out", required=True, metavar="FILE.h5", help="file to write")
     parser.add_argument("-n", type=int, metavar="N", help="number of showers")
     parser.add_argument(

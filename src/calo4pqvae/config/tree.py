@@ -48,7 +48,8 @@ class PriorConfig:
     """The Boltzmann machine.
 
     Attributes:
-        lattice: annealer lattice that the nodes are cut from, or the complete graph.
+        lattice: annealer lattice that the nodes are cut from, the complete graph, or none:
+            no couplers.
         grid: size parameter of the lattice; 0 takes the smallest that fits.
         nodes_per_partition: nodes of each of the four partitions.
         energy_code: code of the incident energy on partition 0.
@@ -59,7 +60,7 @@ class PriorConfig:
         free: no partition is clamped, its qubits carry bits as well (layered model).
     """
 
-    lattice: Literal["zephyr", "pegasus", "complete"] = "zephyr"
+    lattice: Literal["zephyr", "pegasus", "complete", "none"] = "zephyr"
     grid: int = 0
     nodes_per_partition: int = 302
     energy_code: Literal["integer", "thermometer"] = "integer"

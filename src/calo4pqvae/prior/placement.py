@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numba import njit
 from torch import Tensor
 
+from calo4pqvae.compilation import compiled
 from calo4pqvae.errors import SamplerError
 from calo4pqvae.prior.graph import FourPartiteGraph
 
@@ -58,8 +58,8 @@ def place(
     return torch.from_numpy(node_of[:n])
 
 
-@njit(cache=True)
-def _anneal(  # noqa: ANN202, PLR0917 - compiled
+@compiled()
+def _anneal(  # noqa: ANN202 - compiled
     occupant: np.ndarray,
     wish: np.ndarray,
     neighbours: np.ndarray,
