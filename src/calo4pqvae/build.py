@@ -21,6 +21,7 @@ from calo4pqvae.prior.boltzmann import BoltzmannPrior
 from calo4pqvae.prior.graph import FourPartiteGraph
 from calo4pqvae.prior.lattices import pegasus, zephyr
 from calo4pqvae.prior.three_free import free_all
+from calo4pqvae.random import derive_seed
 from calo4pqvae.units import GeV
 from calo4pqvae.voxels import DrawnVoxels, PointVoxels, VoxelModel
 
@@ -94,12 +95,17 @@ def _layered(
     config: Config, geometry: CylindricalGeometry, graph: FourPartiteGraph, common: Parts
 ) -> LayeredQVAE:
     law, shape = config.longitudinal, geometry.shape
-    needed = law.level_bits * (shape[0] + 1)
+    needed = law.level_bits[0] * shape[0] + sum(law.level_bits[1:])
     if needed > graph.n_latents:
         raise ConfigError(
-            f"{needed} bits of {shape[0]} layers and the total do not fit "
+            f"{needed} bits of {shape[0]} layers and their sums do not fit "
             f"{graph.n_latents} nodes; raise prior.nodes_per_partition"
         )
+    # Seeded anew: the networks start alike whatever the size of the prior.
+    torch.manual_seed(derive_seed(config.training.seed))
+    decoder = CausalDecoder(
+        shape, geometry.threshold, cast(Four, config.network.decoder_widths)
+    )
     return LayeredQVAE(
         **common,
         law=LongitudinalLaw(
@@ -110,9 +116,7 @@ def _layered(
             law.copula_bins,
             law.copula_rounds,
         ),
-        decoder=CausalDecoder(
-            shape, geometry.threshold, cast(Four, config.network.decoder_widths)
-        ),
+        decoder=decoder,
         voxels=DrawnVoxels(geometry.threshold, shape[2]),
     )
 

@@ -39,7 +39,7 @@ def _model_rules(config: "Config") -> dict[str, bool]:
         "prior.coupling_bins must be at least 1": p.coupling_bins >= 1,
         "longitudinal.level_bits and longitudinal.copula_rounds must not be negative, "
         "longitudinal.copula_bins must be at least 1": min(
-            law.level_bits, law.copula_rounds, law.copula_bins - 1
+            *law.level_bits, law.copula_rounds, law.copula_bins - 1
         )
         >= 0,
         "network.kind=layers goes with prior.free=true, training.prior_fit=whole and "

@@ -75,12 +75,13 @@ class LongitudinalConfig:
     """How layer energies become bits, and bits layer energies (layered model).
 
     Attributes:
-        level_bits: bits of each layer energy and of the total; 0 for none.
+        level_bits: bits of each layer energy, of the total, of the mean layer, and of the
+            spread around it; zeros for none.
         copula_bins: intervals of the logarithmic energy with correlations of their own.
         copula_rounds: Gibbs rounds of the copula.
     """
 
-    level_bits: int = 2
+    level_bits: tuple[int, int, int, int] = (2, 2, 8, 4)
     copula_bins: int = 16
     copula_rounds: int = 20
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
+from calo4pqvae.longitudinal.box import gibbs_in_box
 from calo4pqvae.longitudinal.marginals import Energies, Interval, Quantities
 
 __all__ = ["GaussianCopula"]
 
-_TINY = 1e-12
-
 Uniform = Callable[..., Tensor]
+Ends = tuple[np.ndarray, np.ndarray]
 
 
 class GaussianCopula(nn.Module):
@@ -40,64 +40,60 @@ class GaussianCopula(nn.Module):
     @torch.no_grad()
     def fit(self, interval: Interval, t: Energies, uniform: Uniform, rounds: int = 8) -> None:
         """Estimate the matrices; numbers known only up to an interval are drawn in turn."""
-        u = _start(interval, uniform)
-        centres = (torch.arange(self.bins, dtype=u.dtype, device=u.device) + 0.5) / self.bins
+        u, ends = self._start(interval, uniform)
+        centres = (np.arange(self.bins) + 0.5) / self.bins
         for _ in range(rounds):
             for k, centre in enumerate(centres):
-                weight = torch.exp(-(((t[:, 0] - centre) / self.bandwidth) ** 2) / 2)
-                second = (u * weight[:, None]).T @ u / weight.sum()
-                scale = second.diagonal().sqrt()
-                unit = torch.eye(len(scale), dtype=u.dtype, device=u.device)
-                matrix = second / scale / scale[:, None]
-                self.correlation[k] = (1 - self.SHRINK) * matrix + self.SHRINK * unit
-            u = self._sweep(u, interval, self._precision(t), uniform)
+                weight = np.exp(-(((t.numpy() - centre) / self.bandwidth) ** 2) / 2)
+                second = (u * weight).T @ u / weight.sum()
+                scale = np.sqrt(second.diagonal())
+                matrix = (1 - self.SHRINK) * second / scale / scale[:, None]
+                self.correlation[k] = torch.from_numpy(matrix + self.SHRINK * np.eye(len(scale)))
+            gibbs_in_box(u, *ends, *self._precision(t), self._uniform(uniform, len(u), 1))
 
     @torch.no_grad()
     def draw(
-        self, interval: Interval, t: Energies, uniform: Uniform, rounds: int
+        self, interval: Interval, t: Energies, uniform: Uniform, rounds: int, leading: int = 0
     ) -> Quantities:
-        """Draw numbers inside their intervals.
+        """Draw numbers inside their intervals; computed on the CPU.
+
+        Leading numbers keep their own joint law in their own intervals, whatever the intervals
+        of the others say; without any, the law is that of all numbers in the whole box.
 
         Arguments:
             interval: lower and upper end of each number.
             t: scaled incident energies.
             uniform: gives uniform numbers of a shape.
             rounds: Gibbs rounds over all quantities, from independent numbers in the box.
+            leading: how many of the last quantities are drawn first, the others given them.
         """
-        u, precision = _start(interval, uniform), self._precision(t)
-        for _ in range(rounds):
-            u = self._sweep(u, interval, precision, uniform)
-        return u
+        u, (low, high) = self._start(interval, uniform)
+        draws = self._uniform(uniform, len(u), rounds)
+        if leading:
+            own = [np.ascontiguousarray(part[:, -leading:]) for part in (u, low, high)]
+            first = np.ascontiguousarray(draws[:, :, -leading:])
+            gibbs_in_box(*own, *self._precision(t, leading), first)
+            for part in (u, low, high):
+                part[:, -leading:] = own[0]
+        gibbs_in_box(u, low, high, *self._precision(t), draws)
+        return torch.from_numpy(u).to(t.device)
 
-    def _precision(self, t: Energies) -> Float[Tensor, "quantities batch quantities"]:
+    def _start(self, interval: Interval, uniform: Uniform) -> tuple[np.ndarray, Ends]:
+        """Draw every number in its interval as if there were no correlation."""
+        low, high = (end.double().cpu().numpy().copy() for end in interval)
+        u = np.zeros_like(low)
+        alone = np.eye(low.shape[1])[None]
+        draws = self._uniform(uniform, len(u), 1)
+        fixed = low == high
+        u[fixed] = low[fixed]
+        gibbs_in_box(u, low, high, alone, np.zeros(len(u), dtype=np.int64), draws)
+        return u, (low, high)
+
+    def _precision(self, t: Energies, last: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Inverse correlation of the last quantities (0: of all), and each shower's bin."""
         number = (t[:, 0] * self.bins).long().clamp(0, self.bins - 1)
-        inverse = torch.linalg.inv(self.correlation.double())
-        return inverse.transpose(0, 1)[:, number].contiguous()
+        inverse = torch.linalg.inv(self.correlation[:, -last:, -last:].double())
+        return inverse.cpu().numpy(), number.cpu().numpy()
 
-    @staticmethod
-    def _sweep(u: Tensor, interval: Interval, precision: Tensor, uniform: Uniform) -> Tensor:
-        u, draws = u.clone(), uniform(*u.shape).to(u.dtype)
-        low, high = interval
-        for q, row in enumerate(precision):
-            own = row[:, q]
-            mean = u[:, q] - (row * u).sum(dim=1) / own
-            scale = own.rsqrt()
-            ends = ((low[:, q] - mean) / scale, (high[:, q] - mean) / scale)
-            drawn = mean + scale * _cut_normal(*ends, draws[:, q])
-            u[:, q] = torch.minimum(torch.maximum(drawn, low[:, q]), high[:, q])
-        return u
-
-
-def _start(interval: Interval, uniform: Uniform) -> Quantities:
-    low, high = interval
-    drawn = _cut_normal(low, high, uniform(*low.shape).to(low.dtype))
-    return torch.minimum(torch.maximum(drawn, low), high)
-
-
-def _cut_normal(low: Tensor, high: Tensor, uniform: Tensor) -> Tensor:
-    """Draw from a standard normal law between two ends, in the tail that keeps its digits."""
-    mirrored = low > 0
-    a, b = torch.where(mirrored, -high, low), torch.where(mirrored, -low, high)
-    below, upto = torch.special.ndtr(a), torch.special.ndtr(b)
-    drawn = torch.special.ndtri((below + uniform * (upto - below)).clamp(_TINY, 1 - _TINY))
-    return torch.where(mirrored, -drawn, drawn)
+    def _uniform(self, uniform: Uniform, rows: int, rounds: int) -> np.ndarray:
+        return uniform(rows, rounds, self.correlation.shape[1]).double().cpu().numpy()

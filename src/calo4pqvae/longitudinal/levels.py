@@ -1,5 +1,7 @@
 """Bits that say in which interval of its law each longitudinal quantity lies."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -21,26 +23,42 @@ class LevelBits:
         bits: number of bits of each quantity.
     """
 
-    def __init__(self, bits: int) -> None:
-        self.bits = bits
+    def __init__(self, bits: Sequence[int]) -> None:
+        self.bits = tuple(bits)
+        quantity = [q for q, n in enumerate(bits) for _ in range(n)]
+        self._quantity = torch.tensor(quantity, dtype=torch.int64)
+        self._k = torch.tensor([k for n in bits for k in range(n)], dtype=torch.float64)
+        self._n = torch.tensor([n for n in bits for _ in range(n)], dtype=torch.float64)
 
-    def thresholds(self, absence: Quantities) -> Float[Tensor, "batch quantities bits"]:
-        """Thresholds of the bits on the normal scale."""
-        k = torch.arange(self.bits, dtype=absence.dtype, device=absence.device)
-        rising = absence[..., None] + (1 - absence[..., None]) * k / self.bits
-        even = ((k + 1) / (self.bits + 1)).expand_as(rising)
-        return torch.special.ndtri(torch.maximum(rising, even))
+    @property
+    def n_bits(self) -> int:
+        """Number of bits of all quantities together."""
+        return len(self._quantity)
+
+    def thresholds(self, absence: Quantities) -> Float[Tensor, "batch bits"]:
+        """Thresholds of the bits on the normal scale, quantity by quantity."""
+        quantity, k, n = (part.to(absence.device) for part in (self._quantity, self._k, self._n))
+        own = absence[:, quantity].double()
+        return torch.special.ndtri(torch.maximum(own + (1 - own) * k / n, (k + 1) / (n + 1)))
 
     def encode(self, interval: Interval, absence: Quantities) -> Bool[Tensor, "batch bits"]:
         """Give the bits of quantities on the normal scale, quantity by quantity."""
-        upper = interval[1][..., None]
-        edges = self.thresholds(absence)
-        return (upper > edges).flatten(start_dim=1)
+        upper = interval[1][:, self._quantity.to(absence.device)]
+        return upper > self.thresholds(absence)
 
     def decode(self, bits: Bool[Tensor, "batch bits"], absence: Quantities) -> Interval:
         """Give the interval of the normal scale that bits leave to each quantity."""
         edges = self.thresholds(absence)
-        end = torch.full_like(edges[..., :1], torch.inf)
-        edges = torch.cat([-end, edges, end], dim=2)
-        count = bits.view(*absence.shape, self.bits).sum(dim=2, keepdim=True)
-        return edges.gather(2, count)[..., 0], edges.gather(2, count + 1)[..., 0]
+        low = torch.full_like(absence.double(), -torch.inf)
+        high = -low
+        start = 0
+        for quantity, n in enumerate(self.bits):
+            if n:
+                own = edges[:, start : start + n]
+                end = torch.full_like(own[:, :1], torch.inf)
+                own = torch.cat([-end, own, end], dim=1)
+                count = bits[:, start : start + n].sum(dim=1, keepdim=True)
+                low[:, quantity] = own.gather(1, count)[:, 0]
+                high[:, quantity] = own.gather(1, count + 1)[:, 0]
+                start += n
+        return low, high

@@ -1,5 +1,7 @@
 """Which variable sits on which qubit: strong couplings want neighbouring qubits."""
 
+from typing import no_type_check
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -59,6 +61,7 @@ def place(
 
 
 @compiled()
+@no_type_check
 def _anneal(  # noqa: ANN202 - compiled
     occupant: np.ndarray,
     wish: np.ndarray,
