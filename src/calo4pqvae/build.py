@@ -36,7 +36,9 @@ def build_graph(config: PriorConfig) -> FourPartiteGraph:
     """Lay the prior's nodes on the lattice of the configuration."""
     n, grid = config.nodes_per_partition, config.grid or None
     if config.lattice in {"complete", "none"}:
-        sizes = [0, *(4 * n // 3 + (k < 4 * n % 3) for k in range(3))] if config.free else [n] * 4
+        sizes = (
+            [0, *(4 * n // 3 + (k < 4 * n % 3) for k in range(3))] if config.free else [n] * 4
+        )
         complete = config.lattice == "complete"
         return (FourPartiteGraph.complete if complete else FourPartiteGraph.without)(sizes)
     graph = (zephyr if config.lattice == "zephyr" else pegasus)(n, grid)
@@ -117,14 +119,14 @@ def _layered(
             law.copula_rounds,
         ),
         decoder=decoder,
-        voxels=DrawnVoxels(geometry.threshold, shape[2]),
+        voxels=DrawnVoxels(geometry.threshold, shape[2], config.voxels.common_scale),
     )
 
 
 def _voxels(config: VoxelConfig, geometry: CylindricalGeometry) -> VoxelModel:
     if config.model == "point":
         return PointVoxels(config.value_weight, config.value_exponent, config.true_mask)
-    return DrawnVoxels(geometry.threshold, geometry.shape[2])
+    return DrawnVoxels(geometry.threshold, geometry.shape[2], config.common_scale)
 
 
 def _encoder(

@@ -51,9 +51,7 @@ class LayeredQVAE(ShowerModel):
         decoder: CausalDecoder,
         voxels: DrawnVoxels,
     ) -> None:
-        super().__init__(
-            geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels
-        )
+        super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
         self.law, self.decoder = law, decoder
 
     def forward(
@@ -100,7 +98,9 @@ class LayeredQVAE(ShowerModel):
             logit, shared = self.decoder.hit_logits(passage, number)
             hits = _draw_hits(logit, energy > 0, noise.uniform(*shape)[:, 0])
             mu, width = self.decoder.value_parameters(passage, number, hits, shared)
-            drawn = self.voxels.draw_energies(mu[:, None], width[:, None], noise.uniform(*shape))
+            drawn = self.voxels.draw_energies(
+                mu[:, None], width[:, None], noise.uniform(*shape)
+            )
             layer = _scale_to(hits * drawn[:, 0], energy, self.geometry.threshold)
             self.decoder.advance(passage, layer)
             showers.append(layer)
@@ -124,18 +124,21 @@ def _draw_hits(logit: Tensor, lit: Tensor, uniform: Tensor) -> Tensor:
 
 
 def _scale_to(layer: Tensor, energy: Tensor, threshold: float) -> Tensor:
-    """Scale what voxels hold above the threshold so that the layer sums to its energy.
+    """Scale a layer's voxels by one factor to sum to its energy, none below the threshold.
 
-    A layer with more hits than its energy allows loses the smallest ones.
+    Voxels that the factor takes below the threshold stay there, and the others give what is
+    lacking in proportion to what they hold above it. A layer with more hits than its energy
+    allows loses the smallest ones.
     """
     flat = layer.flatten(start_dim=1)
     hits = flat > 0
     least = threshold * hits.sum(dim=1)
     if bool((least > energy).any()):
         rank = flat.argsort(dim=1, descending=True).argsort(dim=1)
-        hits = hits & (rank < energy[:, None] / threshold - 1e-4)
+        hits = hits & (rank + 1 <= energy[:, None] / threshold + 1e-4)
         least = threshold * hits.sum(dim=1)
-    above = torch.where(hits, flat - threshold, 0.0).clamp(min=0)
+    kept = torch.where(hits, flat, 0.0)
+    kept = kept * (energy / kept.sum(dim=1).clamp(min=1e-9))[:, None]
+    above = torch.where(hits, kept - threshold, 0.0).clamp(min=0)
     factor = (energy - least).clamp(min=0) / above.sum(dim=1).clamp(min=1e-9 * threshold)
-    scaled = threshold + above * factor[:, None]
-    return torch.where(hits, scaled, 0.0).view(layer.shape)
+    return torch.where(hits, threshold + above * factor[:, None], 0.0).view(layer.shape)

@@ -141,9 +141,7 @@ class Calo4pQVAE(ShowerModel):
         decoder: nn.Module,
         voxels: VoxelModel,
     ) -> None:
-        super().__init__(
-            geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels
-        )
+        super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
         self.encoder, self.decoder = encoder, decoder
 
     def forward(

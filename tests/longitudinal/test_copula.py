@@ -56,7 +56,7 @@ def test_the_matrix_is_found_from_numbers_known_to_an_interval(generator):
     copula = GaussianCopula(3, bins=1, bandwidth=10.0)
     noise = SharedNoise(1)
     copula.fit((low, high), torch.full((len(u), 1), 0.5), noise.uniform, rounds=20)
-    # A correlation from 20,000 numbers, a third of them hidden, is good to 0.01; shrinkage 0.01.
+    # Correlations of 20,000 numbers, a third of them hidden, are good to 0.01.
     assert torch.allclose(copula.correlation[0].double(), R, atol=0.04)
 
 
@@ -85,6 +85,8 @@ def test_draws_between_far_ends_keep_their_digits():
 def test_a_number_without_freedom_stays():
     u = np.array([[0.3, 0.0]])
     fixed = np.array([[0.3, -1.0]]), np.array([[0.3, 1.0]])
-    gibbs_in_box(u, *fixed, np.eye(2)[None], np.zeros(1, dtype=np.int64), np.full((1, 3, 2), 0.9))
+    gibbs_in_box(
+        u, *fixed, np.eye(2)[None], np.zeros(1, dtype=np.int64), np.full((1, 3, 2), 0.9)
+    )
     assert u[0, 0] == 0.3
     assert u[0, 1] != 0.0

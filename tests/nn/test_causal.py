@@ -14,7 +14,7 @@ def decoder():
     made = CausalDecoder(SHAPE, 0.05, (4, 6, 8, 10))
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return made.double()
+    return made.double().requires_grad_(requires_grad=False)
 
 
 @pytest.fixture

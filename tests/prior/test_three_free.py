@@ -22,9 +22,7 @@ def test_all_qubits_are_free_and_few_couplers_are_lost():
 def test_every_lost_coupler_lies_inside_a_partition():
     before = zephyr(23)
     after = free_all(before)
-    part = dict(
-        zip(after.labels.tolist(), after.partition_of_node.tolist(), strict=True)
-    )
+    part = dict(zip(after.labels.tolist(), after.partition_of_node.tolist(), strict=True))
     kept = {tuple(sorted(pair)) for pair in after.labels[after.edges].T.tolist()}
     for a, b in before.labels[before.edges].T.tolist():
         assert (tuple(sorted((a, b))) in kept) == (part[a] != part[b])

@@ -68,8 +68,8 @@ def test_bounds_of_each_shower_hold_the_exact_likelihood(prior):
     number = int("0110101", 2)
     sampler = choose_sampler(prior.graph, SharedNoise(2), "compiled")
     low, high = shower_log_likelihood(
-        prior, bits, t, sampler, even_schedule(100), chains=400, burn_in=200
+        prior, bits, t, sampler, even_schedule(60), chains=200, burn_in=100
     )
     exact = probability[:, number].log()
-    assert torch.allclose(low.value, exact, atol=0.05)
-    assert torch.allclose(high.value, exact, atol=0.05)
+    assert torch.allclose(low.value, exact, atol=0.1)
+    assert torch.allclose(high.value, exact, atol=0.1)

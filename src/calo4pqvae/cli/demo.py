@@ -50,7 +50,10 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--preset and --set change a training; add --train")
     with ShowerFile(sample_path()) as sample:
         if args.train:
-            stored, rows = _trained(_config(args), sample, args.out / "run"), sample_split().test
+            stored, rows = (
+                _trained(_config(args), sample, args.out / "run"),
+                sample_split().test,
+            )
         else:
             stored, rows = load_pretrained(), unseen_sample_rows()
             args.out.mkdir(parents=True, exist_ok=True)
@@ -93,7 +96,7 @@ def _trained(config: "Config", sample: "ShowerFile", folder: Path) -> "StoredMod
 def _make_showers(
     stored: "StoredModel", sample: "ShowerFile", rows: "np.ndarray", folder: Path
 ) -> None:
-    """Generate at the energies of showers that the model has not seen, and reconstruct these."""
+    """Generate at the energies of showers the model has not seen, and reconstruct these."""
     import numpy as np
 
     from calo4pqvae.cli.console import progress

@@ -36,6 +36,7 @@ def _model_rules(config: "Config") -> dict[str, bool]:
         "prior.grid and prior.bias_order must not be negative": min(p.grid, p.bias_order) >= 0,
         "prior.initial_scale must not be negative": 0 <= p.initial_scale < math.inf,
         "network.decoder_widths must be four numbers": len(n.decoder_widths) == 4,
+        "voxels.common_scale must not be negative": 0 <= config.voxels.common_scale < math.inf,
         "prior.coupling_bins must be at least 1": p.coupling_bins >= 1,
         "longitudinal.level_bits and longitudinal.copula_rounds must not be negative, "
         "longitudinal.copula_bins must be at least 1": min(

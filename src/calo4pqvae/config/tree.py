@@ -112,12 +112,15 @@ class VoxelConfig:
         value_exponent: growth of that weight with the transformed energy (point); the
             authors' code has 0.5, together with the true mask.
         true_mask: multiply with the shower's own hits in the loss, not a relaxed mask (point).
+        common_scale: spread of a factor that all hits of a layer share, in the logarithm, where
+            layers are scaled to a known energy (drawn).
     """
 
     model: Literal["point", "drawn"] = "point"
     value_weight: float = 0.01
     value_exponent: float = 0.0
     true_mask: bool = False
+    common_scale: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ def gibbs_in_box(
 
     Arguments:
         u: numbers inside their intervals.
-        low, high: ends of the intervals; a number whose ends are equal stays.
+        low: lower ends of the intervals.
+        high: upper ends; a number whose ends are equal stays.
         precision: inverse covariance in each bin.
         number: bin of each row.
         uniform: one uniform number per draw.

@@ -48,7 +48,9 @@ class GaussianCopula(nn.Module):
                 second = (u * weight).T @ u / weight.sum()
                 scale = np.sqrt(second.diagonal())
                 matrix = (1 - self.SHRINK) * second / scale / scale[:, None]
-                self.correlation[k] = torch.from_numpy(matrix + self.SHRINK * np.eye(len(scale)))
+                self.correlation[k] = torch.from_numpy(
+                    matrix + self.SHRINK * np.eye(len(scale))
+                )
             gibbs_in_box(u, *ends, *self._precision(t), self._uniform(uniform, len(u), 1))
 
     @torch.no_grad()
@@ -70,11 +72,12 @@ class GaussianCopula(nn.Module):
         u, (low, high) = self._start(interval, uniform)
         draws = self._uniform(uniform, len(u), rounds)
         if leading:
-            own = [np.ascontiguousarray(part[:, -leading:]) for part in (u, low, high)]
-            first = np.ascontiguousarray(draws[:, :, -leading:])
-            gibbs_in_box(*own, *self._precision(t, leading), first)
+            first, least, most, chance = (
+                np.ascontiguousarray(part[..., -leading:]) for part in (u, low, high, draws)
+            )
+            gibbs_in_box(first, least, most, *self._precision(t, leading), chance)
             for part in (u, low, high):
-                part[:, -leading:] = own[0]
+                part[:, -leading:] = first
         gibbs_in_box(u, low, high, *self._precision(t), draws)
         return torch.from_numpy(u).to(t.device)
 

@@ -24,9 +24,10 @@ class LongitudinalLaw(nn.Module):
     r"""Joint law of the layer energies and the total, in two steps.
 
     The quantities are $\ln E_l$ of each layer that is not empty, $\ln(E_{tot}/E_{inc})$, and
-    two of the profile: the mean layer and the logarithm of the spread around it. Bits on the nodes of the Boltzmann machine tell in which interval each quantity lies
-    (`levels`); given the bits, a Gaussian copula draws all quantities jointly (`copula`), and
-    the layers are scaled so that they sum to the total.
+    two of the profile: the mean layer and the logarithm of the spread around it. Bits on the
+    nodes of the Boltzmann machine tell in which interval each quantity lies (`levels`). Given
+    the bits, a Gaussian copula draws total, mean and spread, then the layers (`copula`), which
+    are bent to the mean and the spread (`tilt`) and scaled to the total.
 
     Arguments:
         n_layers: layers of the cylinder.

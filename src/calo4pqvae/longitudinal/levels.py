@@ -37,7 +37,9 @@ class LevelBits:
 
     def thresholds(self, absence: Quantities) -> Float[Tensor, "batch bits"]:
         """Thresholds of the bits on the normal scale, quantity by quantity."""
-        quantity, k, n = (part.to(absence.device) for part in (self._quantity, self._k, self._n))
+        quantity, k, n = (
+            part.to(absence.device) for part in (self._quantity, self._k, self._n)
+        )
         own = absence[:, quantity].double()
         return torch.special.ndtri(torch.maximum(own + (1 - own) * k / n, (k + 1) / (n + 1)))
 

@@ -40,6 +40,8 @@ def calibrate_voxels(model: ShowerModel, batches: ShowerBatches, seed: int) -> N
         showers = model.read_out(showers.to(device))
         e_inc = torch.from_numpy(batch.e_inc).to(device)
         outputs = model.voxel_parameters(showers, e_inc, noise)
-        parts.append(model.voxels.probability_transform(outputs, showers))
+        scaled = model.voxels.common_scale > 0
+        uniform = noise.uniform(*showers.shape[:2]) if scaled else None
+        parts.append(model.voxels.probability_transform(outputs, showers, uniform))
     mu, transform, ring = (torch.cat(part) for part in zip(*parts, strict=True))
     model.voxels.quantiles.fit(mu, transform, ring)

@@ -20,7 +20,9 @@ __all__ = ["fit_law", "fit_longitudinal", "read_layers", "wishes"]
 
 
 @torch.no_grad()
-def fit_longitudinal(model: LayeredQVAE, batches: ShowerBatches, config: TrainingConfig) -> None:
+def fit_longitudinal(
+    model: LayeredQVAE, batches: ShowerBatches, config: TrainingConfig
+) -> None:
     """Fit everything that concerns layer energies to the training showers.
 
     Arguments:
