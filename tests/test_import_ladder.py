@@ -13,7 +13,7 @@ SOURCE = Path(calo4pqvae.__file__).parent
 
 LADDER = (
     {"units", "errors"},
-    {"shapes", "extras", "random", "compilation", "presets"},
+    {"shapes", "extras", "random", "compilation", "presets", "pretrained"},
     {"geometry"},
     {"data", "nn", "prior"},
     {"samplers", "voxels", "longitudinal"},

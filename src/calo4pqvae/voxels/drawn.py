@@ -28,7 +28,9 @@ class DrawnVoxels(VoxelModel):
     $c \sim N(0, \tau)$, integrated in closed form: with the residuals $r_i = y_i - \mu_i$ of
     the layer's hits, $B = \sum r_i / \sigma_i^2$ and $C = \sum 1 / \sigma_i^2$, the negative
     log-likelihood changes by $\ln(1 + \tau^2 C) / 2 - B^2 / 2 (C + \tau^{-2})$. Without it,
-    independent draws that are scaled afterwards would fluctuate too little.
+    independent draws that are scaled afterwards would fluctuate too little. The loss then
+    leaves the cut at zero out, since a factor moves it (cut and factor together would have
+    no lower bound); draws keep it.
 
     Arguments:
         threshold: readout threshold $v_0$ [MeV], above zero.
@@ -66,7 +68,9 @@ class DrawnVoxels(VoxelModel):
         hits = showers > 0
         y = self._log_energy(showers, hits)
         pull = (y - mu) / sigma
-        nll = pull**2 / 2 + torch.log(sigma) + torch.special.log_ndtr(mu / sigma)
+        nll = pull**2 / 2 + torch.log(sigma)
+        if not self.common_scale:
+            nll = nll + torch.special.log_ndtr(mu / sigma)
         values = per_shower(torch.where(hits, nll, 0.0))
         if self.common_scale:
             shift, weight = self._common_shift(y - mu, sigma, hits)
