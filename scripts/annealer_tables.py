@@ -14,7 +14,6 @@ import argparse
 import numpy as np
 import torch
 
-from calo4pqvae.prior.partition import double
 from calo4pqvae.prior.problem import BoltzmannProblem
 from calo4pqvae.random import SharedNoise, derive_seed
 from calo4pqvae.samplers.annealer.checkup import compare_marginals
@@ -22,7 +21,7 @@ from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
 from calo4pqvae.samplers.annealer.imperfections import IMPERFECTIONS, Imperfections
 from calo4pqvae.samplers.annealer.matching import match_temperature
 from calo4pqvae.samplers.annealer.sampler import AnnealerSampler, Settings
-from calo4pqvae.samplers.annealer.temperature import Reference
+from calo4pqvae.samplers.annealer.temperature import Reference, energies
 from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
 from calo4pqvae.samplers.compiled import CompiledGibbs
 
@@ -63,7 +62,7 @@ def annealer(beta, seed, imperfections=None, **settings):
 def fit(beta, rule, repeat, imperfections=None, **options):
     seed = derive_seed(repeat, int(1000 * beta))
     clamped = codes(seed, READS)
-    reference = Reference.sample(PROBLEM, clamped, gibbs(seed), SWEEPS, chains=16)
+    reference = Reference.sample(PROBLEM, clamped, gibbs(seed), SWEEPS, chains=8)
     sampler = annealer(beta, seed, imperfections)
     return match_temperature(
         sampler, PROBLEM, clamped, reference, rule=rule, **options
@@ -76,7 +75,7 @@ def temperature(repeats):
     rules = [("energy", {}), ("likelihood", {}), ("paper", {}), ("paper", {"exponent": 0.0})]
     for rule, options in rules:
         for beta in (1.5, 3.0, 6.0, 9.0):
-            n = repeats if rule != "paper" else max(1, repeats // 5)
+            n = repeats if rule != "paper" else max(1, repeats // 10)
             found = [fit(beta, rule, k, **options)[0] for k in range(n)]
             value = np.array([f.beta.value for f in found])
             error = np.array([f.beta.error for f in found])
@@ -127,12 +126,12 @@ def excess(sampler, repeat, reads):
     """Mean energy above the classical one, relative to its size, in new programmings."""
     clamped = codes(derive_seed(repeat, 77), reads, conditions=8)
     reference = Reference.sample(PROBLEM, clamped[:8], gibbs(repeat), SWEEPS, chains=1024)
-    energy = double(PROBLEM).energy(sampler.sample(PROBLEM, clamped))
+    energy = energies(PROBLEM, sampler.sample(PROBLEM, clamped))
     mean = float(reference.mean.mean())
     return (float(energy.mean()) - mean) / abs(mean)
 
 
-def conditioning(reads=20_000):
+def conditioning(reads=8_000):
     clamped = codes(5, reads, conditions=4)
     want = gibbs(9).sample(PROBLEM, clamped, 4 * SWEEPS)
     print("| conditioning | held qubits right | reads all right | flux [Phi_0] | mean energy "
@@ -147,7 +146,7 @@ def conditioning(reads=20_000):
         field = None if times is None else times * recommended
         sampler = annealer(8.5, 3, conditioning=way, holding_field=field)
         states = sampler.sample(PROBLEM, clamped)
-        a, b = (double(PROBLEM).energy(z) for z in (states, want))
+        a, b = (energies(PROBLEM, z) for z in (states, want))
         error = np.hypot(a.std() / len(a) ** 0.5, b.std() / len(b) ** 0.5)
         u = sampler.usage
         bits = 1 - u.moved_bits / max(u.held_bits, 1)

@@ -13,12 +13,13 @@ SOURCE = Path(calo4pqvae.__file__).parent
 
 LADDER = (
     {"units", "errors"},
-    {"shapes", "extras", "random", "compilation", "presets"},
+    {"shapes", "extras", "random", "compilation", "presets", "pretrained"},
     {"geometry"},
     {"data", "nn", "prior"},
-    {"samplers", "voxels"},
+    {"samplers", "voxels", "longitudinal"},
     {"config", "testing"},
     {"model"},
+    {"layered"},
     {"build"},
     {"storage"},
     {"training", "generation", "metrics", "simulate"},

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from calo4pqvae.samplers.exact import ExactSampler
     from calo4pqvae.samplers.gibbs import GibbsSampler
     from calo4pqvae.simulate.job import Simulation, simulate
-    from calo4pqvae.storage import load_model
+    from calo4pqvae.storage import load_model, load_pretrained
     from calo4pqvae.training.run import train
 
 __version__ = "0.1.0"
@@ -40,6 +40,7 @@ __all__ = [
     "generate",
     "load_config",
     "load_model",
+    "load_pretrained",
     "reconstruct",
     "simulate",
     "train",
@@ -60,6 +61,7 @@ _HOMES = {
     "generate": "generation",
     "load_config": "config",
     "load_model": "storage",
+    "load_pretrained": "storage",
     "reconstruct": "generation",
     "simulate": "simulate.job",
     "train": "training.run",

@@ -10,11 +10,12 @@ import torch
 from calo4pqvae.data.energies import Energies, draw_energies
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.base import Sampler
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
+from calo4pqvae.samplers.groups import sample_prior
 
 __all__ = [
     "PRIOR_ENERGY",
@@ -42,7 +43,7 @@ class Seconds:
 
 @torch.no_grad()
 def generate(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     e_inc: Energies,
     writer: ShowerWriter,
     *,
@@ -92,7 +93,7 @@ def generate(
         if isinstance(chains, str):
             noise = SharedNoise(derive_seed(seed, block), device)
             chains = choose_sampler(model.prior.graph, noise, chains)
-        bits = chains.sample(model.prior.problem(t), code, sweeps)
+        bits = sample_prior(model.prior, chains, t, code, sweeps)
         sampling += time.perf_counter() - start
         states = model.prior.energy(bits.float(), t)
         parts = (values.split(batch_size) for values in (energies, bits, states))
@@ -110,7 +111,7 @@ def generate(
 
 @torch.no_grad()
 def measure_sweeps(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     e_inc: Energies,
     *,
     seed: int = 0,
@@ -143,12 +144,21 @@ def measure_sweeps(
     t, code = model.condition(energies)
     noise = SharedNoise(derive_seed(seed), device)
     chains = choose_sampler(model.prior.graph, noise, sampler)
-    return measure_mixing(model.prior.problem(t), code, chains, limit=limit)
+    measured = [
+        measure_mixing(model.prior.problem(t[rows]), code[rows], chains, limit=limit)
+        for rows in model.prior.groups(t)
+    ]
+    return Mixing(
+        tuple(condition for mixing in measured for condition in mixing.conditions),
+        measured[0].chains,
+        max(mixing.sweeps for mixing in measured),
+        max(mixing.thinning for mixing in measured),
+    )
 
 
 @torch.no_grad()
 def reconstruct(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     showers: ShowerFile,
     writer: ShowerWriter,
     *,

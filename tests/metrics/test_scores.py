@@ -105,6 +105,15 @@ def test_copies_of_few_showers_do_not_cover_the_reference(scores, showers):
     assert found["coverage"]["verdict"] == ABOVE
 
 
+def test_showers_without_any_energy_are_scored_without_nan(scores, showers):
+    nothing = measured(scores.reference, showers[0], np.zeros_like(showers[1]))
+    found = Scores(scores.reference, classifiers="none", splits=2).without_distances(nothing)
+    json.dumps(found, allow_nan=False)
+    assert found["separation.e_tot"]["verdict"] == ABOVE
+    assert found["chi_square.voxel"]["value"] is None
+    assert found["chi_square.voxel"]["reason"]
+
+
 def test_classifiers_can_be_left_out(scores, showers):
     sample = measured(scores.reference, *showers)
     plain = Scores(scores.reference, classifiers="none").without_distances(sample)

@@ -12,9 +12,10 @@ from calo4pqvae.bench.cost import MEASURED, ShowerCost, mean_with_error
 from calo4pqvae.bench.power import Meter, clock
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
+from calo4pqvae.samplers.groups import sample_prior
 
 __all__ = ["STEPS", "Course", "largest_batch", "our_cost"]
 
@@ -44,7 +45,7 @@ class Course:
 
 
 def our_cost(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     e_inc: Energies,
     sample: str,
     batch: int,
@@ -94,7 +95,7 @@ def our_cost(
     )
 
 
-def largest_batch(model: Calo4pQVAE, e_inc: Energies, course: Course, bound: int) -> int:
+def largest_batch(model: ShowerModel, e_inc: Energies, course: Course, bound: int) -> int:
     """Find the largest batch that fits the memory, by halving from a bound."""
     rig = _Rig(model.to(course.device).eval(), course)
     batch = bound
@@ -113,7 +114,7 @@ def largest_batch(model: Calo4pQVAE, e_inc: Energies, course: Course, bound: int
 class _Rig:
     """A model and the clock on its steps."""
 
-    def __init__(self, model: Calo4pQVAE, course: Course) -> None:
+    def __init__(self, model: ShowerModel, course: Course) -> None:
         self.model, self.course = model, course
         self.noise = SharedNoise(derive_seed(course.seed), course.device)
         self.chains = choose_sampler(model.prior.graph, self.noise, course.sampler)
@@ -130,7 +131,7 @@ class _Rig:
                 times = [clock(device)]
                 e = torch.from_numpy(energies).to(device)
                 t, code = self.model.condition(e)
-                bits = self.chains.sample(self.model.prior.problem(t), code, self.course.sweeps)
+                bits = sample_prior(self.model.prior, self.chains, t, code, self.course.sweeps)
                 times.append(clock(device))
                 noise = RowNoise(derive_seed(self.course.seed), self.made, device)
                 showers = self.model.decode(bits, e, noise).flatten(start_dim=1).cpu().numpy()

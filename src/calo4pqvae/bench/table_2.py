@@ -13,7 +13,7 @@ from calo4pqvae.bench.power import meter_of
 from calo4pqvae.bench.surrogate import Course, largest_batch, our_cost
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.metrics.published import TABLE_2
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.units import GeV
 
 __all__ = ["Plan", "Ratio", "measure", "published_rows", "ratios", "samples", "steps"]
@@ -60,7 +60,7 @@ class Ratio:
     times: Value
 
 
-def samples(model: Calo4pQVAE, n: int) -> dict[str, Energies]:
+def samples(model: ShowerModel, n: int) -> dict[str, Energies]:
     """Incident energies [MeV] by name: 10 and 100 GeV if the model knows them, and its range.
 
     Over the range they are log-uniform: the quantiles of that law, so that the mean time has no
@@ -78,7 +78,7 @@ def samples(model: Calo4pQVAE, n: int) -> dict[str, Energies]:
 
 
 def measure(
-    model: Calo4pQVAE, plan: Plan, on_step: Callable[[str], None] = lambda _: None
+    model: ShowerModel, plan: Plan, on_step: Callable[[str], None] = lambda _: None
 ) -> list[ShowerCost]:
     """Measure all rows, Geant4 first.
 
@@ -99,7 +99,7 @@ def measure(
     return rows + annealer_costs(plan.chip, plan.anneal_us, behind)
 
 
-def steps(model: Calo4pQVAE, plan: Plan) -> int:
+def steps(model: ShowerModel, plan: Plan) -> int:
     """Number of calls of `on_step`."""
     n_samples = len(samples(model, 1))
     ours = len(plan.devices) * plan.repeats * (len(SMALL) + n_samples)
@@ -138,7 +138,7 @@ def published_rows() -> list[ShowerCost]:
 
 
 def _ours(
-    model: Calo4pQVAE, plan: Plan, device: str, on_step: Callable[[str], None]
+    model: ShowerModel, plan: Plan, device: str, on_step: Callable[[str], None]
 ) -> list[ShowerCost]:
     """Small batches of the whole range, then the largest batch of each sample."""
     course = Course(device, plan.sweeps, plan.repeats, seed=plan.seed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from calo4pqvae.model import Calo4pQVAE
+    from calo4pqvae.model import ShowerModel
     from calo4pqvae.prior.graph import FourPartiteGraph
     from calo4pqvae.samplers.annealer.matching import Fit
     from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
@@ -197,7 +197,7 @@ def make_sampler(
 def calibrate(
     args: argparse.Namespace,
     sampler: "AnnealerSampler",
-    model: "Calo4pQVAE",
+    model: "ShowerModel",
     e_inc: "np.ndarray",
     *,
     reads: int = 128,

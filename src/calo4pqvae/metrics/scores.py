@@ -168,11 +168,12 @@ class Scores:
             ]
         floors, made = self._floors["binned", m], {}
         for name, comparison in found.items():
-            outside = dict(zip(("reference", "generated"), comparison.outside, strict=True))
+            shares = map(number, comparison.outside)
+            outside = dict(zip(("reference", "generated"), shares, strict=True))
             for kind in ("separation", "chi_square"):
                 floor = _mean([getattr(one[name], kind).value for one in floors], m)
                 own = _mean([getattr(one[name], kind).value for one in mine], m)
-                made[f"{kind}.{name}"] = _entry(getattr(comparison, kind)) | {
+                entry = _entry(getattr(comparison, kind)) | {
                     "floor": _plain(floor),
                     "matched": _plain(own),
                     "verdict": _verdict(
@@ -180,6 +181,9 @@ class Scores:
                     ),
                     "outside": outside,
                 }
+                if entry["value"] is None:
+                    entry["reason"] = "undefined: a side has nothing to count"
+                made[f"{kind}.{name}"] = entry
         return made
 
     def _classified(self, sample: Measured) -> dict[str, Entry]:

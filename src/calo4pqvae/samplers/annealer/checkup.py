@@ -8,11 +8,10 @@ from jaxtyping import Bool
 from scipy.stats import norm
 from torch import Tensor
 
-from calo4pqvae.prior.partition import double
 from calo4pqvae.prior.problem import BoltzmannProblem
 from calo4pqvae.samplers.annealer.drift import read_correlation
 from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
-from calo4pqvae.samplers.annealer.temperature import pseudo_likelihood
+from calo4pqvae.samplers.annealer.temperature import energies, pseudo_likelihood
 
 __all__ = ["Finding", "check_up", "compare_marginals"]
 
@@ -112,7 +111,7 @@ def _findings(
 
 
 def _agreement(problem: BoltzmannProblem, fold: Tensor, flux: Tensor) -> Finding:
-    a, b = (double(problem).energy(z) for z in (fold, flux))
+    a, b = (energies(problem, z) for z in (fold, flux))
     error = math.hypot(*(float(e.std()) / len(e) ** 0.5 for e in (a, b)))
     away = float(b.mean() - a.mean())
     n0 = problem.graph.sizes[0]

@@ -7,9 +7,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from calo4pqvae.prior.partition import double
 from calo4pqvae.prior.problem import BoltzmannProblem
-from calo4pqvae.samplers.annealer.temperature import Estimate, pseudo_likelihood
+from calo4pqvae.samplers.annealer.temperature import Estimate, energies, pseudo_likelihood
 
 __all__ = ["DriftMonitor", "read_correlation"]
 
@@ -78,6 +77,6 @@ def read_correlation(
         reads. Programming anew for each read, or waiting between reads, is of use only where
         it is larger than that.
     """
-    energy = double(problem).energy(states).numpy()
+    energy = energies(problem, states).numpy()
     away = energy - energy.mean()
     return float((away[1:] * away[:-1]).sum() / (away**2).sum()), float(len(energy) ** -0.5)

@@ -77,7 +77,7 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         self.used, self.calls = AccessTime(), 0
         self._properties = solver_properties(self.chip, self.graph)
         self._nodes = self.graph.qubits.tolist()
-        self._edges = [(a, b) for a, b in self.graph.couplers.tolist()]
+        self._edges = list(map(tuple, self.graph.couplers.tolist()))
         lattice = zephyr_lattice if self.graph.topology == "zephyr" else pegasus_lattice
         self._colour = lattice(self.graph.grid[0])[0]
         self._wear = Wear(

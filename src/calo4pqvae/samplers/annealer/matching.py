@@ -29,6 +29,7 @@ from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
 from calo4pqvae.samplers.annealer.temperature import (
     Estimate,
     Reference,
+    energies,
     match_energies,
     pseudo_likelihood,
 )
@@ -144,7 +145,7 @@ def match_temperature(
 def _judge(
     problem: BoltzmannProblem, states: Tensor, reference: Reference, beta: float
 ) -> Step:
-    away = double(problem).energy(states) - reference.mean
+    away = energies(problem, states) - reference.mean
     error = math.hypot(float(away.std()) / math.sqrt(len(away)), reference.error)
     try:
         likelihood = pseudo_likelihood(problem, states).times(beta)
@@ -169,7 +170,7 @@ def _paper(
 ) -> tuple[Estimate, bool, float]:
     """Take the authors' step; the result is the b that was tried, as theirs."""
     constant = to_ising(double(problem)).constant
-    q = (double(problem).energy(states) - constant).numpy()
+    q = (energies(problem, states) - constant).numpy()
     c = (reference.mean - constant).numpy()
     mean, variance, n = float(q.mean()), float(q.var(ddof=1)), len(q)
     ratio = mean / float(c.mean())
