@@ -5,8 +5,8 @@
     python scripts/annealer_tables.py conditioning
 
 The problem has random fields and couplings of standard deviation 0.2 (spins) on 4 x 130 nodes
-of an emulated Zephyr(4,4) with as many holes as real chips have; each repeat draws new codes, reads,
-classical states and errors.
+of an emulated Zephyr(4,4) with as many holes as real chips have; each repeat draws new codes,
+reads, classical states and errors.
 """
 
 import argparse
@@ -60,9 +60,9 @@ def annealer(beta, seed, imperfections=None, **settings):
     return AnnealerSampler(GRAPH, emulator, SharedNoise(seed), given)
 
 
-def fit(beta, rule, repeat, imperfections=None, **options):
+def fit(beta, rule, repeat, imperfections=None, conditions=CONDITIONS, **options):
     seed = derive_seed(repeat, int(1000 * beta))
-    clamped = codes(seed, READS)
+    clamped = codes(seed, READS, conditions)
     reference = Reference.sample(PROBLEM, clamped, gibbs(seed), SWEEPS, chains=8)
     sampler = annealer(beta, seed, imperfections)
     return match_temperature(
@@ -111,7 +111,7 @@ def imperfections(repeats, beta=8.5, check=2048):
     for name, sizes in KINDS.items():
         betas, off = [], []
         for repeat in range(repeats):
-            pairs = [fit(beta, rule, repeat, sizes) for rule in ("energy", "likelihood")]
+            pairs = [fit(beta, rule, repeat, sizes, 16) for rule in ("energy", "likelihood")]
             betas.append([found.beta.value for found, _ in pairs])
             off.append([100 * excess(sampler, repeat, check) for _, sampler in pairs])
         b, e = np.array(betas), np.array(off)
@@ -125,8 +125,8 @@ def imperfections(repeats, beta=8.5, check=2048):
 
 def excess(sampler, repeat, reads):
     """Mean energy above the classical one, relative to its size, in new programmings."""
-    clamped = codes(derive_seed(repeat, 77), reads, conditions=8)
-    reference = Reference.sample(PROBLEM, clamped[:8], gibbs(repeat), SWEEPS, chains=1024)
+    clamped = codes(derive_seed(repeat, 77), reads, conditions=64)
+    reference = Reference.sample(PROBLEM, clamped[:64], gibbs(repeat), SWEEPS, chains=64)
     energy = energies(PROBLEM, sampler.sample(PROBLEM, clamped))
     mean = float(reference.mean.mean())
     return (float(energy.mean()) - mean) / abs(mean)

@@ -68,7 +68,7 @@ def test_values_and_qubits_out_of_reach_are_refused(make_annealer, chip):
         annealer.sample_ising({}, {tuple(chip.couplers[0]): 1.1}, **RAW)
     annealer.sample_ising({}, {tuple(chip.couplers[0]): -1.9}, **RAW)
     with pytest.raises(BinaryQuadraticModelStructureError):
-        annealer.sample_ising({0: 1.0}, {(0, 1): 1.0}, **RAW)
+        annealer.sample_ising({0: 1.0}, {(0, 4): 1.0}, **RAW)
     with pytest.raises(SolverFailureError, match="auto_scale"):
         annealer.sample_ising({0: 1.0}, {}, flux_biases=[0.0] * 160)
 
