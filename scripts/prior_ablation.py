@@ -13,6 +13,7 @@ scaled to the same number.
 """
 
 import argparse
+import math
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def main():
         first = bound if first is None else first
         made = draw(model, e_inc, args.seed)
         print(
-            f"| {name} | {model.prior.graph.n_edges} | {gain(bound, first)} | "
+            f"| {name} | {couplers(model)} | {gain(bound, first)} | "
             f"{distances(judge, layers, made, e_inc)} |",
             flush=True,
         )
@@ -68,6 +69,11 @@ def main():
         f"| Geant4, half against half | | | | | "
         f"{distances(judge, layers[a], layers[b], e_inc[a], e_inc[b])} |"
     )
+
+
+def couplers(model):
+    """Count the couplers that some bit uses."""
+    return model.prior.graph.n_edges if model.law.levels.n_bits else "no bits"
 
 
 def read(args):
@@ -110,7 +116,7 @@ def gain(bound, first):
         return "- | - | -"
     value, between = bound[0], f"{float(bound[0].mean()):.2f} (upper bound {bound[2]:+.2f})"
     difference = value - first[0]
-    error = float(np.hypot(difference.std() / len(value) ** 0.5, bound[1] + first[1]))
+    error = math.hypot(float(difference.std()) / len(value) ** 0.5, bound[1] + first[1])
     if bound is first:
         return f"{between} | 0 | -"
     mean = float(difference.mean())

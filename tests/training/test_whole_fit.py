@@ -26,7 +26,7 @@ def gap(prior, bits, t):
     states = enumerate_states(6)
     empty = torch.zeros(1, 0, dtype=torch.bool)
     model = torch.zeros(statistics(prior, bits[:1], t[:1]).shape[1])
-    grid = torch.sort(t[:, 0]).values[::120][:, None]
+    grid = torch.sort(t[:, 0]).values[60::120][:, None]
     for x in grid:
         probability, _ = ExactSampler().conditional(prior.problem(x[None]), empty)
         each = statistics(prior, states, x.expand(len(states), 1))
