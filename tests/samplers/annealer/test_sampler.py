@@ -1,6 +1,8 @@
 """The annealer as a sampler: the conformance suite, conditioning, gauges, ranges, sharing."""
 
+from concurrent.futures import Future
 from dataclasses import replace
+from types import SimpleNamespace
 
 import dimod
 import numpy as np
@@ -284,3 +286,36 @@ def test_a_check_up_finds_a_good_and_a_bad_chip(problem, codes, make_annealer):
 def test_impossible_settings_are_refused(broken):
     with pytest.raises(ConfigError, match="needs an inverse temperature"):
         Settings(**{"beta": 1.0} | broken)
+
+
+def test_submissions_outstanding_are_bounded(problem, codes, make_annealer):
+    """An asynchronous solver is never given more than the window, and is given all of it."""
+    annealer = make_annealer()
+    waiting, most = set(), 0
+
+    def submit(model, **given):
+        nonlocal most
+        answer = annealer.sample(model, **given)
+        waiting.add(given["label"])
+        most = max(most, len(waiting))
+        future: Future = Future()
+        future.set_result(answer)
+
+        def collect(done):
+            waiting.discard(given["label"])
+            return done.result()
+
+        return dimod.SampleSet.from_future(future, collect)
+
+    asynchronous = SimpleNamespace(
+        sample=submit,
+        properties=annealer.properties,
+        nodelist=annealer.nodelist,
+        edgelist=annealer.edgelist,
+    )
+    settings = Settings(beta=BETA, mode="single")
+    noise = SharedNoise(0)
+    sampler = AnnealerSampler(problem.graph, asynchronous, noise, settings, window=5)
+    sampler.sample(problem, codes(4, 12))
+    assert most == 5
+    assert not waiting

@@ -1,5 +1,6 @@
 """How chains are shared out among programmings and reads."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,13 +39,12 @@ def equal_chains(
     bias: Float[Tensor, "rows free"], clamped: Bool[Tensor, "chains clamped"]
 ) -> list[Int[np.ndarray, " members"]]:
     """Gather chains with equal biases and clamped states, in order of their first chain."""
-    code = np.packbits(clamped.numpy(), axis=1)
-    if len(bias) > 1:
-        code = np.concatenate([code, bias.contiguous().numpy().view(np.uint8)], axis=1)
-    _, first, group = np.unique(code, axis=0, return_index=True, return_inverse=True)
-    rank = first.argsort().argsort()[group.ravel()]
-    order = rank.argsort(kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(rank[order])) + 1)
+    code, rows = np.packbits(clamped.numpy(), axis=1), bias.contiguous().numpy()
+    groups: dict[bytes, list[int]] = {}
+    for chain, bits in enumerate(code):
+        content = bits.tobytes() + (rows[chain].tobytes() if len(rows) > 1 else b"")
+        groups.setdefault(hashlib.blake2b(content, digest_size=16).digest(), []).append(chain)
+    return [np.array(members) for members in groups.values()]
 
 
 def share_out(
