@@ -4,12 +4,13 @@
     python scripts/annealer_tables.py imperfections --repeats 20
     python scripts/annealer_tables.py conditioning
 
-The problem has random fields and couplings of standard deviation 0.2 (spins) on 4 x 290 nodes
-of an emulated chip with as many holes as a real one; each repeat draws new codes, reads,
-classical states and errors.
+The problem has random fields and couplings of standard deviation 0.2 (spins) on 4 x 130 nodes
+of an emulated Zephyr(4,4) with as many holes as real chips have; each repeat draws new codes,
+reads, classical states and errors.
 """
 
 import argparse
+import math
 
 import numpy as np
 import torch
@@ -25,9 +26,9 @@ from calo4pqvae.samplers.annealer.temperature import Reference, energies
 from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
 from calo4pqvae.samplers.compiled import CompiledGibbs
 
-SWEEPS, READS, CONDITIONS = 128, 128, 2
-CHIP = WorkingGraph.perfect("zephyr", (6, 4), "system4").with_defects(1202, 10537, seed=1)
-GRAPH = CHIP.lay_out(290)
+SWEEPS, READS, CONDITIONS = 64, 128, 2
+CHIP = WorkingGraph.perfect("zephyr", (4, 4), "system4").with_defects(555, 4650, seed=1)
+GRAPH = CHIP.lay_out(130)
 
 
 def random_problem(scale=0.2):
@@ -59,9 +60,9 @@ def annealer(beta, seed, imperfections=None, **settings):
     return AnnealerSampler(GRAPH, emulator, SharedNoise(seed), given)
 
 
-def fit(beta, rule, repeat, imperfections=None, **options):
+def fit(beta, rule, repeat, imperfections=None, conditions=CONDITIONS, **options):
     seed = derive_seed(repeat, int(1000 * beta))
-    clamped = codes(seed, READS)
+    clamped = codes(seed, READS, conditions)
     reference = Reference.sample(PROBLEM, clamped, gibbs(seed), SWEEPS, chains=8)
     sampler = annealer(beta, seed, imperfections)
     return match_temperature(
@@ -75,7 +76,7 @@ def temperature(repeats):
     rules = [("energy", {}), ("likelihood", {}), ("paper", {}), ("paper", {"exponent": 0.0})]
     for rule, options in rules:
         for beta in (1.5, 3.0, 6.0, 9.0):
-            n = repeats if rule != "paper" else max(1, repeats // 10)
+            n = repeats if rule != "paper" else max(1, repeats // 20)
             found = [fit(beta, rule, k, **options)[0] for k in range(n)]
             value = np.array([f.beta.value for f in found])
             error = np.array([f.beta.error for f in found])
@@ -110,7 +111,7 @@ def imperfections(repeats, beta=8.5, check=2048):
     for name, sizes in KINDS.items():
         betas, off = [], []
         for repeat in range(repeats):
-            pairs = [fit(beta, rule, repeat, sizes) for rule in ("energy", "likelihood")]
+            pairs = [fit(beta, rule, repeat, sizes, 16) for rule in ("energy", "likelihood")]
             betas.append([found.beta.value for found, _ in pairs])
             off.append([100 * excess(sampler, repeat, check) for _, sampler in pairs])
         b, e = np.array(betas), np.array(off)
@@ -124,8 +125,8 @@ def imperfections(repeats, beta=8.5, check=2048):
 
 def excess(sampler, repeat, reads):
     """Mean energy above the classical one, relative to its size, in new programmings."""
-    clamped = codes(derive_seed(repeat, 77), reads, conditions=8)
-    reference = Reference.sample(PROBLEM, clamped[:8], gibbs(repeat), SWEEPS, chains=1024)
+    clamped = codes(derive_seed(repeat, 77), reads, conditions=64)
+    reference = Reference.sample(PROBLEM, clamped[:64], gibbs(repeat), SWEEPS, chains=64)
     energy = energies(PROBLEM, sampler.sample(PROBLEM, clamped))
     mean = float(reference.mean.mean())
     return (float(energy.mean()) - mean) / abs(mean)
@@ -147,7 +148,7 @@ def conditioning(reads=8_000):
         sampler = annealer(8.5, 3, conditioning=way, holding_field=field)
         states = sampler.sample(PROBLEM, clamped)
         a, b = (energies(PROBLEM, z) for z in (states, want))
-        error = np.hypot(a.std() / len(a) ** 0.5, b.std() / len(b) ** 0.5)
+        error = math.hypot(*(float(e.std()) / len(e) ** 0.5 for e in (a, b)))
         u = sampler.usage
         bits = 1 - u.moved_bits / max(u.held_bits, 1)
         whole = 1 - u.moved_reads / max(u.held_reads, 1)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from calo4pqvae.metrics.evaluate import evaluate
     from calo4pqvae.model import Calo4pQVAE
     from calo4pqvae.prior.boltzmann import BoltzmannPrior
+    from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
+    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
     from calo4pqvae.samplers.exact import ExactSampler
     from calo4pqvae.samplers.gibbs import GibbsSampler
     from calo4pqvae.simulate.job import Simulation, simulate
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnnealerSampler",
     "BoltzmannPrior",
     "Calo4pQVAE",
     "Config",
     "CylindricalGeometry",
+    "EmulatedAnnealer",
     "ExactSampler",
     "GibbsSampler",
     "ShowerFile",
@@ -47,10 +51,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnnealerSampler": "samplers.annealer.sampler",
     "BoltzmannPrior": "prior.boltzmann",
     "Calo4pQVAE": "model",
     "Config": "config",
     "CylindricalGeometry": "geometry",
+    "EmulatedAnnealer": "samplers.annealer.emulator",
     "ExactSampler": "samplers.exact",
     "GibbsSampler": "samplers.gibbs",
     "ShowerFile": "data.shower_file",

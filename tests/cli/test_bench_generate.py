@@ -87,7 +87,7 @@ def check_markdown(
         runpy.run_path(str(SCRIPT), run_name="__main__")
     assert end.value.code == 0
     out = capsys.readouterr().out
-    assert out.count("| ours |") == 4
+    assert out.count("| ours, 1 core |") == 4
     assert "| Calo4pQVAE (QPU), readout | 87 µs | 2.2 |" in out
 
 

@@ -1,5 +1,6 @@
 """Real showers of Geant4: reproducible, interruptible, physical."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -133,6 +134,16 @@ def test_a_worker_that_dies(tmp_path, capsys, monkeypatch):
     assert simulate(path, *words[:-4], "--energy-gev", "10", "--workers", "1") == 2
     assert "of another simulation (it differs in energies_sha256)" in capsys.readouterr().err
     assert not path.exists()
+
+
+def test_two_simulations_do_not_share_a_folder(tmp_path, capsys):
+    folder = tmp_path / "busy.h5.work"
+    folder.mkdir()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert simulate(tmp_path / "busy.h5", "-n", "1", "--workers", "1") == 2
+        assert (folder / "lock").exists()
+    assert "another simulation is at work in it" in capsys.readouterr().err
 
 
 def test_seeds_differ_and_are_fixed():

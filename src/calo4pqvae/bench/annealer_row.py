@@ -49,7 +49,7 @@ def _row(chip: str, time: AccessTime, behind: ShowerCost) -> ShowerCost:
     )
     return ShowerCost(
         f"annealer {chip}",
-        f"and {behind.place}",
+        behind.place,
         behind.sample,
         behind.batch,
         MODELLED,

@@ -19,7 +19,7 @@ __all__ = [
     "with_unit",
 ]
 
-COST_COLUMNS = ("system", "where", "energies", "batch", "time", *STEPS, "J", "notes")
+COST_COLUMNS = ("system", "energies", "batch", "time", *STEPS, "J", "notes")
 PUBLISHED_COLUMNS = ("system", "time", "J", "notes")
 RATIO_COLUMNS = ("energies", "batch of ours", "Geant4 / ours, one core each")
 
@@ -30,12 +30,11 @@ def cost_rows(rows: Sequence[ShowerCost], texts: Sequence[str]) -> list[tuple[st
     """One row per system, batch and sample; the last cell points to its notes."""
     return [
         (
-            row.system,
-            row.place,
+            f"{row.system}, {row.place}",
             row.sample,
             str(row.batch) if row.batch else "-",
             with_unit(row.seconds),
-            *(with_unit(row.parts.get(step)) for step in STEPS),
+            *(with_unit(part) for part in _parts(row)),
             _joules(row),
             _numbers(row, texts),
         )
@@ -77,6 +76,14 @@ def plain(value: Value) -> str:
         return f"{value.value:.3g}"
     digits = max(0, -math.floor(math.log10(value.error)))
     return f"{value.value:.{digits}f} ± {value.error:.{digits}f}"
+
+
+def _parts(row: ShowerCost) -> list[Value | None]:
+    """Times of our steps, without errors; what comes before them is the prior's."""
+    if not row.parts:
+        return [None] * len(STEPS)
+    before = sum(part.value for name, part in row.parts.items() if name not in STEPS[1:])
+    return [Value(before), *(Value(row.parts[name].value) for name in STEPS[1:])]
 
 
 def _numbers(row: ShowerCost, texts: Sequence[str]) -> str:

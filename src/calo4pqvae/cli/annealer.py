@@ -1,6 +1,7 @@
 """`calo4pqvae annealer`: look at a chip, plan a job, measure its temperature, check it."""
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the task that was named."""
     if args.backend not in {EMULATOR, "any"}:
         args.solver = args.solver or args.backend
-    return args.task(args)
+    with ExitStack() as args.opened:
+        return args.task(args)
 
 
 def _add_job(parser: argparse.ArgumentParser, name: str) -> None:
@@ -98,6 +100,7 @@ def _status(args: argparse.Namespace) -> int:
         _list_solvers()
     graph = _model(args).prior.graph if args.model else None
     backend = open_backend(args, None, args.seed)
+    args.opened.callback(getattr(backend, "close", lambda: None))
     chip, known = WorkingGraph.of(backend), chip_of(backend.properties)
     p = backend.properties
     facts: dict[str, object] = {

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from calo4pqvae.samplers.annealer.timing import AccessTime
 
 __all__ = [
+    "BATCH",
+    "BATCHES",
     "CHIPS",
     "EMULATOR",
     "add_annealer_options",
     "add_use_options",
     "annealer_note",
+    "batch_of",
     "calibrate",
     "make_sampler",
     "open_backend",
@@ -28,6 +31,9 @@ __all__ = [
 
 EMULATOR = "emulator"
 CHIPS = ("system1", "system2", "system4", "prototype2.6")
+
+BATCH, BATCHES = 128, 8
+"""Reads of a batch that measures the temperature, and batches at most."""
 
 HELD = 0.999
 """Share of held qubits that should come out as they are held."""
@@ -164,7 +170,7 @@ def open_backend(args: argparse.Namespace, graph: "FourPartiteGraph | None", see
 def make_sampler(
     args: argparse.Namespace, graph: "FourPartiteGraph", seed: int, out: Path
 ) -> "AnnealerSampler":
-    """Make the sampler that the options ask for.
+    """Make the sampler that the options ask for; `args.opened` will close it.
 
     Raises:
         ConfigError: options do not fit each other.
@@ -179,6 +185,7 @@ def make_sampler(
     if args.beta is not None and args.temperature is not None:
         raise ConfigError("--beta and --temperature exclude each other")
     backend = open_backend(args, graph, seed)
+    args.opened.callback(getattr(backend, "close", lambda: None))
     settings = Settings(
         beta=_first_beta(args, backend),
         conditioning=args.conditioning,
@@ -191,6 +198,7 @@ def make_sampler(
         limit_s=args.max_seconds,
     )
     record = _record(args, backend, seed, out)
+    args.opened.callback(record.close)
     return AnnealerSampler(graph, backend, SharedNoise(seed), settings, record=record)
 
 
@@ -200,24 +208,17 @@ def calibrate(
     model: "ShowerModel",
     e_inc: "np.ndarray",
     *,
-    reads: int = 128,
-    iterations: int = 8,
+    reads: int = BATCH,
+    iterations: int = BATCHES,
     sweeps: int = 500,
 ) -> "Fit":
     """Measure the annealer's temperature at energies of the job, telling each step."""
-    import numpy as np
-    import torch
-
     from calo4pqvae.random import SharedNoise, derive_seed
     from calo4pqvae.samplers.annealer.matching import match_temperature
     from calo4pqvae.samplers.annealer.temperature import Reference
     from calo4pqvae.samplers.choose import choose_sampler
 
-    distinct = reads if args.mode == "single" else _CONDITIONS
-    place = np.linspace(0, len(e_inc) - 1, distinct).round().astype(int)
-    energies = np.sort(e_inc[:, 0])[place][np.arange(reads) % distinct]
-    t, code = model.condition(torch.from_numpy(energies)[:, None])
-    problem = model.prior.problem(t)
+    problem, code = batch_of(args, model, e_inc, reads)
     noise = SharedNoise(derive_seed(args.seed, 7))
     classical = choose_sampler(model.prior.graph, noise)
     reference = Reference.sample(problem, code, classical, sweeps)
@@ -302,6 +303,20 @@ def tell_usage(sampler: "AnnealerSampler", showers: int, decoding_s: float) -> N
         )
     for worry in worries:
         warnings.warn(worry, PhysicsWarning, stacklevel=2)
+
+
+def batch_of(
+    args: argparse.Namespace, model: "Calo4pQVAE", e_inc: "np.ndarray", reads: int
+) -> tuple[Any, Any]:
+    """State the problem of a batch that measures the temperature, over energies of the job."""
+    import numpy as np
+    import torch
+
+    distinct = reads if args.mode == "single" else _CONDITIONS
+    place = np.linspace(0, len(e_inc) - 1, distinct).round().astype(int)
+    energies = np.sort(e_inc[:, 0])[place][np.arange(reads) % distinct]
+    t, code = model.condition(torch.from_numpy(energies)[:, None])
+    return model.prior.problem(t), code
 
 
 def _copies(word: str) -> int | None:

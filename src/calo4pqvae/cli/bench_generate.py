@@ -122,7 +122,8 @@ def _show(
     from calo4pqvae.cli.console import table
 
     texts = notes(rows + published)
-    table("time and energy of one shower, measured", COST_COLUMNS, cost_rows(rows, texts))
+    title = "one shower: measured here, and by the annealer's timing model"
+    table(title, COST_COLUMNS, cost_rows(rows, texts))
     table("published", PUBLISHED_COLUMNS, published_cost_rows(published, texts))
     for number, text in enumerate(texts, 1):
         print(f"{number:>3}  {text}")

@@ -1,6 +1,7 @@
 """`calo4pqvae generate`: a trained model and energies in, a shower file out."""
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Generate, then close what was opened for it."""
+    with ExitStack() as args.opened:
+        return _generate(args)
+
+
+def _generate(args: argparse.Namespace) -> int:
     """Generate, showing progress."""
     from calo4pqvae.cli.annealer_options import annealer_note, tell_usage
     from calo4pqvae.cli.console import progress
@@ -124,7 +131,13 @@ def _prepare_annealer(
     """Plan the job, measure the temperature if it is not known, and watch it from then on."""
     import torch
 
-    from calo4pqvae.cli.annealer_options import calibrate, make_sampler
+    from calo4pqvae.cli.annealer_options import (
+        BATCH,
+        BATCHES,
+        batch_of,
+        calibrate,
+        make_sampler,
+    )
     from calo4pqvae.samplers.annealer.drift import DriftMonitor
 
     args.backend = EMULATOR if args.sampler == EMULATOR else "any"
@@ -135,9 +148,14 @@ def _prepare_annealer(
         f"{plan.programmings} programmings and {plan.reads} reads on "
         f"{sampler.dispatcher.backend.name}: {plan.seconds:.3g} s, {plan.joules / 1e3:.3g} kJ"
     )
-    plan.check(args.max_seconds)
+    unknown = args.beta is None and args.temperature is None
+    before = 0.0
+    if unknown:
+        before = BATCHES * sampler.plan(*batch_of(args, model, e_inc, BATCH)).seconds
+        print(f"at most {before:.3g} s more to measure its temperature")
+    plan.check(args.max_seconds, before)
     reference = None
-    if args.beta is None and args.temperature is None:
+    if unknown:
         fit = calibrate(args, sampler, model, e_inc)
         reference = fit.likelihood_ratio
         print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'})")

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         simulate(
             simulation,
             args.out,
-            workers=args.workers or _cores(),
+            workers=_cores() if args.workers is None else args.workers,
             overwrite=args.overwrite,
             times=not args.no_times,
             progress=Progress(show.start, show.shower),

@@ -108,6 +108,10 @@ class ShowerWriter:
         if n_whole:
             self._guarded(lambda: self._store(n_whole))
 
+    def note(self, **attrs: str | int | float) -> None:
+        """Add attributes to the file."""
+        self._file.attrs.update(attrs)
+
     def __enter__(self) -> "ShowerWriter":
         return self
 

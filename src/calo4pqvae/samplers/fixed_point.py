@@ -71,7 +71,7 @@ class Neighbours:
     def sum(self, values: Float[np.ndarray, " entries"]) -> Float[np.ndarray, " nodes"]:
         """Add up the entries of each node."""
         node = np.repeat(np.arange(len(self.degree)), self.degree)
-        return np.bincount(node, values, minlength=len(self.degree))
+        return np.bincount(node, values, minlength=len(self.degree)).astype(np.float64)
 
     def largest_sum(self, values: Float[np.ndarray, " entries"]) -> Float[np.ndarray, " nodes"]:
         """Find the largest size of a sum over any of each node's entries."""

@@ -168,11 +168,13 @@ def _work_folder(folder: Path) -> Iterator[Path]:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         _lock(lock, folder)
-        yield folder / "tables"
+        try:
+            yield folder / "tables"
+        finally:
+            if folder.exists() and not any(folder.glob("*.log")):
+                shutil.rmtree(folder)
     finally:
         os.close(lock)
-        if folder.exists() and not any(folder.glob("*.log")):
-            shutil.rmtree(folder)
 
 
 def _lock(descriptor: int, folder: Path) -> None:

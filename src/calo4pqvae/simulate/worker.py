@@ -27,6 +27,8 @@ def main(folder: Path, name: str) -> int:
         _serve(folder, name, answers)
     except Calo4pQVAEError as error:
         print(json.dumps({"error": str(error)}), file=answers, flush=True)
+    except OSError as error:
+        print(json.dumps({"error": f"{folder}: {error}"}), file=answers, flush=True)
     except KeyboardInterrupt:
         pass
     # Geant4's own farewell can crash an interpreter that ends.

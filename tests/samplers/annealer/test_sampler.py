@@ -78,7 +78,6 @@ def make(chip=ExactChip, beta=BETA, **settings):
 
 WAYS = {
     "fold": {},
-    "flux": {"conditioning": "flux"},
     "flux, gauges": {"conditioning": "flux", "gauges": 3},
 }
 

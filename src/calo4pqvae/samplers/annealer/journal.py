@@ -108,6 +108,9 @@ class Record:
         del key
         return None
 
+    def close(self) -> None:
+        """Let go of what is open."""
+
     def _mark(self, key: str, **mark: Any) -> None:
         self._marks[key] = {**self._marks.get(key, {}), **mark}
         if mark.get("event") == "stored" and mark["id"]:

@@ -1,0 +1,157 @@
+"""The command `annealer`, and `generate` on an emulated annealer, as a user types them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("dwave.system")
+
+from calo4pqvae.build import build_model
+from calo4pqvae.cli.main import main
+from calo4pqvae.config import load_config
+from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.plotting.prior import prior_energy
+from calo4pqvae.storage import save_model
+
+SETTINGS = (
+    "data.energy_gev=[0.1,10]",
+    "prior.nodes_per_partition=36",
+    "prior.bias_order=0",
+    "prior.initial_scale=0.7",
+    "network.encoder_widths=[8,4,16]",
+    "network.decoder_widths=[16,4,4,8]",
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, toy_geometry: CylindricalGeometry) -> Path:
+    """An untrained model whose prior has couplings, on Zephyr(2,4)."""
+    folder = tmp_path_factory.mktemp("model") / "run"
+    config = load_config("quick", settings=SETTINGS)
+    built = build_model(config, toy_geometry)
+    built.decoder.mean.data[0, 1].fill_(5.0)
+    save_model(folder / "model", built, config, {"a": 1})
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch, tmp_path):
+    """No access to D-Wave, and a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+
+
+def run(task: str, model: Path, *words: str) -> int:
+    return main(["annealer", task, "--model", str(model), *words])
+
+
+def test_status_tells_about_the_chip(capsys):
+    assert main(["annealer", "status", "--save-graph", "graph.json"]) == 0
+    told = capsys.readouterr().out
+    assert "zephyr(6,4), 1202 of 1248 qubits work, 10537 couplers" in told
+    assert "published" in told
+    assert len(json.loads(Path("graph.json").read_text())["missing_qubits"]) == 46
+
+
+def test_status_of_a_model_that_fits(model, capsys):
+    assert run("status", model, "--chip", "prototype2.6", "--seed", "3") in {0, 2}
+    told = capsys.readouterr()
+    assert "1215 of 1248" in told.out
+    assert "fit" in told.out or "lacks" in told.err
+
+
+def test_plans_cost_nothing_and_keep_the_limit(model, capsys):
+    assert run("plan", model, "-n", "50", "--energy-gev", "5") == 0
+    told = capsys.readouterr().out
+    assert "shared" in told
+    assert "programming" in told
+    assert run("plan", model, "-n", "50", "--mode", "single", "--max-seconds", "0.1") == 2
+    assert "more than the 0.1 s allowed; nothing was sent" in capsys.readouterr().err
+
+
+def test_temperature_is_measured_and_used(model, capsys):
+    words = ("--hidden-beta", "7", "--imperfections", "none")
+    assert run("temperature", model, *words, "-o", "t.json") == 0
+    found = json.loads(Path("t.json").read_text())
+    assert found["converged"]
+    assert abs(found["beta"] - 7) < 4 * found["error"]
+    capsys.readouterr()
+    made = ("-n", "6", "--temperature", "t.json", "-o", "made.h5", *words)
+    assert main(["generate", "--model", str(model), "--sampler", "emulator", *made]) == 0
+    with ShowerFile("made.h5") as file:
+        note = json.loads(file.attrs["annealer"])
+    assert note["settings"]["beta"] == found["beta"]
+
+
+def test_check(model, capsys):
+    words = ("--imperfections", "none", "--reads", "100", "--beta", "8.5")
+    assert run("check", model, *words) == 0
+    told = capsys.readouterr().out
+    assert told.count("ok ") == 6
+    assert run("check", model, *words[:-1], "20") == 3
+    assert "NO  temperature" in capsys.readouterr().out
+
+
+def test_the_whole_path(model, capsys):
+    """Temperature, conditioning by flux, generation and figure 2, classical and annealed."""
+    common = ("generate", "--model", str(model), "-n", "300", "--energy-gev", "0.2", "9")
+    assert main([*common, "-o", "classical.h5", "--seed", "1"]) == 0
+    words = ("--sampler", "emulator", "--conditioning", "flux", "--gauges", "1")
+    assert main([*common, "-o", "annealed.h5", "--seed", "1", *words]) == 0
+    told = capsys.readouterr().out
+    assert "converged" in told
+    assert "programming" in told
+    energy, e_inc = {}, {}
+    for name in ("classical", "annealed"):
+        with ShowerFile(f"{name}.h5") as file:
+            energy[name] = file.column("prior_energy").astype(np.float64)
+            e_inc[name] = file.e_inc()[:, 0].astype(np.float64)
+    a, b = energy.values()
+    error = np.hypot(a.std() / 300**0.5, b.std() / 300**0.5)
+    assert abs(a.mean() - b.mean()) < 4 * error + 0.02 * abs(a.mean())
+    figure = prior_energy(energy, e_inc)
+    assert len(figure.axes) >= 2
+    figure.savefig("figure2.png")
+
+
+def test_a_journal_is_kept_and_replayed(model, capsys):
+    words = ("generate", "--model", str(model), "-n", "5", "--sampler", "emulator")
+    options = ("--beta", "8", "--journal", "kept", "--imperfections", "none")
+    assert main([*words, *options, "-o", "a.h5"]) == 0
+    assert main([*words, *options, "-o", "b.h5"]) == 2
+    assert "go on with --resume" in capsys.readouterr().err
+    assert main([*words, *options, "-o", "b.h5", "--resume"]) == 0
+    with ShowerFile("a.h5") as one, ShowerFile("b.h5") as two:
+        assert np.array_equal(one.showers(slice(None)), two.showers(slice(None)))
+    assert main([*words, *options, "-o", "c.h5", "--resume", "--seed", "1"]) == 2
+    assert "is another one" in capsys.readouterr().err
+
+
+BAD = {
+    "no limit for a real annealer": (["--sampler", "annealer"], "--max-seconds"),
+    "no access": (["--sampler", "annealer", "--max-seconds", "1"], "no access to D-Wave"),
+    "two temperatures": (
+        ["--sampler", "emulator", "--beta", "8", "--temperature", "t.json"],
+        "exclude each other",
+    ),
+    "no such file": (["--sampler", "emulator", "--temperature", "t.json"], "no such file"),
+    "resume without journal": (["--sampler", "emulator", "--resume"], "--journal"),
+    "limit": (["--sampler", "emulator", "--max-seconds", "1e-3"], "nothing was sent"),
+    "beta": (["--sampler", "emulator", "--beta", "-1"], "above zero"),
+    "range": (["--sampler", "emulator", "--beta", "0.01"], "cannot hold this program"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_usage_is_one_line(model, capsys, case):
+    words, says = BAD[case]
+    status = main(["generate", "--model", str(model), "-n", "3", "-o", "x.h5", *words])
+    error = capsys.readouterr().err
+    assert status == 2
+    assert says in error
+    assert error.count("\n") == 1
+    assert not Path("x.h5").exists()
