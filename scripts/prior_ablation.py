@@ -8,8 +8,8 @@ annealed importance sampling; beside it the paired difference from the first mod
 and the ratio of both. Distances of drawn from real layer energies: squared Frechet distance of
 the quantities on the normal scale, error of the correlation matrix of ln(E_layer + 0.1 MeV)
 (Frobenius norm, mean of three energy windows), spread of the mean layer above 10 GeV. Errors by
-bootstrap over showers. The row "Geant4" is the floor: half of the showers against the others,
-scaled to the same number.
+bootstrap over showers. The row "Geant4" sets half of the showers against the others: with half
+as many showers on both sides, a floor that is somewhat too high.
 """
 
 import argparse

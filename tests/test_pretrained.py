@@ -22,7 +22,7 @@ def test_it_is_small_and_has_a_card():
     folder = pretrained_path()
     assert (folder / "model.safetensors").stat().st_size < 20e6
     card = (folder / "README.md").read_text(encoding="utf-8")
-    for word in ("geant4_wsi_low_train.h5", "calo4pqvae train --preset best", "seed", "limits"):
+    for word in ("geant4_wsi_low_train.h5", "calo4pqvae train --preset best", "seed", "Limits"):
         assert word in card
 
 

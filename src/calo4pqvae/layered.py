@@ -99,9 +99,9 @@ class LayeredQVAE(ShowerModel):
             hits = _draw_hits(logit, energy > 0, noise.uniform(*shape)[:, 0])
             mu, width = self.decoder.value_parameters(passage, number, hits, shared)
             drawn = self.voxels.draw_energies(
-                mu[:, None], width[:, None], noise.uniform(*shape)
+                mu[:, None], width[:, None], hits[:, None], noise.uniform(*shape)
             )
-            layer = _scale_to(hits * drawn[:, 0], energy, self.geometry.threshold)
+            layer = _scale_to(drawn[:, 0], energy, self.geometry.threshold)
             self.decoder.advance(passage, layer)
             showers.append(layer)
         return torch.stack(showers, dim=1)

@@ -115,7 +115,7 @@ class CausalDecoder(nn.Module):
         memory, passage.state = self.memory(known[:, None], passage.state)
         shared = silu(self.head(torch.cat([memory[:, 0], known], dim=1)))
         logit = self.hits(shared) + self.hits_before(passage.before)
-        return self._on_layer(logit) + self._mean(passage.t, 0)[:, layer], shared
+        return self._on_layer(logit) + self._mean(passage.t, 0, layer), shared
 
     def value_parameters(
         self, passage: Passage, layer: int, hits: Bool[Tensor, "batch alpha r"], shared: Tensor
@@ -123,7 +123,7 @@ class CausalDecoder(nn.Module):
         """Give mean and width parameter of a layer's voxels, given its hits."""
         flat = hits.flatten(start_dim=1).to(shared.dtype)
         mu, width = self._values(shared, passage.before, flat).chunk(2, dim=1)
-        mean = [self._mean(passage.t, number)[:, layer] for number in (1, 2)]
+        mean = [self._mean(passage.t, number, layer) for number in (1, 2)]
         return self._on_layer(mu) + mean[0], self._on_layer(width) + mean[1]
 
     def advance(self, passage: Passage, layer: Layer) -> None:
@@ -134,8 +134,8 @@ class CausalDecoder(nn.Module):
         inner = silu(self.given_hits(torch.cat([shared, hits.to(shared.dtype)], dim=-1)))
         return self.values(inner) + self.values_before(before)
 
-    def _mean(self, t: Tensor, output: int) -> Showers:
-        return self.mean[0, output] + self.mean[1, output] * t.view(-1, 1, 1, 1)
+    def _mean(self, t: Tensor, output: int, layer: int) -> Layer:
+        return self.mean[0, output, layer] + self.mean[1, output, layer] * t.view(-1, 1, 1)
 
     def _on_layer(self, flat: Tensor) -> Layer:
         return flat.reshape(-1, *self.shape[1:]).float()

@@ -84,16 +84,19 @@ class DrawnVoxels(VoxelModel):
     def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
         """Draw hits, none below the threshold or above the incident energy."""
         logit, mu, width = outputs.unbind(dim=1)
-        hits = draw_bits(logit, noise.uniform(*logit.shape))
-        energies = self.draw_energies(mu, width, noise.uniform(*mu.shape))
-        return hits * torch.minimum(energies, e_inc[:, :, None, None])
+        hits = draw_bits(logit, noise.uniform(*logit.shape)) > 0
+        energies = self.draw_energies(mu, width, hits, noise.uniform(*mu.shape))
+        return torch.minimum(energies, e_inc[:, :, None, None])
 
-    def draw_energies(self, mu: Showers, width: Showers, uniform: Showers) -> Showers:
-        """Draw the energy that each voxel has if it is hit [MeV]."""
-        sigma = self._sigma(width)
-        survival = torch.sigmoid(-self.quantiles(mu, uniform))
-        y = _cut_normal(mu, sigma, survival).clamp(min=0)
-        return self.threshold * torch.exp(y)
+    def draw_energies(
+        self, mu: Showers, width: Showers, hits: Bool[Tensor, "..."], uniform: Showers
+    ) -> Showers:
+        """Draw the energy of each hit [MeV]; other voxels are zero."""
+        ring = torch.arange(mu.shape[3], device=mu.device).expand(mu.shape)[hits]
+        mean, sigma = mu[hits], self._sigma(width[hits])
+        survival = torch.sigmoid(-self.quantiles.at(mean, uniform[hits], ring))
+        y = _cut_normal(mean, sigma, survival).clamp(min=0)
+        return torch.zeros_like(mu).masked_scatter(hits, self.threshold * torch.exp(y))
 
     def probability_transform(
         self,
@@ -132,7 +135,7 @@ class DrawnVoxels(VoxelModel):
         logit, mu, width = outputs.unbind(dim=1)
         return logit, mu, self._sigma(width)
 
-    def _sigma(self, width: Showers) -> Showers:
+    def _sigma(self, width: Tensor) -> Tensor:
         low, high = self.WIDTHS
         return low + (high - low) * torch.sigmoid(width)
 
@@ -140,7 +143,7 @@ class DrawnVoxels(VoxelModel):
         return torch.log(torch.where(hits, showers / self.threshold, 1.0))
 
 
-def _cut_normal(mu: Showers, sigma: Showers, survival: Showers) -> Showers:
+def _cut_normal(mu: Tensor, sigma: Tensor, survival: Tensor) -> Tensor:
     """Solve P(Y > y | Y > 0) = survival for Y from N(mu, sigma).
 
     Where the cut lies over ten sigma out, ndtri leaves the range of float32; the leading
