@@ -222,14 +222,16 @@ class Scores:
 
     def _neighbours(self, sample: Measured) -> dict[str, Entry]:
         """Precision, recall, density, coverage on standardised features, on equal numbers."""
-        reference, generated = standardised(self.reference.features, sample.features)
-        m = min(len(reference) // 2, len(generated), 5000)
-        order = np.random.default_rng(self.seed).permutation(len(reference))
-        one, other = reference[order[:m]], reference[order[m : 2 * m]]
+        m = min(len(self.reference) // 2, len(sample), 5000)
+        order = np.random.default_rng(self.seed).permutation(len(self.reference))
+        reference, generated = standardised(
+            self.reference.features.take(order[: 2 * m]), sample.features.take(np.arange(m))
+        )
+        one, other = reference[:m], reference[m:]
         names = ("precision", "recall", "density", "coverage")
         label = f"{sample.features.feature_set}, standardised"
         try:
-            found = prdc(one, generated[:m])
+            found = prdc(one, generated)
             key = ("prdc", m)
             if key not in self._floors:
                 self._floors[key] = prdc(one, other)
