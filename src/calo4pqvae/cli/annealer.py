@@ -12,8 +12,8 @@ from calo4pqvae.cli.annealer_options import (
     calibrate,
     make_sampler,
     open_backend,
-    time_rows,
 )
+from calo4pqvae.cli.annealer_report import time_rows
 
 if TYPE_CHECKING:
     from calo4pqvae.samplers.annealer.budget import Plan

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _generate(args: argparse.Namespace) -> int:
     """Generate, showing progress."""
-    from calo4pqvae.cli.annealer_options import annealer_note, tell_usage
+    from calo4pqvae.cli.annealer_report import annealer_note, tell_usage
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.errors import ConfigError
