@@ -1,5 +1,6 @@
-# make demo: train, generate and evaluate on a small sample. make test: run the tests.
-# Both make the virtual environment .venv first when it is missing or out of date.
+# make demo: generate and evaluate with the pretrained model; make demo-train: train first.
+# make test: run the tests.
+# All make the virtual environment .venv first when it is missing or out of date.
 
 PYTHON ?= python3
 # Extra words for pip, such as another package index.
@@ -9,10 +10,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 
-.PHONY: help setup demo test figures lint clean distclean
+.PHONY: help setup demo demo-train test figures lint clean distclean
 
 help:
-	@echo "make setup | demo | test | figures | lint | clean | distclean"
+	@echo "make setup | demo | demo-train | test | figures | lint | clean | distclean"
 
 setup: $(STAMP)
 
@@ -29,6 +30,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/calo4pqvae demo -o demo
 
+demo-train: $(STAMP)
+	$(BIN)/calo4pqvae demo --train -o demo-train
+
 test: $(STAMP)
 	$(BIN)/python -m pytest
 
@@ -36,8 +40,8 @@ test: $(STAMP)
 figures: demo
 	mkdir -p docs/figures
 	cp demo/figures/event.svg demo/figures/profiles.svg docs/figures/
-	$(BIN)/python scripts/results_table.py quick=demo/metrics.json \
-	  quick:reconstructed=demo/metrics.json
+	$(BIN)/python scripts/results_table.py best=demo/metrics.json \
+	  best:reconstructed=demo/metrics.json
 
 lint: $(STAMP)
 	$(BIN)/ruff check
@@ -45,7 +49,7 @@ lint: $(STAMP)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf build dist demo demo-train .pytest_cache .ruff_cache .hypothesis src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from calo4pqvae.config import Config, load_config
+    from calo4pqvae.data.energies import draw_energies
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.data.shower_writer import ShowerWriter
-    from calo4pqvae.generation import draw_energies, generate, reconstruct
+    from calo4pqvae.generation import generate, reconstruct
     from calo4pqvae.geometry import CylindricalGeometry
     from calo4pqvae.metrics.evaluate import evaluate
     from calo4pqvae.model import Calo4pQVAE
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
     from calo4pqvae.samplers.exact import ExactSampler
     from calo4pqvae.samplers.gibbs import GibbsSampler
-    from calo4pqvae.storage import load_model
+    from calo4pqvae.simulate.job import Simulation, simulate
+    from calo4pqvae.storage import load_model, load_pretrained
     from calo4pqvae.training.run import train
 
 __version__ = "0.1.0"
@@ -36,12 +38,15 @@ __all__ = [
     "GibbsSampler",
     "ShowerFile",
     "ShowerWriter",
+    "Simulation",
     "draw_energies",
     "evaluate",
     "generate",
     "load_config",
     "load_model",
+    "load_pretrained",
     "reconstruct",
+    "simulate",
     "train",
 ]
 
@@ -56,12 +61,15 @@ _HOMES = {
     "GibbsSampler": "samplers.gibbs",
     "ShowerFile": "data.shower_file",
     "ShowerWriter": "data.shower_writer",
-    "draw_energies": "generation",
+    "Simulation": "simulate.job",
+    "draw_energies": "data.energies",
     "evaluate": "metrics.evaluate",
     "generate": "generation",
     "load_config": "config",
     "load_model": "storage",
+    "load_pretrained": "storage",
     "reconstruct": "generation",
+    "simulate": "simulate.job",
     "train": "training.run",
 }
 

@@ -1,6 +1,6 @@
 """From a configuration to a model: the one place that knows both."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -8,14 +8,20 @@ from torch import nn
 from calo4pqvae.config import Config, NetworkConfig, PriorConfig, VoxelConfig
 from calo4pqvae.data.energy_code import make_energy_code
 from calo4pqvae.data.transforms import EnergyScale
+from calo4pqvae.errors import ConfigError
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.layered import LayeredQVAE
+from calo4pqvae.longitudinal import LongitudinalLaw
+from calo4pqvae.model import Calo4pQVAE, ShowerModel
+from calo4pqvae.nn.causal import CausalDecoder
 from calo4pqvae.nn.decoder import ConvDecoder
 from calo4pqvae.nn.depth import DepthDecoder, DepthLevel
 from calo4pqvae.nn.encoder import ConvLevel, HierarchicalEncoder
 from calo4pqvae.prior.boltzmann import BoltzmannPrior
 from calo4pqvae.prior.graph import FourPartiteGraph
 from calo4pqvae.prior.lattices import pegasus, zephyr
+from calo4pqvae.prior.three_free import free_all
+from calo4pqvae.random import derive_seed
 from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
 from calo4pqvae.units import GeV
 from calo4pqvae.voxels import DrawnVoxels, PointVoxels, VoxelModel
@@ -24,21 +30,28 @@ __all__ = ["build_graph", "build_model"]
 
 Size = tuple[int, int, int]
 Four = tuple[int, int, int, int]
+Parts = dict[str, Any]
 
 
 def build_graph(config: PriorConfig) -> FourPartiteGraph:
     """Lay the prior's nodes on the lattice, or the chip, of the configuration."""
     n, grid = config.nodes_per_partition, config.grid or None
     if config.working_graph:
-        return WorkingGraph.load(config.working_graph).lay_out(n)
-    if config.lattice == "complete":
-        return FourPartiteGraph.complete([n] * 4)
-    return (zephyr if config.lattice == "zephyr" else pegasus)(n, grid)
+        graph = WorkingGraph.load(config.working_graph).lay_out(n)
+        return free_all(graph) if config.free else graph
+    if config.lattice in {"complete", "none"}:
+        sizes = (
+            [0, *(4 * n // 3 + (k < 4 * n % 3) for k in range(3))] if config.free else [n] * 4
+        )
+        complete = config.lattice == "complete"
+        return (FourPartiteGraph.complete if complete else FourPartiteGraph.without)(sizes)
+    graph = (zephyr if config.lattice == "zephyr" else pegasus)(n, grid)
+    return free_all(graph) if config.free else graph
 
 
 def build_model(
     config: Config, geometry: CylindricalGeometry, graph: FourPartiteGraph | None = None
-) -> Calo4pQVAE:
+) -> ShowerModel:
     """Build an untrained model; the same configuration gives the same initial weights.
 
     Arguments:
@@ -51,31 +64,73 @@ def build_model(
         ConfigError: the energy code does not fit the partition.
         SamplerError: the lattice is too small for the partitions.
     """
-    shape = geometry.shape
     graph = graph or build_graph(config.prior)
     low, high = config.data.energy_gev
     scale = EnergyScale(low * GeV, high * GeV)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
-        prior = BoltzmannPrior(graph, config.prior.bias_order, config.prior.initial_scale)
-        voxels = _voxels(config.voxels, geometry)
-        model = Calo4pQVAE(
-            geometry=geometry,
-            scale=scale,
-            code=make_energy_code(config.prior.energy_code, graph.sizes[0], scale),
-            prior=prior,
-            encoder=_encoder(config.network, shape, graph),
-            decoder=_decoder(config.network, shape, graph.n_nodes, voxels.n_outputs),
-            voxels=voxels,
+        p = config.prior
+        prior = BoltzmannPrior(
+            graph, p.bias_order, p.initial_scale, coupling_bins=p.coupling_bins
         )
+        common = {
+            "geometry": geometry,
+            "scale": scale,
+            "code": make_energy_code(p.energy_code, graph.sizes[0], scale),
+            "prior": prior,
+        }
+        build = _layered if config.network.kind == "layers" else _paper
+        model = build(config, geometry, graph, common)
     # Channels innermost: 3D convolutions then run 1.5 times as fast on a CPU.
     return model.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
+
+
+def _paper(
+    config: Config, geometry: CylindricalGeometry, graph: FourPartiteGraph, common: Parts
+) -> Calo4pQVAE:
+    voxels, shape = _voxels(config.voxels, geometry), geometry.shape
+    return Calo4pQVAE(
+        **common,
+        encoder=_encoder(config.network, shape, graph),
+        decoder=_decoder(config.network, shape, graph.n_nodes, voxels.n_outputs),
+        voxels=voxels,
+    )
+
+
+def _layered(
+    config: Config, geometry: CylindricalGeometry, graph: FourPartiteGraph, common: Parts
+) -> LayeredQVAE:
+    law, shape = config.longitudinal, geometry.shape
+    needed = law.level_bits[0] * shape[0] + sum(law.level_bits[1:])
+    if needed > graph.n_latents:
+        raise ConfigError(
+            f"{needed} bits of {shape[0]} layers and their sums do not fit "
+            f"{graph.n_latents} nodes; raise prior.nodes_per_partition"
+        )
+    # Seeded anew: the networks start alike whatever the size of the prior.
+    torch.manual_seed(derive_seed(config.training.seed))
+    decoder = CausalDecoder(
+        shape, geometry.threshold, cast(Four, config.network.decoder_widths)
+    )
+    return LayeredQVAE(
+        **common,
+        law=LongitudinalLaw(
+            shape[0],
+            geometry.threshold,
+            graph.n_nodes,
+            law.level_bits,
+            law.copula_bins,
+            law.copula_rounds,
+        ),
+        decoder=decoder,
+        voxels=DrawnVoxels(geometry.threshold, shape[2], config.voxels.common_scale),
+    )
 
 
 def _voxels(config: VoxelConfig, geometry: CylindricalGeometry) -> VoxelModel:
     if config.model == "point":
         return PointVoxels(config.value_weight, config.value_exponent, config.true_mask)
-    return DrawnVoxels(geometry.threshold, geometry.shape[2])
+    return DrawnVoxels(geometry.threshold, geometry.shape[2], config.common_scale)
 
 
 def _encoder(

@@ -16,6 +16,7 @@ __all__ = [
     "PhysicsWarning",
     "SamplerError",
     "ShowerFileError",
+    "SimulationError",
     "TrainingError",
 ]
 
@@ -42,6 +43,10 @@ class CheckpointError(Calo4pQVAEError):
 
 class SamplerError(Calo4pQVAEError):
     """A sampling problem is malformed: wrong sizes, improper partitions, non-finite values."""
+
+
+class SimulationError(Calo4pQVAEError):
+    """Geant4 cannot simulate what was asked for, or a process that ran it has died."""
 
 
 class AnnealerError(SamplerError):

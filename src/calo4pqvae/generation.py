@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
+from calo4pqvae.data.energies import Energies, draw_energies
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.errors import ConfigError
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.samplers.base import Sampler
 from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.samplers.equilibrium import Mixing, measure_mixing
+from calo4pqvae.samplers.groups import sample_prior
 
 __all__ = [
     "PRIOR_ENERGY",
@@ -26,10 +26,8 @@ __all__ = [
     "reconstruct",
 ]
 
-Energies = Float[np.ndarray, "showers 1"]
-
 PRIOR_ENERGY = "prior_energy"
-"""Column of a generated file: energy of eq. (2) of the bits behind each shower, no unit."""
+"""Column of a shower file: energy of the state behind each shower, eq. (2), no unit."""
 
 CHAINS_AT_ONCE = 1024
 """Chains of the prior that are sampled together."""
@@ -43,24 +41,9 @@ class Seconds:
     decoding: float
 
 
-def draw_energies(n: int, low: float, high: float, seed: int) -> Energies:
-    """Draw incident energies log-uniformly between low and high [MeV], or equal to both.
-
-    Raises:
-        ConfigError: the range is not rising, or the number is not positive.
-    """
-    if n < 1 or not 0 < low <= high:
-        raise ConfigError(
-            f"cannot draw {n} energies between {low} and {high} MeV; "
-            "give a number of showers above zero and a rising range above zero"
-        )
-    uniform = np.random.default_rng(seed).uniform(size=(n, 1))
-    return (low * (high / low) ** uniform).astype(np.float32)
-
-
 @torch.no_grad()
 def generate(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     e_inc: Energies,
     writer: ShowerWriter,
     *,
@@ -73,14 +56,15 @@ def generate(
 ) -> Seconds:
     """Generate one shower per incident energy and append them to a file, in order.
 
+    The file's column `PRIOR_ENERGY` holds the energy of the state that each was made of.
+
     The random numbers of a shower depend on the seed and on its number in the file, not on
     the size of the batches. Chains start from random bits.
 
     Arguments:
         model: trained model.
         e_inc: incident energies [MeV].
-        writer: open file that receives the showers, and the energies of their bits if it has
-            the column `prior_energy`.
+        writer: open file that receives the showers.
         sweeps: Gibbs sweeps before a chain's state is used.
         seed: seed; the same seed and energies give the same showers, up to the rounding of
             the networks if batch size or device change.
@@ -109,14 +93,16 @@ def generate(
         if isinstance(chains, str):
             noise = SharedNoise(derive_seed(seed, block), device)
             chains = choose_sampler(model.prior.graph, noise, chains)
-        bits = chains.sample(model.prior.problem(t), code, sweeps)
+        bits = sample_prior(model.prior, chains, t, code, sweeps)
         sampling += time.perf_counter() - start
-        for e, z in zip(energies.split(batch_size), bits.split(batch_size), strict=True):
+        states = model.prior.energy(bits.float(), t)
+        parts = (values.split(batch_size) for values in (energies, bits, states))
+        for e, z, energy in zip(*parts, strict=True):
             noise = RowNoise(derive_seed(seed), done, device)
             showers = model.decode(z, e, noise).flatten(start_dim=1)
-            energy = model.prior.energy(z, model.scale(e)).cpu().numpy()
-            columns = {PRIOR_ENERGY: energy} if PRIOR_ENERGY in writer.columns else {}
-            writer.append(e.cpu().numpy(), showers.cpu().numpy(), **columns)
+            writer.append(
+                e.cpu().numpy(), showers.cpu().numpy(), **{PRIOR_ENERGY: energy.cpu().numpy()}
+            )
             done += len(e)
             if on_batch is not None:
                 on_batch(len(e))
@@ -125,7 +111,7 @@ def generate(
 
 @torch.no_grad()
 def measure_sweeps(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     e_inc: Energies,
     *,
     seed: int = 0,
@@ -158,12 +144,21 @@ def measure_sweeps(
     t, code = model.condition(energies)
     noise = SharedNoise(derive_seed(seed), device)
     chains = choose_sampler(model.prior.graph, noise, sampler)
-    return measure_mixing(model.prior.problem(t), code, chains, limit=limit)
+    measured = [
+        measure_mixing(model.prior.problem(t[rows]), code[rows], chains, limit=limit)
+        for rows in model.prior.groups(t)
+    ]
+    return Mixing(
+        tuple(condition for mixing in measured for condition in mixing.conditions),
+        measured[0].chains,
+        max(mixing.sweeps for mixing in measured),
+        max(mixing.thinning for mixing in measured),
+    )
 
 
 @torch.no_grad()
 def reconstruct(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     showers: ShowerFile,
     writer: ShowerWriter,
     *,
@@ -171,7 +166,10 @@ def reconstruct(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> None:
-    """Encode and decode showers: what the model makes when its prior plays no part."""
+    """Encode and decode showers: what the model makes when its prior plays no part.
+
+    The file's column `PRIOR_ENERGY` holds the energies of the encoded states.
+    """
     model = model.to(device).eval()
     for number, (e_inc, voxels) in enumerate(showers.chunks(256, rows)):
         noise = SharedNoise(derive_seed(seed, number), device)
@@ -179,7 +177,8 @@ def reconstruct(
         volume = torch.from_numpy(voxels).view(-1, *model.geometry.shape).to(device)
         bits = model.encode(volume, energies, noise)
         made = model.decode(bits, energies, noise).flatten(start_dim=1)
-        writer.append(e_inc, made.cpu().numpy())
+        states = model.prior.energy(bits.float(), model.scale(energies))
+        writer.append(e_inc, made.cpu().numpy(), **{PRIOR_ENERGY: states.cpu().numpy()})
 
 
 def _at_once(sampler: SamplerKind | Sampler) -> int:

@@ -1,5 +1,6 @@
-"""The model: encoder, prior, decoder and voxels, joined as the paper joins them."""
+"""The model of the paper: encoder, prior, decoder and voxels, and what all models offer."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from calo4pqvae.random import SharedNoise
 from calo4pqvae.shapes import Bits, IncidentEnergy, Showers
 from calo4pqvae.voxels import VoxelModel
 
-__all__ = ["Calo4pQVAE", "Losses"]
+__all__ = ["Calo4pQVAE", "Losses", "ShowerModel"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,78 @@ class Losses:
         return self.values + self.hits + kl_weight * kl
 
 
-class Calo4pQVAE(nn.Module):
+class ShowerModel(nn.Module, ABC):
+    """What every model offers: bits of showers, showers of bits, and a prior of the bits.
+
+    Arguments:
+        geometry: the regular cylinder whose showers it makes.
+        scale: range of incident energies.
+        code: code of the incident energy on partition 0.
+        prior: law of the bits.
+        voxels: law of a voxel given the decoder's numbers.
+    """
+
+    def __init__(
+        self,
+        *,
+        geometry: CylindricalGeometry,
+        scale: EnergyScale,
+        code: EnergyCode,
+        prior: BoltzmannPrior,
+        voxels: VoxelModel,
+    ) -> None:
+        super().__init__()
+        self.geometry, self.scale, self.code = geometry, scale, code
+        self.prior, self.voxels = prior, voxels
+
+    def condition(
+        self, e_inc: IncidentEnergy
+    ) -> tuple[Float[Tensor, "batch 1"], Bool[Tensor, "batch clamped"]]:
+        """Turn incident energies [MeV] into the scaled energy t and the bits of partition 0.
+
+        Raises:
+            ConfigError: an energy lies outside the range of the model.
+        """
+        self.scale.check(e_inc)
+        return self.scale(e_inc), self.code(e_inc)
+
+    def read_out(self, showers: Showers) -> Showers:
+        """Apply the readout threshold: smaller deposits become exact zeros."""
+        return torch.where(showers >= self.geometry.threshold, showers, 0.0)
+
+    @abstractmethod
+    def forward(
+        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
+    ) -> Losses:
+        """Compute the loss terms of a batch.
+
+        Arguments:
+            showers: voxel energies [MeV].
+            e_inc: incident energies [MeV].
+            noise: random numbers for latents and mask.
+            sharpness: inverse temperature of the relaxations.
+        """
+
+    @abstractmethod
+    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise) -> Bits:
+        """Draw exact bits of all nodes for given showers [MeV]."""
+
+    @abstractmethod
+    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+        """Draw showers [MeV] for given bits, readout threshold applied.
+
+        Raises:
+            ConfigError: an energy lies outside the range of the model.
+        """
+
+    @abstractmethod
+    def voxel_parameters(
+        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
+    ) -> Float[Tensor, "batch outputs layer alpha r"]:
+        """Give the decoder's numbers for given showers [MeV], to calibrate the voxels."""
+
+
+class Calo4pQVAE(ShowerModel):
     r"""Discrete variational autoencoder with a four-partite Boltzmann prior.
 
     It minimises $-\ln p(x|z,e) + \beta\,[\ln q(z|x,e) + E(z)]$ over encoder and decoder. The
@@ -69,36 +141,13 @@ class Calo4pQVAE(nn.Module):
         decoder: nn.Module,
         voxels: VoxelModel,
     ) -> None:
-        super().__init__()
-        self.geometry, self.scale, self.code = geometry, scale, code
-        self.prior, self.encoder, self.decoder, self.voxels = prior, encoder, decoder, voxels
-
-    def condition(
-        self, e_inc: IncidentEnergy
-    ) -> tuple[Float[Tensor, "batch 1"], Bool[Tensor, "batch clamped"]]:
-        """Turn incident energies [MeV] into the scaled energy t and the bits of partition 0.
-
-        Raises:
-            ConfigError: an energy lies outside the range of the model.
-        """
-        self.scale.check(e_inc)
-        return self.scale(e_inc), self.code(e_inc)
-
-    def read_out(self, showers: Showers) -> Showers:
-        """Apply the readout threshold: smaller deposits become exact zeros."""
-        return torch.where(showers >= self.geometry.threshold, showers, 0.0)
+        super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
+        self.encoder, self.decoder = encoder, decoder
 
     def forward(
         self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
     ) -> Losses:
-        """Compute the loss terms of a batch.
-
-        Arguments:
-            showers: voxel energies [MeV].
-            e_inc: incident energies [MeV].
-            noise: random numbers for latents and mask.
-            sharpness: inverse temperature of the relaxations.
-        """
+        """Compute the loss terms of a batch."""
         showers = self.read_out(showers)
         t, code = self.condition(e_inc)
         clamped = code.to(showers.dtype)
@@ -125,12 +174,16 @@ class Calo4pQVAE(nn.Module):
         return torch.cat([code, latents.bool()], dim=1)
 
     @torch.no_grad()
-    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
-        """Draw showers [MeV] for given bits, readout threshold applied.
+    def voxel_parameters(
+        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
+    ) -> Float[Tensor, "batch outputs layer alpha r"]:
+        """Give the decoder's numbers for the bits of given showers [MeV]."""
+        bits = self.encode(showers, e_inc, noise)
+        return self.decoder(bits.float(), self.scale(e_inc))
 
-        Raises:
-            ConfigError: an energy lies outside the range of the model.
-        """
+    @torch.no_grad()
+    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+        """Draw showers [MeV] for given bits, readout threshold applied."""
         self.scale.check(e_inc)
         outputs = self.decoder(bits.float(), self.scale(e_inc))
         return self.read_out(self.voxels.draw(outputs, e_inc, noise))

@@ -13,10 +13,11 @@ from calo4pqvae.build import build_model
 from calo4pqvae.config import CONFIG_SCHEMA, Config
 from calo4pqvae.errors import Calo4pQVAEError, CheckpointError, OutputError
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
+from calo4pqvae.pretrained import PRETRAINED, pretrained_path
 from calo4pqvae.prior.graph import FourPartiteGraph
 
-__all__ = ["StoredModel", "load_model", "save_model", "write_json"]
+__all__ = ["StoredModel", "load_model", "load_pretrained", "save_model", "write_json"]
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "config.json"
 
@@ -32,14 +33,14 @@ class StoredModel:
         folder: where it lies.
     """
 
-    model: Calo4pQVAE
+    model: ShowerModel
     config: Config
     provenance: dict[str, Any]
     folder: Path
 
 
 def save_model(
-    folder: str | Path, model: Calo4pQVAE, config: Config, provenance: Mapping[str, Any]
+    folder: str | Path, model: ShowerModel, config: Config, provenance: Mapping[str, Any]
 ) -> None:
     """Write a model folder: weights first, then the description that makes it valid.
 
@@ -69,10 +70,17 @@ def save_model(
 def load_model(path: str | Path) -> StoredModel:
     """Read a model folder, or the finished model of a run folder.
 
+    Arguments:
+        path: the folder; ``"pretrained"`` means the model that comes with the package, unless
+            there is a folder of that name.
+
     Raises:
         CheckpointError: there is no model, it is damaged, or it is of another version.
     """
-    folder = _find(Path(path))
+    path = Path(path)
+    if str(path) == PRETRAINED and not path.exists():
+        path = pretrained_path()
+    folder = _find(path)
     description = _describe(folder)
     try:
         config = Config.from_dict(description["config"])
@@ -90,6 +98,15 @@ def load_model(path: str | Path) -> StoredModel:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{folder / WEIGHTS}: damaged weights ({reason})") from error
     return StoredModel(model.eval(), config, provenance, folder)
+
+
+def load_pretrained() -> StoredModel:
+    """Read the model that comes with the package.
+
+    Raises:
+        CheckpointError: the package was installed without it.
+    """
+    return load_model(pretrained_path())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

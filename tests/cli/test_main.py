@@ -72,10 +72,10 @@ def test_version(capsys: pytest.CaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "name a command: demo, train"),
+        ([], "name a command: demo, simulate, train"),
         (["trian"], "there is no command 'trian'; did you mean 'train'?"),
         (["Inspect"], "did you mean 'inspect'?"),
-        (["xyz"], "choose from demo, train"),
+        (["xyz"], "choose from demo, simulate, train"),
         (["--oops", "train"], "unrecognized arguments: --oops"),
         (["inspect"], "the following arguments are required: FILE"),
     ],

@@ -50,6 +50,26 @@ def test_layout_of_the_file(tmp_path, toy_geometry, arrays):
         assert file.attrs == attrs
 
 
+def test_columns_travel_with_their_showers(tmp_path, toy_geometry, arrays):
+    energy = np.linspace(-3, 4, 50)
+    with ShowerWriter(tmp_path / "toy.h5", toy_geometry) as writer:
+        for part in (slice(0, 20), slice(20, 50)):
+            writer.append(*(array[part] for array in arrays), prior_energy=energy[part])
+    with ShowerFile(tmp_path / "toy.h5") as file:
+        np.testing.assert_array_equal(file.column("prior_energy"), energy.astype(np.float32))
+        assert file.column("other") is None
+        assert file.column("showers") is None
+
+
+def test_every_shower_has_the_same_columns(tmp_path, toy_geometry, arrays):
+    with ShowerWriter(tmp_path / "toy.h5", toy_geometry) as writer:
+        writer.append(*arrays, prior_energy=np.ones(50))
+        with pytest.raises(OutputError, match=r"has the columns \[\], other than"):
+            writer.append(*arrays)
+        with pytest.raises(OutputError, match=r"shape \(49,\) for 50 showers"):
+            writer.append(*arrays, prior_energy=np.ones(49))
+
+
 def test_caller_may_reuse_its_arrays(tmp_path, toy_geometry, arrays):
     e_inc, showers = (array.copy() for array in arrays)
     with ShowerWriter(tmp_path / "toy.h5", toy_geometry) as writer:
@@ -233,27 +253,3 @@ def test_full_disk_loses_nothing(tmp_path, limit, n_batches, stored):
     assert not done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["toy.h5"]
     assert path.read_text() == "precious"
-
-
-def test_columns_are_written_beside_the_showers(tmp_path, toy_geometry, toy_showers):
-    e_inc, showers = toy_showers(600)
-    number = np.arange(600, dtype=np.float64)
-    path = tmp_path / "toy.h5"
-    with ShowerWriter(path, toy_geometry, columns=("prior_energy",)) as writer:
-        for part in (slice(0, 100), slice(100, 600)):
-            writer.append(e_inc[part], showers[part], prior_energy=number[part])
-    with ShowerFile(path) as file:
-        assert file.column("prior_energy").tolist() == number.tolist()
-        assert file.column("incident_energies") is None
-        assert file.column("nothing") is None
-        assert np.array_equal(file.showers(slice(None)), showers)
-
-
-@pytest.mark.parametrize("columns", [{}, {"other": 3}])
-def test_missing_and_unknown_columns_are_refused(tmp_path, toy_geometry, toy_showers, columns):
-    given = {name: np.zeros(n) for name, n in columns.items()}
-    with (
-        pytest.raises(OutputError, match="needed are"),
-        ShowerWriter(tmp_path / "a.h5", toy_geometry, columns=("prior_energy",)) as writer,
-    ):
-        writer.append(*toy_showers(3), **given)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
@@ -49,12 +49,14 @@ def test_bins_drop_nothing():
     np.testing.assert_array_equal(counts, [[1, 2, 1, 2], [2, 0, 0, 3]])
 
 
+@settings(deadline=None)
 @given(st.floats(-1e3, 1e3), st.integers(1, 50))
 def test_wasserstein_of_a_shift_is_the_shift(shift, n):
     x = np.linspace(0.0, 10.0, n)
     assert wasserstein(x, x + shift, ones(n), ones(n))[0] == pytest.approx(abs(shift), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_wasserstein_agrees_with_scipy(seed):
     rng = np.random.default_rng(seed)

@@ -72,13 +72,10 @@ def test_error_and_floor_are_the_spread_of_repeated_experiments(rng, paired):
         return observe(rng, other), observe(rng, e)
 
     truth = np.std([excess(*sides, *_once(sides))[0] for sides in _many(experiment, 300)])
-    estimates = [
-        measure(excess, *sides, Resampling(sides[0].e_inc, sides[1].e_inc))
-        for sides in _many(experiment, 12)
-    ]
+    estimates = [estimate(excess, sides) for sides in _many(experiment, 12)]
     # truth is known to 4 %, each estimate to about 9 %: 25 % is beyond four deviations
     for part in ("error", "floor_error"):
-        got = np.mean([getattr(estimate, part) for estimate in estimates])
+        got = np.mean([getattr(one, part) for one in estimates])
         assert got == pytest.approx(truth, rel=0.25), part
 
 
@@ -92,11 +89,13 @@ def test_floor_of_a_distance_is_what_geant4_reads_against_itself(rng):
         )
 
     truth = np.mean([distance(*sides, *_once(sides))[0] for sides in _many(experiment, 300)])
-    floors = [
-        measure(distance, *sides, Resampling(sides[0].e_inc, sides[1].e_inc)).floor_value
-        for sides in _many(experiment, 8)
-    ]
+    floors = [estimate(distance, sides).floor_value for sides in _many(experiment, 8)]
     assert np.mean(floors) == pytest.approx(truth, rel=0.15)
+
+
+def estimate(statistic, sides):
+    resampling = Resampling(sides[0].e_inc, sides[1].e_inc)
+    return measure({"it": statistic}, *sides, resampling)["it"]
 
 
 def _many(experiment, n):

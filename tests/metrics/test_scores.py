@@ -1,17 +1,19 @@
 """All scores at once: Geant4 itself lies at its floor, and each defect is seen."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.metrics.entries import ABOVE, WITHIN
 from calo4pqvae.metrics.features import FEATURE_SETS, Features
 from calo4pqvae.metrics.measured import Measured
 from calo4pqvae.metrics.official_bins import VoxelSpectrum
-from calo4pqvae.metrics.scores import Scores
+from calo4pqvae.metrics.scores import Scores, n_voxels
 
 HALF = 700
 
@@ -103,8 +105,53 @@ def test_copies_of_few_showers_do_not_cover_the_reference(scores, showers):
     assert found["coverage"]["verdict"] == ABOVE
 
 
+def test_showers_without_any_energy_are_scored_without_nan(scores, showers):
+    nothing = measured(scores.reference, showers[0], np.zeros_like(showers[1]))
+    found = Scores(scores.reference, classifiers="none", splits=2).without_distances(nothing)
+    json.dumps(found, allow_nan=False)
+    assert found["separation.e_tot"]["verdict"] == ABOVE
+    assert found["chi_square.voxel"]["value"] is None
+    assert found["chi_square.voxel"]["reason"]
+
+
 def test_classifiers_can_be_left_out(scores, showers):
     sample = measured(scores.reference, *showers)
     plain = Scores(scores.reference, classifiers="none").without_distances(sample)
     assert "auc.high" not in plain
     assert plain["separation.e_tot"]["verdict"] == WITHIN
+
+
+def test_a_classifier_on_voxels_sees_what_it_is_given(tmp_path):
+    """Showers turned inside out, against Geant4: the voxels tell them apart at once."""
+    with ShowerFile(sample_path()) as file:
+        reference = Measured.reference(file, np.arange(220), voxels=220)
+        rows = np.arange(300, 520)
+        turned = file.showers(rows).reshape(-1, *file.geometry.shape)[..., ::-1]
+        with ShowerWriter(tmp_path / "turned.h5", file.geometry) as writer:
+            writer.append(file.e_inc(rows), turned.reshape(len(rows), -1))
+    scores = Scores(reference, inputs=("low",))
+    with ShowerFile(tmp_path / "turned.h5") as file:
+        found = scores.without_distances(reference.like(file, voxels=220))["auc.low"]
+    assert found["value"] > 0.9
+    assert (found["feature_set"], found["setup"]) == ("voxels", "quick")
+
+
+def test_voxels_that_nobody_measured_are_no_input(scores, showers):
+    asking = Scores(scores.reference, inputs=("low", "resnet"))
+    found = asking.without_distances(measured(scores.reference, *showers))
+    for name in ("auc.low", "jsd.resnet"):
+        assert found[name]["value"] is None
+        assert "measured with their voxels" in found[name]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("classifiers", "inputs", "needed"),
+    [
+        ("quick", ["high"], 0),
+        ("none", ["low"], 0),
+        ("quick", ["high", "low"], 5000),
+        ("official", ["resnet"], sys.maxsize),
+    ],
+)
+def test_voxels_are_kept_only_when_needed(classifiers, inputs, needed):
+    assert n_voxels(classifiers, inputs) == needed

@@ -23,7 +23,10 @@ def shower_files(tmp_path_factory, toy_geometry):
         showers = e_inc * mean / mean.sum() * rng.gamma(2.0, 0.5, (250, len(mean)))
         showers[showers < toy_geometry.threshold] = 0
         with ShowerWriter(folder / f"{name}.h5", toy_geometry, ATTRS) as writer:
-            writer.append(e_inc.astype(np.float32), showers.astype(np.float32))
+            states = 10 * np.log(e_inc[:, 0]) + rng.normal(size=250)
+            writer.append(
+                e_inc.astype(np.float32), showers.astype(np.float32), prior_energy=states
+            )
     return {name: folder / f"{name}.h5" for name in NAMES}
 
 

@@ -6,7 +6,9 @@ import shutil
 import pytest
 from chromium import Chromium, missing
 
+from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.report.build import build_report
+from calo4pqvae.report.comparison import compare_to_folder
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -246,3 +248,41 @@ def test_page_without_showers_and_figures(browser, folder, tmp_path):
     assert browser.complaints() == []
     assert browser.requests() == [page.as_uri()]
     assert browser.run("document.querySelectorAll('th button').length") > 5
+
+
+@pytest.fixture(scope="module")
+def comparison(shower_files, tmp_path_factory):
+    """The page of two systems."""
+    folder = tmp_path_factory.mktemp("comparison")
+    with (
+        ShowerFile(shower_files["generated"]) as one,
+        ShowerFile(shower_files["reconstructed"]) as other,
+        ShowerFile(shower_files["reference"]) as reference,
+    ):
+        compare_to_folder({"one": one, "other": other}, reference, folder, classifiers="none")
+    return folder / "comparison.html"
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE])
+def test_comparison_is_quiet_and_fits(browser, comparison, size):
+    browser.prefer("light")
+    browser.resize(*size)
+    browser.open(comparison)
+    settle(browser)
+    assert browser.complaints() == []
+    assert browser.requests() == [comparison.as_uri()]
+    assert browser.run("document.documentElement.scrollWidth") <= size[0]
+    assert browser.run("document.querySelector('#figure-prior_energy img').naturalWidth") > 0
+
+
+def test_published_rows_sort_by_distance(browser, comparison):
+    browser.prefer("light")
+    browser.resize(*LAPTOP)
+    browser.open(comparison)
+    values = """[...document.querySelectorAll("#published tbody tr")]
+        .map((row) => parseFloat(row.cells[1].textContent))"""
+    browser.click("#published th:nth-child(2) button")
+    order = browser.run(values)
+    assert len(order) > 15
+    assert order == sorted(order)
+    assert browser.complaints() == []

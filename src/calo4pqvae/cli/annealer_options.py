@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from calo4pqvae.model import Calo4pQVAE
+    from calo4pqvae.model import ShowerModel
     from calo4pqvae.prior.graph import FourPartiteGraph
     from calo4pqvae.samplers.annealer.matching import Fit
     from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
@@ -198,7 +198,7 @@ def make_sampler(
 def calibrate(
     args: argparse.Namespace,
     sampler: "AnnealerSampler",
-    model: "Calo4pQVAE",
+    model: "ShowerModel",
     e_inc: "np.ndarray",
     *,
     reads: int = BATCH,
@@ -230,7 +230,7 @@ def calibrate(
 
 
 def batch_of(
-    args: argparse.Namespace, model: "Calo4pQVAE", e_inc: "np.ndarray", reads: int
+    args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray", reads: int
 ) -> tuple[Any, Any]:
     """State the problem of a batch that measures the temperature, over energies of the job."""
     import numpy as np

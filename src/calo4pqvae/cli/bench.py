@@ -6,14 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calo4pqvae.bench import SAMPLERS
+from calo4pqvae.cli.bench_generate import (
+    GENERATE_HELP,
+    add_generate_arguments,
+    bench_generate,
+)
 
 if TYPE_CHECKING:
     from calo4pqvae.bench.race import Course, Result
     from calo4pqvae.bench.samplers import Entrant
 
-__all__ = ["HELP", "add_arguments", "run"]
+__all__ = ["HELP", "add_arguments", "check_output", "require_range", "run"]
 
-HELP = "measure the speed of the samplers beside other people's"
+HELP = "measure samplers beside other people's, and showers beside Geant4"
 
 SAMPLER_HELP = "spin updates per second of our samplers and of every installed peer"
 
@@ -30,9 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_sampler_arguments(sampler)
     sampler.set_defaults(bench=_bench_samplers)
-    sampler.add_argument(
-        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    generate = benches.add_parser(
+        "generate", help=GENERATE_HELP, description=GENERATE_HELP, allow_abbrev=False
     )
+    add_generate_arguments(generate)
+    generate.set_defaults(bench=bench_generate)
+    for bench in (sampler, generate):
+        bench.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -146,22 +157,29 @@ def _check(args: argparse.Namespace) -> list[int]:
 
     cores = available_cores()
     threads = args.threads or [n for n in (1, 2) if n <= cores]
-    _require("--grid", args.grid, 1, LARGEST_GRID)
-    _require("--threads", threads, 1, cores)
+    require_range("--grid", args.grid, 1, LARGEST_GRID)
+    require_range("--threads", threads, 1, cores)
     for option in ("chains", "sweeps", "repeats"):
-        _require(f"--{option}", [getattr(args, option)], 1)
-    _require("--seed", [args.seed], 0)
+        require_range(f"--{option}", [getattr(args, option)], 1)
+    require_range("--seed", [args.seed], 0)
     if args.chains * args.repeats < FEWEST_STATES:
         raise ConfigError(
             f"{args.chains} chains in {args.repeats} rounds are too few to compare energies; "
             f"their product must be at least {FEWEST_STATES}"
         )
     if args.output is not None:
-        _check_output(args.output)
+        check_output(args.output)
     return threads
 
 
-def _require(option: str, values: Sequence[int], low: int, high: int | None = None) -> None:
+def require_range(
+    option: str, values: Sequence[int], low: int, high: int | None = None
+) -> None:
+    """Refuse numbers out of range.
+
+    Raises:
+        ConfigError: naming the option and its limits.
+    """
     from calo4pqvae.errors import ConfigError
 
     for value in values:
@@ -170,8 +188,12 @@ def _require(option: str, values: Sequence[int], low: int, high: int | None = No
             raise ConfigError(f"{option} must be {limits}, not {value}")
 
 
-def _check_output(path: Path) -> None:
-    """Refuse before the work what could not be written after it."""
+def check_output(path: Path) -> None:
+    """Refuse before the work what could not be written after it.
+
+    Raises:
+        OutputError: saying why.
+    """
     import os
 
     from calo4pqvae.errors import OutputError

@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as files:
         reference, *opened = open_showers([args.reference, *named.values()], args, files)
         systems = dict(zip(named, opened, strict=True))
-        result = compare_to_folder(systems, reference, args.output, rows, args.classifiers)
+        result = compare_to_folder(
+            systems, reference, args.output, rows, args.classifiers, args.classifier_inputs
+        )
     _print(result)
     print(f"wrote {args.output / 'comparison.json'} and {args.output / 'comparison.html'}")
     return 0
@@ -52,7 +54,7 @@ def _names(words: list[str]) -> dict[str, str]:
 
 def _print(result: dict) -> None:
     from calo4pqvae.cli.console import table
-    from calo4pqvae.report.comparison import cell
+    from calo4pqvae.report.rows import cell
 
     places = {place["name"]: str(place["place"]) for place in result["ranking"]}
     order = [place["name"] for place in result["ranking"]] or list(result["systems"])

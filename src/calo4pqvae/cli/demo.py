@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from calo4pqvae.cli.inputs import add_settings
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from calo4pqvae.config import Config
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.storage import StoredModel
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "train, generate, evaluate and report on the bundled Geant4 showers"
+HELP = "generate, evaluate and report on the bundled Geant4 showers"
 
 SWEEPS = 200
 PER_TEST_SHOWER = 5
@@ -23,24 +25,40 @@ WINDOWS_GEV = ((1, 3), (5, 10), (20, 40), (40, 100))
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `demo`."""
     parser.add_argument("-o", "--out", type=Path, default=Path("demo"), metavar="DIR")
-    parser.add_argument("--preset", default="quick", help="preset to train (default: quick)")
+    parser.add_argument(
+        "--train",
+        action="store_true",
+        help="train a small model first, instead of taking the pretrained one",
+    )
+    parser.add_argument("--preset", help="preset to train (default: quick)")
     add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train (or take up a training that was broken off), then show what comes out."""
+    """Take the pretrained model, or train one, then show what it makes."""
     from calo4pqvae.cli.evaluate import print_metrics
-    from calo4pqvae.data.sample import sample_path
+    from calo4pqvae.data.sample import sample_path, sample_split
     from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.errors import ConfigError
     from calo4pqvae.extras import require
+    from calo4pqvae.pretrained import unseen_sample_rows
+    from calo4pqvae.storage import load_pretrained
 
     for module in ("matplotlib", "jinja2"):
         require(module, "report")
-    config = _config(args)
+    if not args.train and (args.preset or args.set):
+        raise ConfigError("--preset and --set change a training; add --train")
     with ShowerFile(sample_path()) as sample:
-        stored = _trained(config, sample, args.out / "run")
-        _make_showers(stored, sample, args.out)
-        metrics = _evaluate(sample, args.out)
+        if args.train:
+            stored, rows = (
+                _trained(_config(args), sample, args.out / "run"),
+                sample_split().test,
+            )
+        else:
+            stored, rows = load_pretrained(), unseen_sample_rows()
+            args.out.mkdir(parents=True, exist_ok=True)
+        _make_showers(stored, sample, rows, args.out)
+        metrics = _evaluate(sample, rows, args.out)
     print_metrics(metrics)
     for name in ("generated.h5", "metrics.json", "report.html"):
         print(f"wrote {args.out / name}")
@@ -51,7 +69,7 @@ def _config(args: argparse.Namespace) -> "Config":
     from calo4pqvae.config import load_config
 
     sample = ["data.split=sample", "data.energy_gev=[1, 100]"]
-    return load_config(args.preset, settings=[*sample, *args.set])
+    return load_config(args.preset or "quick", settings=[*sample, *args.set])
 
 
 def _trained(config: "Config", sample: "ShowerFile", folder: Path) -> "StoredModel":
@@ -75,17 +93,18 @@ def _trained(config: "Config", sample: "ShowerFile", folder: Path) -> "StoredMod
     return load_model(folder)
 
 
-def _make_showers(stored: "StoredModel", sample: "ShowerFile", folder: Path) -> None:
-    """Generate at the energies of the test showers, and reconstruct these."""
+def _make_showers(
+    stored: "StoredModel", sample: "ShowerFile", rows: "np.ndarray", folder: Path
+) -> None:
+    """Generate at the energies of showers the model has not seen, and reconstruct these."""
     import numpy as np
 
     from calo4pqvae.cli.console import progress
     from calo4pqvae.cli.generate import provenance
-    from calo4pqvae.data.sample import sample_split
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.generation import generate, reconstruct
 
-    rows, model = sample_split().test, stored.model
+    model = stored.model
     e_inc = np.tile(sample.e_inc(rows), (PER_TEST_SHOWER, 1))
     attrs = provenance(stored.provenance, "block Gibbs", sweeps=SWEEPS, seed=0)
     with (
@@ -99,8 +118,7 @@ def _make_showers(stored: "StoredModel", sample: "ShowerFile", folder: Path) -> 
         reconstruct(model, sample, writer, rows=rows)
 
 
-def _evaluate(sample: "ShowerFile", folder: Path) -> dict:
-    from calo4pqvae.data.sample import sample_split
+def _evaluate(sample: "ShowerFile", rows: "np.ndarray", folder: Path) -> dict:
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.report.build import build_report
     from calo4pqvae.report.folder import evaluate_to_folder
@@ -110,7 +128,6 @@ def _evaluate(sample: "ShowerFile", folder: Path) -> dict:
         ShowerFile(folder / "generated.h5") as generated,
         ShowerFile(folder / "reconstructed.h5") as reconstructed,
     ):
-        rows = sample_split().test
         windows = [(low * GeV, high * GeV) for low, high in WINDOWS_GEV]
         metrics = evaluate_to_folder(generated, sample, folder, reconstructed, rows, windows)
     build_report(folder, folder / "report.html")

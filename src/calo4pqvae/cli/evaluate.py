@@ -66,7 +66,14 @@ def run(args: argparse.Namespace) -> int:
             path = _reconstruct(args, reference, rows)
         reconstructed = None if path is None else open_showers([path], args, files)[0]
         metrics = evaluate_to_folder(
-            generated, reference, args.output, reconstructed, rows, windows, args.classifiers
+            generated,
+            reference,
+            args.output,
+            reconstructed,
+            rows,
+            windows,
+            args.classifiers,
+            args.classifier_inputs,
         )
     print_metrics(metrics)
     print(f"wrote {args.output / 'metrics.json'} and {args.output / 'figures'}")

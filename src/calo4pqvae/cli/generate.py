@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from calo4pqvae.model import Calo4pQVAE
+    from calo4pqvae.model import ShowerModel
     from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
 
 HELP = "generate showers with a trained model"
@@ -25,7 +25,9 @@ ANNEALER = "annealer"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--model", required=True, metavar="RUN", help="run or model folder")
+    parser.add_argument(
+        "--model", required=True, metavar="RUN", help="run or model folder, or 'pretrained'"
+    )
     parser.add_argument("-o", "--out", required=True, metavar="FILE.h5", help="file to write")
     parser.add_argument("-n", type=int, metavar="N", help="number of showers")
     parser.add_argument(
@@ -76,7 +78,7 @@ def _generate(args: argparse.Namespace) -> int:
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.generation import PRIOR_ENERGY, generate
+    from calo4pqvae.generation import generate
     from calo4pqvae.storage import load_model
     from calo4pqvae.training.processes import Processes
 
@@ -102,7 +104,6 @@ def _generate(args: argparse.Namespace) -> int:
         stored.model.geometry,
         attrs,
         overwrite=args.overwrite,
-        columns=(PRIOR_ENERGY,),
     )
     with writer, progress(len(e_inc), "showers") as bar:
         seconds = generate(
@@ -125,7 +126,7 @@ def _generate(args: argparse.Namespace) -> int:
 
 
 def _prepare_annealer(
-    args: argparse.Namespace, model: "Calo4pQVAE", e_inc: "np.ndarray"
+    args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray"
 ) -> "AnnealerSampler":
     """Plan the job, measure the temperature if it is not known, and watch it from then on."""
     import torch
@@ -187,7 +188,7 @@ def _sweeps(word: str) -> int | None:
 
 
 def _measure(
-    args: argparse.Namespace, model: "Calo4pQVAE", e_inc: "np.ndarray", device: "torch.device"
+    args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray", device: "torch.device"
 ) -> int:
     """Measure how many sweeps are needed, and say what was found."""
     from calo4pqvae.generation import measure_sweeps
@@ -203,7 +204,7 @@ def _measure(
     return mixing.burn_in
 
 
-def read_energies(args: argparse.Namespace, model: "Calo4pQVAE") -> "np.ndarray":
+def read_energies(args: argparse.Namespace, model: "ShowerModel") -> "np.ndarray":
     """Read or draw the incident energies that the options ask for [MeV]."""
     import numpy as np
 

@@ -52,7 +52,16 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
         "--classifiers",
         choices=("none", "quick", "official"),
         default="quick",
-        help="classifier on the high-level features (default: quick)",
+        help="set-up of the classifiers; 'official' takes hours on a CPU (default: quick)",
+    )
+    parser.add_argument(
+        "--classifier-inputs",
+        nargs="+",
+        choices=("high", "low", "resnet"),
+        default=["high"],
+        metavar="KIND",
+        help="what they are given: high-level features, voxels ('low'), voxels in space "
+        "('resnet') (default: high)",
     )
 
 

@@ -26,6 +26,7 @@ PROGRAM = "calo4pqvae"
 
 COMMANDS = (
     "demo",
+    "simulate",
     "train",
     "generate",
     "evaluate",

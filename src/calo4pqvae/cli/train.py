@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", nargs="+", metavar="FILE", help="shower files, in the order of the split"
     )
     add_geometry(parser)
-    parser.add_argument("--preset", default="paper", help="paper (default) or quick")
+    parser.add_argument("--preset", default="paper", help="paper (default), quick or best")
     parser.add_argument("--config", metavar="FILE", help="YAML file on top of the preset")
     add_settings(parser)
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")

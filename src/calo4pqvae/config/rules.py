@@ -24,7 +24,8 @@ def check(config: "Config") -> None:
 
 
 def _model_rules(config: "Config") -> dict[str, bool]:
-    p, n, data = config.prior, config.network, config.data
+    p, n, data, law = config.prior, config.network, config.data, config.longitudinal
+    layered = n.kind == "layers"
     low, high = data.energy_gev
     n_widths = _ENCODER_WIDTHS[n.kind]
     return {
@@ -35,6 +36,20 @@ def _model_rules(config: "Config") -> dict[str, bool]:
         "prior.grid and prior.bias_order must not be negative": min(p.grid, p.bias_order) >= 0,
         "prior.initial_scale must not be negative": 0 <= p.initial_scale < math.inf,
         "network.decoder_widths must be four numbers": len(n.decoder_widths) == 4,
+        "voxels.common_scale must not be negative": 0 <= config.voxels.common_scale < math.inf,
+        "prior.coupling_bins must be at least 1": p.coupling_bins >= 1,
+        "longitudinal.level_bits and longitudinal.copula_rounds must not be negative, "
+        "longitudinal.copula_bins must be at least 1": min(
+            *law.level_bits, law.copula_rounds, law.copula_bins - 1
+        )
+        >= 0,
+        "network.kind=layers goes with prior.free=true, training.prior_fit=whole and "
+        "voxels.model=drawn, the other kinds with prior.free=false and "
+        "training.prior_fit=batches": layered == p.free
+        and layered == (config.training.prior_fit == "whole")
+        and (config.voxels.model == "drawn" or not layered),
+        "prior.coupling_bins above 1 goes with network.kind=layers": layered
+        or p.coupling_bins == 1,
         f"network.encoder_widths must be {n_widths} numbers": len(n.encoder_widths) == n_widths,
         "network.encoder_widths and network.decoder_widths must be at least 1": min(
             n.encoder_widths + n.decoder_widths
@@ -51,8 +66,12 @@ def _training_rules(t: "TrainingConfig") -> dict[str, bool]:
         )
         > 0,
         "training.batch_size must be at least 2 for batch normalisation": t.batch_size > 1,
-        "training.sweeps must not be negative": t.sweeps >= 0,
+        "training.sweeps and training.fit_steps must not be negative": min(
+            t.sweeps, t.fit_steps
+        )
+        >= 0,
         "training.learning_rate must be above zero": 0 < t.learning_rate < math.inf,
+        "training.clip_gradient must not be negative": 0 <= t.clip_gradient < math.inf,
         "training.learning_rate_end must not be negative": 0 <= t.learning_rate_end < math.inf,
         "training.prior_learning_rate and training.prior_learning_rate_end must not be "
         "negative": all(0 <= rate < math.inf for rate in prior_rates),
@@ -64,4 +83,4 @@ def _training_rules(t: "TrainingConfig") -> dict[str, bool]:
     }
 
 
-_ENCODER_WIDTHS = {"conv3d": 4, "depth": 3}
+_ENCODER_WIDTHS = {"conv3d": 4, "depth": 3, "layers": 0}

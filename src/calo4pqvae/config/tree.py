@@ -14,6 +14,7 @@ __all__ = [
     "CONFIG_SCHEMA",
     "Config",
     "DataConfig",
+    "LongitudinalConfig",
     "NetworkConfig",
     "PriorConfig",
     "TrainingConfig",
@@ -47,7 +48,8 @@ class PriorConfig:
     """The Boltzmann machine.
 
     Attributes:
-        lattice: annealer lattice that the nodes are cut from, or the complete graph.
+        lattice: annealer lattice that the nodes are cut from, the complete graph, or none:
+            no couplers.
         grid: size parameter of the lattice; 0 takes the smallest that fits.
         nodes_per_partition: nodes of each of the four partitions.
         energy_code: code of the incident energy on partition 0.
@@ -55,15 +57,36 @@ class PriorConfig:
         initial_scale: standard deviation of initial couplings and biases.
         working_graph: file of a chip's working graph to cut the nodes from, in place of a
             perfect lattice; written by ``calo4pqvae annealer status --save-graph``.
+        coupling_bins: intervals of the logarithmic energy with couplings of their own, linear
+            in it; 1 for the same couplings everywhere.
+        free: no partition is clamped, its qubits carry bits as well (layered model).
     """
 
-    lattice: Literal["zephyr", "pegasus", "complete"] = "zephyr"
+    lattice: Literal["zephyr", "pegasus", "complete", "none"] = "zephyr"
     grid: int = 0
     nodes_per_partition: int = 302
     energy_code: Literal["integer", "thermometer"] = "integer"
     bias_order: int = 0
     initial_scale: float = 0.01
     working_graph: str = ""
+    coupling_bins: int = 1
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class LongitudinalConfig:
+    """How layer energies become bits, and bits layer energies (layered model).
+
+    Attributes:
+        level_bits: bits of each layer energy, of the total, of the mean layer, and of the
+            spread around it; zeros for none.
+        copula_bins: intervals of the logarithmic energy with correlations of their own.
+        copula_rounds: Gibbs rounds of the copula.
+    """
+
+    level_bits: tuple[int, int, int, int] = (2, 2, 8, 4)
+    copula_bins: int = 16
+    copula_rounds: int = 20
 
 
 @dataclass(frozen=True)
@@ -71,12 +94,13 @@ class NetworkConfig:
     """Encoder and decoder.
 
     Attributes:
-        kind: ``conv3d`` (the paper's 3D convolutions) or ``depth`` (light, along the depth).
-        encoder_widths: channels; four for conv3d, three for depth.
-        decoder_widths: channels, four for either kind.
+        kind: ``conv3d`` (the paper's 3D convolutions), ``depth`` (light, along the depth), or
+            ``layers`` (bits of layer energies, voxels layer after layer).
+        encoder_widths: channels; four for conv3d, three for depth, none for layers.
+        decoder_widths: channels, four for any kind.
     """
 
-    kind: Literal["conv3d", "depth"] = "conv3d"
+    kind: Literal["conv3d", "depth", "layers"] = "conv3d"
     encoder_widths: tuple[int, ...] = (32, 64, 128, 256)
     decoder_widths: tuple[int, ...] = (512, 128, 64, 32)
 
@@ -91,12 +115,15 @@ class VoxelConfig:
         value_exponent: growth of that weight with the transformed energy (point); the
             authors' code has 0.5, together with the true mask.
         true_mask: multiply with the shower's own hits in the loss, not a relaxed mask (point).
+        common_scale: spread of a factor that all hits of a layer share, in the logarithm, where
+            layers are scaled to a known energy (drawn).
     """
 
     model: Literal["point", "drawn"] = "point"
     value_weight: float = 0.01
     value_exponent: float = 0.0
     true_mask: bool = False
+    common_scale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +136,7 @@ class TrainingConfig:
         batch_size: showers per step, over all processes.
         learning_rate: Adam's, for encoder and decoder.
         learning_rate_end: what it falls to by the freeze, along a cosine.
+        clip_gradient: largest norm of the networks' gradient, longer ones are cut; 0 for none.
         sharpness: first and last inverse temperature of the relaxations.
         sharpness_epochs: epochs over which it rises linearly.
         kl_weight: first and last weight of the prior's regulariser.
@@ -119,6 +147,9 @@ class TrainingConfig:
         prior_momentum: its momentum.
         negative_phase: ``cd`` starts chains at the encoder's bits, ``pcd`` keeps them.
         sweeps: Gibbs sweeps per batch.
+        prior_fit: ``batches`` beside the networks, or ``whole``: on all training showers, once
+            the networks are trained (layered model).
+        fit_steps: natural-gradient steps of a whole fit.
         sampler: ``compiled`` code on the CPU, ``cuda`` on a GPU, ``torch``, or ``auto``: the
             fastest that fits.
         augment: rotate and mirror showers at random (exact symmetries).
@@ -132,6 +163,7 @@ class TrainingConfig:
     batch_size: int = 512
     learning_rate: float = 1e-4
     learning_rate_end: float = 1e-4
+    clip_gradient: float = 0.0
     sharpness: tuple[float, float] = (1.0, 100.0)
     sharpness_epochs: int = 150
     kl_weight: tuple[float, float] = (1.0, 1.0)
@@ -142,6 +174,8 @@ class TrainingConfig:
     prior_momentum: float = 0.0
     negative_phase: Literal["cd", "pcd"] = "pcd"
     sweeps: int = 3000
+    prior_fit: Literal["batches", "whole"] = "batches"
+    fit_steps: int = 60
     sampler: Literal["auto", "compiled", "cuda", "torch"] = "auto"
     augment: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -157,6 +191,7 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    longitudinal: LongitudinalConfig = field(default_factory=LongitudinalConfig)
     voxels: VoxelConfig = field(default_factory=VoxelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

@@ -31,8 +31,9 @@ class ShowerFile:
     """Showers in an HDF5 file, read when asked for.
 
     The file holds `incident_energies` (N, 1) or (N,) and `showers` (N, voxels) or
-    (N, layer, alpha, r) in MeV; other datasets are ignored. On opening, all incident energies
-    and the first 200 showers are judged; the rest is validated whenever it is read.
+    (N, layer, alpha, r) in MeV; other datasets are read by `column` alone. On opening, all
+    incident energies and the first 200 showers are judged; the rest is validated whenever it
+    is read.
 
     Arguments:
         path: the HDF5 file.
@@ -111,19 +112,15 @@ class ShowerFile:
         return showers
 
     def column(self, name: str) -> Float[np.ndarray, " showers"] | None:
-        """Read a further dataset with one number a shower, such as `prior_energy`.
+        """Read one more number of each shower, such as ``prior_energy``.
 
         Returns:
-            the numbers in the file's order, or None where the file has no such dataset of
-            shape (N,).
-
-        Raises:
-            ShowerFileError: the file is damaged.
+            The numbers, float64; None where the file has no such column.
         """
-        dataset = self._file.get(name) if self._file else None
-        if not isinstance(dataset, h5py.Dataset) or dataset.shape != (len(self),):
+        found = self._file.get(name)
+        if not isinstance(found, h5py.Dataset) or found.shape != (len(self),):
             return None
-        return _float32(self._read(dataset, slice(None)))
+        return self._read(found, slice(None)).astype(np.float64)
 
     def chunks(
         self, size: int = 512, rows: np.ndarray | None = None

@@ -2,7 +2,7 @@
 
 import errno
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -16,7 +16,7 @@ from calo4pqvae.data.part_file import PartFile
 from calo4pqvae.errors import OutputError
 from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["ShowerWriter"]
+__all__ = ["ShowerWriter", "check_target"]
 
 CHUNK = 256
 NO_ATTRIBUTES: Mapping[str, str | int | float] = MappingProxyType({})
@@ -35,8 +35,6 @@ class ShowerWriter:
         attrs: provenance, stored as attributes of the file.
         overwrite: whether an existing file may be replaced.
         compression: gzip level, 0 to 9.
-        columns: names of further datasets of shape (N,), float32, one number a shower, such
-            as `prior_energy`. Readers of the layout pass over them.
 
     Raises:
         OutputError: the file exists, its folder is missing, or it is being written already.
@@ -49,7 +47,6 @@ class ShowerWriter:
         attrs: Mapping[str, str | int | float] = NO_ATTRIBUTES,
         overwrite: bool = False,
         compression: int = 4,
-        columns: Sequence[str] = (),
     ) -> None:
         self.path = Path(path)
         self.geometry = geometry
@@ -57,11 +54,8 @@ class ShowerWriter:
         self._n_stored = 0
         self._arrays: dict[str, h5py.Dataset] = {}
         self._waiting: list[dict[str, np.ndarray]] = []
-        self._widths = {INCIDENT_ENERGIES: (1,), SHOWERS: (geometry.n_voxels,)}
-        self.columns = tuple(columns)
-        self._widths |= dict.fromkeys(columns, ())
         self._part = part_path(self.path)
-        _check_target(self.path, overwrite)
+        check_target(self.path, overwrite)
         self._raw = PartFile(self._part)
         self._file = h5py.File(self._raw, "w")
         self._guarded(lambda: self._lay_out(attrs, compression))
@@ -70,19 +64,21 @@ class ShowerWriter:
         self,
         e_inc: Float[np.ndarray, "batch 1"],
         showers: Float[np.ndarray, "batch voxels"],
-        **columns: Float[np.ndarray, " batch"],
+        **columns: Float[np.ndarray, " _batch"],
     ) -> None:
         """Add showers to the file, as float32.
 
         Arguments:
             e_inc: incident energies [MeV].
             showers: voxel energies [MeV], r fastest, then alpha, then layer.
-            columns: the further numbers that the writer was made for.
+            columns: one more number for each shower by name, such as ``prior_energy``, stored
+                as a dataset of that name, which other programs ignore. The same names with
+                every batch.
 
         Raises:
             ShowerFileError: an energy is NaN, infinite or negative, or an incident energy zero.
-            OutputError: the shapes do not fit each other or the geometry, a column is missing
-                or unknown, the disk is full, or the writer is closed.
+            OutputError: the shapes do not fit each other or the geometry, a batch brings other
+                columns than the one before, the disk is full, or the writer is closed.
         """
         n_showers, n_voxels = len(showers), self.geometry.n_voxels
         if e_inc.shape != (n_showers, 1) or showers.shape != (n_showers, n_voxels):
@@ -91,13 +87,19 @@ class ShowerWriter:
                 f"{showers.shape} cannot be written with a geometry of {n_voxels} voxels; they "
                 f"must be (n, 1) and (n, {n_voxels})"
             )
-        self._check_columns(columns, n_showers)
         if not self._file:
             raise OutputError(f"{self.path}: is closed; append inside the with block")
+        self._check_columns(columns, n_showers)
         where = f"{self.path} (batch after shower {self.n_written})"
         with np.errstate(over="ignore"):
-            arrays = {INCIDENT_ENERGIES: e_inc, SHOWERS: showers, **columns}
-            batch = {key: np.array(values, np.float32) for key, values in arrays.items()}
+            batch = {
+                name: np.array(values, np.float32)
+                for name, values in {
+                    INCIDENT_ENERGIES: e_inc,
+                    SHOWERS: showers,
+                    **columns,
+                }.items()
+            }
         check_incident_energies(where, batch[INCIDENT_ENERGIES])
         check_deposits(where, batch[SHOWERS])
         self._waiting.append(batch)
@@ -124,36 +126,50 @@ class ShowerWriter:
         elif self._file:
             self._guarded(self._finish)
 
-    def _check_columns(self, columns: Mapping[str, np.ndarray], n_showers: int) -> None:
-        """Refuse columns other than those that the writer was made for."""
-        wanted = set(self.columns)
-        if columns.keys() != wanted or any(len(c) != n_showers for c in columns.values()):
-            raise OutputError(
-                f"{self.path}: {n_showers} showers come with the columns {sorted(columns)}; "
-                f"needed are {sorted(wanted)}, one number for each shower"
-            )
-
     def _lay_out(self, attrs: Mapping[str, str | int | float], compression: int) -> None:
         """Create the empty arrays and the attributes."""
-        options = {"dtype": "f4", "compression": compression, "shuffle": True}
-        for key, width in self._widths.items():
-            self._arrays[key] = self._file.create_dataset(
-                key, (0, *width), maxshape=(None, *width), chunks=(CHUNK, *width), **options
-            )
+        self._options = {"dtype": "f4", "compression": compression, "shuffle": True}
+        for key, width in ((INCIDENT_ENERGIES, 1), (SHOWERS, self.geometry.n_voxels)):
+            self._add_array(key, width)
         self._file.attrs.update(attrs)
         self._file.attrs["geometry"] = json.dumps(self.geometry.to_dict())
+
+    def _add_array(self, name: str, *row: int) -> None:
+        self._arrays[name] = self._file.create_dataset(
+            name, (0, *row), maxshape=(None, *row), chunks=(CHUNK, *row), **self._options
+        )
+
+    def _check_columns(self, columns: Mapping[str, np.ndarray], n: int) -> None:
+        """Refuse columns that leave showers without a number."""
+        known = {INCIDENT_ENERGIES, SHOWERS}
+        if self._waiting and set(columns) != set(self._waiting[-1]) - known:
+            raise OutputError(
+                f"{self.path}: a batch has the columns {sorted(columns)}, other than the "
+                "batches before it; give every shower the same columns"
+            )
+        for name, values in columns.items():
+            if values.shape != (n,):
+                raise OutputError(
+                    f"{self.path}: the column {name} has the shape {values.shape} for {n} "
+                    f"showers; it must be ({n},)"
+                )
 
     def _store(self, n: int) -> None:
         """Move the first `n` waiting showers into the file.
 
         Whole chunks only, until the end: a chunk that grows is compressed again each time.
         """
-        joined = {key: np.concatenate([b[key] for b in self._waiting]) for key in self._arrays}
-        self._waiting = [{key: values[n:] for key, values in joined.items()}]
+        waiting = {
+            name: np.concatenate([batch[name] for batch in self._waiting])
+            for name in self._waiting[0]
+        }
+        self._waiting = [{name: values[n:] for name, values in waiting.items()}]
         end = self._n_stored + n
-        for key, values in joined.items():
-            self._arrays[key].resize(end, axis=0)
-            self._arrays[key][self._n_stored : end] = values[:n]
+        for name, values in waiting.items():
+            if name not in self._arrays:
+                self._add_array(name)
+            self._arrays[name].resize(end, axis=0)
+            self._arrays[name][self._n_stored : end] = values[:n]
         self._file.flush()
         if self._raw.error is None:
             self._n_stored = end
@@ -194,8 +210,12 @@ class ShowerWriter:
         self._raw.close()
 
 
-def _check_target(path: Path, overwrite: bool) -> None:
-    """Refuse a target that exists or has no folder."""
+def check_target(path: Path, overwrite: bool) -> None:
+    """Refuse a target that exists or has no folder.
+
+    Raises:
+        OutputError: with what is wrong and what to do.
+    """
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file in it")
     if path.exists() and not overwrite:

@@ -1,14 +1,16 @@
 """The numbers that compare a sample of showers with Geant4, by name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csc_array, vstack
 
 from calo4pqvae.metrics.distances import (
-    binned,
+    Merged,
+    in_bins,
     separation,
-    wasserstein,
     weighted_mean,
     weighted_width,
 )
@@ -35,6 +37,9 @@ MIN_SHARE = 0.01
 MIN_IN_WINDOW = 20
 
 OfOneSide = Callable[[Observables, np.ndarray], np.ndarray]
+Columns = Callable[[Observables], Iterable[np.ndarray]]
+
+_PROFILES = {"profile.longitudinal": "e_layer", "profile.radial": "e_ring"}
 
 
 def compare(sample: Observables, reference: Observables) -> dict[str, dict[str, Any]]:
@@ -42,28 +47,27 @@ def compare(sample: Observables, reference: Observables) -> dict[str, dict[str, 
 
     See `calo4pqvae.metrics.entries` for what an entry holds.
     """
-    resampling = Resampling(sample.e_inc, reference.e_inc)
-
-    def run(statistic: Statistic) -> Estimate:
-        return measure(statistic, sample, reference, resampling)
-
-    response = run(_side_by_side(lambda s, w: weighted_mean(s.response, w), _excess))
-    sparsity = run(_side_by_side(lambda s, w: weighted_mean(s.sparsity, w), np.subtract))
-    entries = {
-        "response": scalar_entry(response, sample, reference),
-        "sparsity": scalar_entry(sparsity, sample, reference),
-        "profile.longitudinal": _profile("e_layer", sample, reference, resampling),
-        "profile.radial": _profile("e_ring", sample, reference, resampling),
+    profiles = {name: _Profile(of, reference) for name, of in _PROFILES.items()}
+    separations = _prefixed("separation", _separations(reference))
+    distances = _prefixed("wasserstein", _wassersteins(reference))
+    means = {
+        "response": _side_by_side(lambda s, w: weighted_mean(s.response, w), _excess),
+        "sparsity": _side_by_side(lambda s, w: weighted_mean(s.sparsity, w), np.subtract),
     }
-    for name, statistic in _separations(reference).items():
-        entries[f"separation.{name}"] = entry(run(statistic), sample, reference)
-    for name, statistic in _wassersteins(reference).items():
-        both = run(statistic)
+    found = measure(
+        {**means, **profiles, **separations, **distances},
+        sample,
+        reference,
+        Resampling(sample.e_inc, reference.e_inc),
+    )
+    sides = sample, reference
+    entries = {name: scalar_entry(found[name], *sides) for name in means}
+    entries |= {name: profile.entry(found[name], *sides) for name, profile in profiles.items()}
+    entries |= {name: entry(found[name], *sides) for name in separations}
+    for name in distances:
+        both, unit = found[name], "MeV" if ".e_" in name else "1"
         absolute = {"value": number(both.value[1]), "error": number(both.error[1])}
-        unit = "MeV" if name.startswith("e_") else "1"
-        entries[f"wasserstein.{name}"] = entry(
-            column(both, 0), sample, reference, absolute={**absolute, "unit": unit}
-        )
+        entries[name] = entry(column(both, 0), *sides, absolute={**absolute, "unit": unit})
     return entries
 
 
@@ -97,9 +101,12 @@ def compare_windows(
             )
             continue
         resampling = Resampling(inside[0].e_inc, inside[1].e_inc)
-        for quantity, (of, combine) in _IN_WINDOWS.items():
-            estimate = measure(_side_by_side(of, combine), inside[0], inside[1], resampling)
-            entries[f"{quantity}.{name}"] = scalar_entry(estimate, inside[0], inside[1])
+        statistics = {
+            f"{quantity}.{name}": _side_by_side(of, combine)
+            for quantity, (of, combine) in _IN_WINDOWS.items()
+        }
+        found = measure(statistics, inside[0], inside[1], resampling)
+        entries |= {key: scalar_entry(one, *inside) for key, one in found.items()}
     return entries, omitted
 
 
@@ -133,88 +140,102 @@ def _side_by_side(
     return statistic
 
 
-def _profile(
-    name: str, sample: Observables, reference: Observables, resampling: Resampling
-) -> dict[str, Any]:
-    """Compare the mean energy per bin; the value is the largest |ratio - 1| that matters."""
-    total = getattr(reference, name).sum(axis=0)
-    share = total / total.sum() if total.sum() > 0 else np.zeros_like(total)
-    matters = share > MIN_SHARE
+class _Profile:
+    """The mean energy per bin, whose value is the largest |ratio - 1| that matters."""
 
-    def statistic(
-        sample: Observables, reference: Observables, w: np.ndarray, v: np.ndarray
+    def __init__(self, name: str, reference: Observables) -> None:
+        self.name = name
+        total = getattr(reference, name).sum(axis=0)
+        self.share = total / total.sum() if total.sum() > 0 else np.zeros_like(total)
+        self.matters = self.share > MIN_SHARE
+
+    def __call__(
+        self, sample: Observables, reference: Observables, w: np.ndarray, v: np.ndarray
     ) -> np.ndarray:
+        """Compute the columns (sample, reference, ratio) of every bin, and the largest."""
         a, b = (
-            weighted_mean(getattr(sample, name), w),
-            weighted_mean(getattr(reference, name), v),
+            weighted_mean(getattr(side, self.name), weights)
+            for side, weights in ((sample, w), (reference, v))
         )
         excess = _excess(a, b)
-        largest = np.abs(excess[:, matters]).max(axis=1, initial=0.0)
+        largest = np.abs(excess[:, self.matters]).max(axis=1, initial=0.0)
         return np.concatenate([a, b, excess + 1, largest[:, None]], axis=1)
 
-    estimate = measure(statistic, sample, reference, resampling)
-    a, b, ratio = np.split(estimate.value[:-1], 3)
-    errors = np.split(estimate.error[:-1], 3)
-    worst = (
-        np.flatnonzero(matters)[np.argmax(np.abs(ratio[matters] - 1))]
-        if matters.any()
-        else None
-    )
-    more = {
-        "bin": None if worst is None else int(worst),
-        "generated": numbers(a),
-        "generated_error": numbers(errors[0]),
-        "reference": numbers(b),
-        "reference_error": numbers(errors[1]),
-        "ratio": numbers(ratio),
-        "ratio_error": numbers(errors[2]),
-        "reference_share": numbers(share),
-    }
-    if not (b > 0).all():
-        more["reason"] = "the ratio is undefined in bins where the reference has no energy"
-    return entry(column(estimate, -1), sample, reference, **more)
+    def entry(
+        self, found: Estimate, sample: Observables, reference: Observables
+    ) -> dict[str, Any]:
+        """Describe the largest deviation, and all bins beside."""
+        a, b, ratio = np.split(found.value[:-1], 3)
+        errors = np.split(found.error[:-1], 3)
+        at = np.flatnonzero(self.matters)
+        more = {
+            "bin": int(at[np.argmax(np.abs(ratio[at] - 1))]) if len(at) else None,
+            "generated": numbers(a),
+            "generated_error": numbers(errors[0]),
+            "reference": numbers(b),
+            "reference_error": numbers(errors[1]),
+            "ratio": numbers(ratio),
+            "ratio_error": numbers(errors[2]),
+            "reference_share": numbers(self.share),
+        }
+        if not (b > 0).all():
+            more["reason"] = "the ratio is undefined in bins where the reference has no energy"
+        return entry(column(found, -1), sample, reference, **more)
+
+
+def _prefixed(prefix: str, statistics: Mapping[str, Statistic]) -> dict[str, Statistic]:
+    return {f"{prefix}.{name}": statistic for name, statistic in statistics.items()}
 
 
 def _separations(reference: Observables) -> dict[str, Statistic]:
     """Name the separation powers; bins are fixed by the reference alone."""
-    edges = {
-        "e_tot": _log_edges(reference.e_tot),
-        "response": np.linspace(0.5, 1.5, 51),
-        "sparsity": np.linspace(0.0, 1.0, 101),
-    }
 
-    def of(name: str) -> Statistic:
-        return lambda s, r, w, v: separation(
-            binned(getattr(s, name), edges[name], w), binned(getattr(r, name), edges[name], v)
-        )
+    def of(columns: Columns, edges: Sequence[np.ndarray]) -> Statistic:
+        ends = np.cumsum([len(cuts) + 1 for cuts in edges])[:-1]
 
-    layer_edges = [_log_edges(column) for column in reference.e_layer.T]
+        @cache
+        def table(side: Observables) -> csc_array:
+            marks = [in_bins(*pair) for pair in zip(columns(side), edges, strict=True)]
+            return csc_array(vstack(marks, format="csc"))
 
-    def layers(s: Observables, r: Observables, w: np.ndarray, v: np.ndarray) -> np.ndarray:
-        each = [
-            separation(binned(a, cuts, w), binned(b, cuts, v))
-            for a, b, cuts in zip(s.e_layer.T, r.e_layer.T, layer_edges, strict=True)
-        ]
-        return np.mean(each, axis=0)
+        def statistic(
+            s: Observables, r: Observables, w: np.ndarray, v: np.ndarray
+        ) -> np.ndarray:
+            both = ((table(s) @ w.T).T, (table(r) @ v.T).T)
+            pieces = zip(*(np.split(counts, ends, axis=1) for counts in both), strict=True)
+            return np.mean([separation(*pair) for pair in pieces], axis=0)
+
+        return statistic
 
     def voxel(s: Observables, r: Observables, w: np.ndarray, v: np.ndarray) -> np.ndarray:
         return separation(w @ s.voxel_counts, v @ r.voxel_counts)
 
-    return {**{name: of(name) for name in edges}, "voxel": voxel, "e_layer": layers}
+    return {
+        "e_tot": of(lambda s: [s.e_tot], [_log_edges(reference.e_tot)]),
+        "response": of(lambda s: [s.response], [np.linspace(0.5, 1.5, 51)]),
+        "sparsity": of(lambda s: [s.sparsity], [np.linspace(0.0, 1.0, 101)]),
+        "voxel": voxel,
+        "e_layer": of(
+            lambda s: s.e_layer.T, [_log_edges(layer) for layer in reference.e_layer.T]
+        ),
+    }
 
 
 def _wassersteins(reference: Observables) -> dict[str, Statistic]:
     """Name the Wasserstein-1 distances: (in standard deviations, in the own unit)."""
 
-    def of(columns: Callable[[Observables], Sequence[np.ndarray]]) -> Statistic:
+    def of(columns: Columns) -> Statistic:
         widths = np.array([column.std() for column in columns(reference)])
+        varies = widths > 0
+
+        @cache
+        def merged(s: Observables, r: Observables) -> list[Merged]:
+            return [Merged.of(*pair) for pair in zip(columns(s), columns(r), strict=True)]
 
         def statistic(
             s: Observables, r: Observables, w: np.ndarray, v: np.ndarray
         ) -> np.ndarray:
-            pairs = zip(columns(s), columns(r), strict=True)
-            each = np.stack([wasserstein(a, b, w, v) for a, b in pairs], axis=1)
-            varies = widths > 0
+            each = np.stack([one.wasserstein(w, v) for one in merged(s, r)], axis=1)
             scaled = each[:, varies] / widths[varies]
             mean = scaled.mean(axis=1) if varies.any() else np.full(len(w), np.nan)
             return np.stack([mean, each.mean(axis=1)], axis=1)
@@ -225,7 +246,7 @@ def _wassersteins(reference: Observables) -> dict[str, Statistic]:
         "e_tot": of(lambda s: [s.e_tot]),
         "response": of(lambda s: [s.response]),
         "sparsity": of(lambda s: [s.sparsity]),
-        "e_layer": of(lambda s: list(s.e_layer.T)),
+        "e_layer": of(lambda s: s.e_layer.T),
     }
 
 

@@ -4,10 +4,24 @@ A row of weights says how often each shower of a sample counts. Many rows at onc
 bootstrap resamples, so every function here returns one number per row.
 """
 
-import numpy as np
-from jaxtyping import Float, Num
+from dataclasses import dataclass
+from typing import no_type_check
 
-__all__ = ["binned", "separation", "wasserstein", "weighted_mean", "weighted_width"]
+import numpy as np
+from jaxtyping import Float, Int, Num
+from scipy.sparse import csc_array
+
+from calo4pqvae.compilation import compiled
+
+__all__ = [
+    "Merged",
+    "binned",
+    "in_bins",
+    "separation",
+    "wasserstein",
+    "weighted_mean",
+    "weighted_width",
+]
 
 
 def separation(
@@ -25,22 +39,56 @@ def separation(
     return np.asarray(0.5 * term.sum(axis=-1))
 
 
+def in_bins(
+    values: Float[np.ndarray, " batch"], edges: Float[np.ndarray, " edges"]
+) -> csc_array:
+    """Mark the bin of each shower in a sparse (edges + 1, batch) table of ones and zeros.
+
+    The first and the last bin hold what lies below and above the edges, so that nothing is
+    dropped.
+    """
+    places, starts = np.searchsorted(edges, values, side="right"), np.arange(len(values) + 1)
+    return csc_array((np.ones(len(values)), places, starts), (len(edges) + 1, len(values)))
+
+
 def binned(
     values: Float[np.ndarray, " batch"],
     edges: Float[np.ndarray, " edges"],
     weights: Num[np.ndarray, "rows batch"],
 ) -> Float[np.ndarray, "rows bins"]:
-    """Fill weighted histograms of edges + 1 bins.
+    """Fill weighted histograms of edges + 1 bins, see `in_bins`."""
+    return (in_bins(values, edges) @ weights.T).T
 
-    The first and the last bin hold what lies below and above the edges, so that nothing is
-    dropped.
+
+@dataclass(frozen=True)
+class Merged:
+    """Two samples of one observable in common order, ready for any weights.
+
+    Arguments:
+        order: places of the values, first those of x, then those of y, by rising value.
+        gaps: from each value to the next, in the units of the observable; 0 after the last.
     """
-    bins = np.searchsorted(edges, values, side="right")
-    order = np.argsort(bins, kind="stable")
-    occupied, first = np.unique(bins[order], return_index=True)
-    counts = np.zeros((len(weights), len(edges) + 1))
-    counts[:, occupied] = np.add.reduceat(weights[:, order], first, axis=1)
-    return counts
+
+    order: Int[np.ndarray, " both"]
+    gaps: Float[np.ndarray, " both"]
+
+    @classmethod
+    def of(cls, x: Float[np.ndarray, " nx"], y: Float[np.ndarray, " ny"]) -> "Merged":
+        """Sort both samples together."""
+        both = np.concatenate([x, y])
+        order = np.argsort(both, kind="stable")
+        return cls(order.astype(np.int32), np.diff(both[order], append=both.max()))
+
+    def wasserstein(
+        self, weights_x: Num[np.ndarray, "rows nx"], weights_y: Num[np.ndarray, "rows ny"]
+    ) -> Float[np.ndarray, " rows"]:
+        """Compute the Wasserstein-1 distance, the area between the two cumulative curves.
+
+        NaN where a side has no weight.
+        """
+        with np.errstate(divide="ignore"):
+            scales = (1.0 / w.sum(axis=1, dtype=np.float64) for w in (weights_x, weights_y))
+        return _areas(self.order, self.gaps, weights_x, weights_y, *scales)
 
 
 def wasserstein(
@@ -49,15 +97,26 @@ def wasserstein(
     weights_x: Num[np.ndarray, "rows nx"],
     weights_y: Num[np.ndarray, "rows ny"],
 ) -> Float[np.ndarray, " rows"]:
-    """Compute the Wasserstein-1 distance, the area between the two cumulative curves.
+    """Compute the Wasserstein-1 distance in the units of the observable; see `Merged`."""
+    return Merged.of(x, y).wasserstein(weights_x, weights_y)
 
-    In the units of the observable. Exact for weighted samples.
-    """
-    both = np.concatenate([x, y])
-    order = np.argsort(both, kind="stable")
-    gap = np.diff(both[order])
-    signed = np.concatenate([_shares(weights_x), -_shares(weights_y)], axis=1)
-    return np.abs(np.cumsum(signed[:, order], axis=1)[:, :-1]) @ gap
+
+@compiled()
+@no_type_check
+def _areas(order, gaps, weights_x, weights_y, scale_x, scale_y):  # noqa: ANN001, ANN202
+    """Walk through the values in order; one sum of weights, one area for each row."""
+    areas = np.zeros(len(weights_x))
+    for row in range(len(areas)):
+        between, area, n = 0.0, 0.0, weights_x.shape[1]
+        for place in range(len(order)):
+            shower = order[place]
+            if shower < n:
+                between += weights_x[row, shower] * scale_x[row]
+            else:
+                between -= weights_y[row, shower - n] * scale_y[row]
+            area += abs(between) * gaps[place]
+        areas[row] = area
+    return areas
 
 
 def weighted_mean(

@@ -23,7 +23,7 @@ VOXEL_EDGES = np.geomspace(1e-2 * MeV, 1e6 * MeV, 65)
 """Edges of the voxel-energy bins [MeV], eight to a decade; the outer two bins are open."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observables:
     """Arrays with one row per shower, after the readout threshold.
 
@@ -93,7 +93,7 @@ class Observables:
             e_inc=e_inc[:, 0].astype(np.float64),
             e_layer=_sum_by(geometry.layer_of_voxel, kept),
             e_ring=_sum_by(geometry.ring_of_voxel, kept),
-            hits=_sum_by(geometry.layer_of_voxel, (kept > 0).astype(np.int64)),
+            hits=_sum_by(geometry.layer_of_voxel, kept > 0).astype(np.int32),
             voxel_counts=_voxel_counts(kept),
             below_threshold=below,
         )
@@ -153,9 +153,7 @@ def apply_threshold(
 
 def _sum_by(group: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Sum the columns of `values` that belong to the same group, groups being 0, 1, 2 .."""
-    order = np.argsort(group, kind="stable")
-    first = np.searchsorted(group[order], np.arange(group.max() + 1))
-    return np.add.reduceat(values[:, order], first, axis=1)
+    return values @ (group[:, None] == np.arange(group.max() + 1)).astype(np.float64)
 
 
 def _voxel_counts(showers: np.ndarray) -> np.ndarray:
@@ -163,4 +161,4 @@ def _voxel_counts(showers: np.ndarray) -> np.ndarray:
     shower, voxel = np.nonzero(showers)
     energy_bin = np.searchsorted(VOXEL_EDGES[1:-1], showers[shower, voxel], side="right")
     counts = np.bincount(shower * n_bins + energy_bin, minlength=len(showers) * n_bins)
-    return counts.reshape(len(showers), n_bins)
+    return counts.reshape(len(showers), n_bins).astype(np.int32)

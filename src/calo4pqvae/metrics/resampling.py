@@ -4,7 +4,7 @@ The floor of a distance is what it reads when both sides are Geant4. It is not z
 finite samples differ. A value at its floor is as good as the sample can show.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -122,20 +122,43 @@ class Resampling:
 
 
 def measure(
-    statistic: Statistic, sample: Observables, reference: Observables, resampling: Resampling
-) -> Estimate:
-    """Evaluate a statistic with its bootstrap error and its floor.
+    statistics: Mapping[str, Statistic],
+    sample: Observables,
+    reference: Observables,
+    resampling: Resampling,
+) -> dict[str, Estimate]:
+    """Evaluate statistics with their bootstrap errors and floors, all on the same redraws.
 
     The error is the standard deviation over redraws. The floor's error is that of a single
     comparison, so a sample as good as Geant4 lies within a few of them around the floor.
     """
-    value = statistic(sample, reference, _once(sample), _once(reference))[0]
-    spread = [statistic(sample, reference, *draw) for draw in resampling.spread()]
-    floor = [statistic(reference, reference, *draw) for draw in resampling.floor()]
-    floors = np.concatenate(floor)
-    return Estimate(
-        value, np.concatenate(spread).std(axis=0), floors.mean(axis=0), floors.std(axis=0)
-    )
+    once = _once(sample), _once(reference)
+    values = _on_every(statistics, sample, reference, [once])
+    spreads = _on_every(statistics, sample, reference, resampling.spread())
+    floors = _on_every(statistics, reference, reference, resampling.floor())
+    return {
+        name: Estimate(
+            values[name][0],
+            spreads[name].std(axis=0),
+            floors[name].mean(axis=0),
+            floors[name].std(axis=0),
+        )
+        for name in statistics
+    }
+
+
+def _on_every(
+    statistics: Mapping[str, Statistic],
+    sample: Observables,
+    reference: Observables,
+    draws: Iterable[tuple[np.ndarray, np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """Evaluate every statistic on every draw; one number, or one row, for each draw."""
+    found = [
+        {name: statistic(sample, reference, *draw) for name, statistic in statistics.items()}
+        for draw in draws
+    ]
+    return {name: np.concatenate([block[name] for block in found]) for name in statistics}
 
 
 def _once(sample: Observables) -> Num[np.ndarray, "1 batch"]:

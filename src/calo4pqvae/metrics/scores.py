@@ -6,7 +6,8 @@ floor has (``matched``), and the verdict compares the two.
 """
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -14,7 +15,14 @@ from typing import Any, Literal
 import numpy as np
 
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.metrics.classifier import OFFICIAL, QUICK, classify, classify_halves
+from calo4pqvae.metrics.classifier import (
+    OFFICIAL,
+    QUICK,
+    QUICK_RESNET,
+    classify,
+    classify_halves,
+)
+from calo4pqvae.metrics.classifier_training import Kind
 from calo4pqvae.metrics.entries import ABOVE, WITHIN, number
 from calo4pqvae.metrics.features import Features
 from calo4pqvae.metrics.frechet import fpd
@@ -24,7 +32,7 @@ from calo4pqvae.metrics.official import BinnedComparison, binned_comparisons
 from calo4pqvae.metrics.prdc import prdc, standardised
 from calo4pqvae.metrics.score import Score
 
-__all__ = ["Classifiers", "Scores"]
+__all__ = ["Classifiers", "Scores", "n_voxels"]
 
 Classifiers = Literal["none", "quick", "official"]
 """No classifier, one that takes seconds, or the challenge's set-up."""
@@ -33,11 +41,12 @@ Entry = dict[str, Any]
 
 Distance = Callable[[Features, Features], Score]
 
-QUICK_FPD = partial(fpd, batches=5)
-"""FPD with a quarter of the redraws, for the floor and what is set beside it."""
+QUICK_FPD, QUICK_KPD = partial(fpd, batches=5), partial(kpd, batches=5)
+"""With fewer redraws, for the floor and what is set beside it."""
 
 _SETUPS = {"quick": (QUICK, 3), "official": (OFFICIAL, 1)}
 """Setup of a classifier, and how many are trained on different splits."""
+_QUICK_VOXELS = 5_000
 _TOLERANCE = 3.0
 _BINNED_SPLITS = 8
 
@@ -48,7 +57,8 @@ class Scores:
 
     Arguments:
         reference: showers of Geant4.
-        classifiers: classifier on the high-level features.
+        classifiers: set-up of the classifiers.
+        inputs: what they are given; voxels have to be measured, see `n_voxels`.
         splits: random halves of the reference for each floor.
         seed: of the halves.
         at_most: showers that a distance is matched on, so that samples of different size are
@@ -57,6 +67,7 @@ class Scores:
 
     reference: Measured
     classifiers: Classifiers = "quick"
+    inputs: Sequence[Kind] = ("high",)
     splits: int = 3
     seed: int = 42
     at_most: int | None = None
@@ -69,15 +80,15 @@ class Scores:
 
         Returns:
             Entries named ``fpd``, ``kpd``, ``fpd.legacy``, ``kpd.legacy``, ``separation.*``,
-            ``chi_square.*``, ``auc.high``, ``jsd.high``, ``precision``, ``recall``,
-            ``density`` and ``coverage``. Each holds ``value``, ``error``, ``n``, ``floor`` and
-            ``verdict``, and ``feature_set`` where features are compared. What cannot be
-            computed has the value None and a ``reason``.
+            ``chi_square.*``, ``auc.*`` and ``jsd.*`` for each of `inputs`, ``precision``,
+            ``recall``, ``density`` and ``coverage``. Each holds ``value``, ``error``, ``n``,
+            ``floor`` and ``verdict``, and ``feature_set`` where features are compared. What
+            cannot be computed has the value None and a ``reason``.
         """
         made: dict[str, Entry] = {}
         for suffix, pick in (("", _official), (".legacy", _legacy)):
             made[f"fpd{suffix}"] = self._distance(f"fpd{suffix}", fpd, QUICK_FPD, pick, sample)
-            made[f"kpd{suffix}"] = self._distance(f"kpd{suffix}", kpd, kpd, pick, sample)
+            made[f"kpd{suffix}"] = self._distance(f"kpd{suffix}", kpd, QUICK_KPD, pick, sample)
         return made | self.without_distances(sample)
 
     def without_distances(self, sample: Measured) -> dict[str, Entry]:
@@ -157,11 +168,12 @@ class Scores:
             ]
         floors, made = self._floors["binned", m], {}
         for name, comparison in found.items():
-            outside = dict(zip(("reference", "generated"), comparison.outside, strict=True))
+            shares = map(number, comparison.outside)
+            outside = dict(zip(("reference", "generated"), shares, strict=True))
             for kind in ("separation", "chi_square"):
                 floor = _mean([getattr(one[name], kind).value for one in floors], m)
                 own = _mean([getattr(one[name], kind).value for one in mine], m)
-                made[f"{kind}.{name}"] = _entry(getattr(comparison, kind)) | {
+                entry = _entry(getattr(comparison, kind)) | {
                     "floor": _plain(floor),
                     "matched": _plain(own),
                     "verdict": _verdict(
@@ -169,26 +181,38 @@ class Scores:
                     ),
                     "outside": outside,
                 }
+                if entry["value"] is None:
+                    entry["reason"] = "undefined: a side has nothing to count"
+                made[f"{kind}.{name}"] = entry
         return made
 
     def _classified(self, sample: Measured) -> dict[str, Entry]:
-        """A classifier between the sample and Geant4, and one between halves of Geant4."""
-        if self.classifiers == "none":
-            return {}
+        """Classifiers between the sample and Geant4, and between halves of Geant4."""
+        made: dict[str, Entry] = {}
+        for kind in self.inputs if self.classifiers != "none" else ():
+            made |= self._classified_by(kind, sample)
+        return made
+
+    def _classified_by(self, kind: Kind, sample: Measured) -> dict[str, Entry]:
+        """Train classifiers on one kind of input; the floor's only once."""
         setup, runs = _SETUPS[self.classifiers]
-        reference, generated = self.reference.features, sample.features
+        setup = QUICK_RESNET if (kind, self.classifiers) == ("resnet", "quick") else setup
+        label = sample.features.feature_set if kind == "high" else "voxels"
+        options: dict[str, Any] = {"setup": setup, "runs": runs, "shape": _shape(sample, kind)}
         try:
-            found = classify(reference.values, generated.values, setup=setup, runs=runs)
-            if "auc" not in self._floors:
-                self._floors["auc"] = classify_halves(reference.values, setup=setup, runs=runs)
+            reference, generated = (_inputs(kind, side) for side in (self.reference, sample))
+            found = classify(reference, generated, kind, **options)
+            if ("auc", kind) not in self._floors:
+                self._floors["auc", kind] = classify_halves(reference, kind, **options)
         except ConfigError as error:
-            reason = _undefined(str(error), generated.feature_set)
-            return {"auc.high": reason, "jsd.high": dict(reason)}
-        floor, made = self._floors["auc"], {}
-        for kind in ("auc", "jsd"):
-            one, other = getattr(found, kind), getattr(floor, kind)
-            made[f"{kind}.high"] = _entry(one, generated.feature_set) | {
-                "floor": _plain(other, generated.feature_set),
+            return {
+                f"{score}.{kind}": _undefined(str(error), label) for score in ("auc", "jsd")
+            }
+        made = {}
+        for score in ("auc", "jsd"):
+            one, other = (getattr(of, score) for of in (found, self._floors["auc", kind]))
+            made[f"{score}.{kind}"] = _entry(one, label) | {
+                "floor": _plain(other, label),
                 "verdict": _verdict(
                     one.value - other.value, math.hypot(one.error, other.error)
                 ),
@@ -219,6 +243,32 @@ class Scores:
                 "verdict": _verdict(gap, math.hypot(score.error, floor.error)),
             }
         return made
+
+
+def n_voxels(classifiers: Classifiers, inputs: Sequence[Kind]) -> int:
+    """Say of how many showers the classifiers need the voxels, at most."""
+    if classifiers == "none" or set(inputs) <= {"high"}:
+        return 0
+    return _QUICK_VOXELS if classifiers == "quick" else sys.maxsize
+
+
+def _inputs(kind: Kind, side: Measured) -> np.ndarray:
+    """Take the rows that a classifier of this kind is given.
+
+    Raises:
+        ConfigError: they are voxels, and nobody measured them.
+    """
+    if kind == "high":
+        return side.features.values
+    if side.voxels is None:
+        raise ConfigError("a classifier on voxels needs showers measured with their voxels")
+    return side.voxels
+
+
+def _shape(side: Measured, kind: Kind) -> tuple[int, int, int] | None:
+    """Give the volume of a ResNet; None on unlike layers, which it cannot take."""
+    geometry = side.features.geometry
+    return geometry.shape if kind == "resnet" and geometry.is_regular else None
 
 
 def _compare_bins(

@@ -20,6 +20,7 @@ from calo4pqvae.plotting.means import profiles, response_and_resolution, voxels
 
 __all__ = [
     "FIGURES",
+    "HEADINGS",
     "correlations",
     "energy_by_layers",
     "energy_in_windows",
@@ -47,3 +48,11 @@ FIGURES: dict[str, tuple[Callable[[Samples], Figure], str]] = {
     ),
 }
 """Figures by file name: the function that draws it, and its heading."""
+
+HEADINGS = {
+    "prior_energy": "Energy of the prior's states (figure 2)",
+    **{name: heading for name, (_, heading) in FIGURES.items()},
+    "mismatch": "Where the mismatch arises: decoder and prior",
+    "event": "One shower of Geant4 and one of the model",
+}
+"""Headings of all figures of an evaluation by file name, in reading order."""

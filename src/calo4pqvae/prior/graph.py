@@ -99,6 +99,13 @@ class FourPartiteGraph:
         return cls((a, b, c, d), edges, torch.arange(len(parts)), "complete")
 
     @classmethod
+    def without(cls, sizes: Sequence[int]) -> "FourPartiteGraph":
+        """Leave out all couplers: independent nodes."""
+        a, b, c, d = sizes
+        nodes = torch.arange(sum(sizes))
+        return cls((a, b, c, d), torch.zeros(2, 0, dtype=torch.int64), nodes, "none")
+
+    @classmethod
     def from_lattice(
         cls,
         colour: Int[np.ndarray, " qubits"],

@@ -10,9 +10,10 @@ from typing import Any
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.extras import require
 from calo4pqvae.metrics.comparison import MIN_SHARE
+from calo4pqvae.metrics.published import Number, table_1
 from calo4pqvae.report.cards import headline, strip_of, summarise
 from calo4pqvae.report.events import read_events
-from calo4pqvae.report.rows import entries_of, grouped, metric_rows, plus_minus
+from calo4pqvae.report.rows import cell, entries_of, grouped, metric_rows, plus_minus
 from calo4pqvae.report.whole_file import write_whole
 
 __all__ = ["build_report", "figures_of", "page_parts", "templates"]
@@ -48,6 +49,8 @@ def build_report(folder: Path, output: Path) -> Path:
         blocks=blocks,
         figures=list(figures_of(folder / "figures")),
         provenance=list(_provenance(metrics)),
+        published=table_1(_own_scores(metrics), name="These showers"),
+        cell=cell,
         **page_parts(folder),
     )
     return write_whole(output, page)
@@ -142,6 +145,13 @@ def _blocks(metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
+def _own_scores(metrics: Mapping[str, Any]) -> dict[str, Number]:
+    """Take the scores that have a value, to stand in table 1 of the paper."""
+    keys = ("fpd", "kpd", "fpd.legacy", "kpd.legacy", "auc.high")
+    known = {key: metrics[key] for key in keys if metrics.get(key, {}).get("value") is not None}
+    return {key: Number(entry["value"], entry["error"]) for key, entry in known.items()}
+
+
 def _profile_bins(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List the bins that hold enough of the reference's energy to matter."""
     return [
@@ -165,11 +175,9 @@ def _energy(value: float) -> str:
 def figures_of(folder: Path) -> Iterator[dict[str, str]]:
     """Read the figures that exist, in reading order."""
     require("matplotlib", "report")
-    from calo4pqvae.plotting.figures import FIGURES
+    from calo4pqvae.plotting.figures import HEADINGS
 
-    titles = {name: title for name, (_, title) in FIGURES.items()}
-    titles["event"] = "One shower of Geant4 and one of the model"
-    for name, title in titles.items():
+    for name, title in HEADINGS.items():
         path = folder / f"{name}.svg"
         if path.is_file():
             data = base64.b64encode(path.read_bytes()).decode("ascii")

@@ -1,6 +1,6 @@
 """Score several systems into a folder: comparison.json, the figures, and one page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,20 @@ from jaxtyping import Int
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import GeometryError
 from calo4pqvae.extras import require
+from calo4pqvae.metrics.classifier_training import Kind
 from calo4pqvae.metrics.evaluate import SCHEMA, write_metrics
 from calo4pqvae.metrics.measured import Measured
 from calo4pqvae.metrics.observables import Observables
-from calo4pqvae.metrics.published import Number, table_1
+from calo4pqvae.metrics.published import table_1
 from calo4pqvae.metrics.ranking import rank
-from calo4pqvae.metrics.scores import Classifiers, Scores
+from calo4pqvae.metrics.scores import Classifiers, Scores, n_voxels
 from calo4pqvae.report.build import figures_of, page_parts, templates
+from calo4pqvae.report.folder import draw_states
 from calo4pqvae.report.names import name_of
-from calo4pqvae.report.rows import entries_of, grouped, metric_rows
+from calo4pqvae.report.rows import cell, entries_of, grouped, metric_rows
 from calo4pqvae.report.whole_file import write_whole
 
-__all__ = ["cell", "compare_to_folder"]
+__all__ = ["compare_to_folder"]
 
 
 def compare_to_folder(
@@ -30,6 +32,7 @@ def compare_to_folder(
     folder: Path,
     rows: Int[np.ndarray, " rows"] | None = None,
     classifiers: Classifiers = "quick",
+    inputs: Sequence[Kind] = ("high",),
 ) -> dict[str, Any]:
     """Score systems against one reference; write numbers, figures and a page.
 
@@ -38,7 +41,8 @@ def compare_to_folder(
         reference: Geant4 showers that no system has seen.
         folder: where to write; made if missing.
         rows: rows of the reference to use; None takes all.
-        classifiers: classifier on the high-level features.
+        classifiers: set-up of the classifiers.
+        inputs: what they are given.
 
     Returns:
         The content of comparison.json: ``schema``, ``n_reference``, ``reference``, ``systems``
@@ -58,8 +62,10 @@ def compare_to_folder(
                 "showers of one calorimeter"
             )
     fewest = min(len(file) for file in systems.values())
-    scores = Scores(Measured.reference(reference, rows), classifiers, at_most=fewest)
-    found = {name: _scored(scores, file) for name, file in systems.items()}
+    voxels = n_voxels(classifiers, inputs)
+    measured = Measured.reference(reference, rows, voxels)
+    scores = Scores(measured, classifiers, inputs, at_most=fewest)
+    found = {name: _scored(scores, file, voxels) for name, file in systems.items()}
     by, places = rank(found)
     result = {
         "schema": SCHEMA,
@@ -74,15 +80,6 @@ def compare_to_folder(
     write_metrics(result, folder / "comparison.json")
     _write_page(result, folder)
     return result
-
-
-def cell(entry: Any) -> str:
-    """Write a value with its error, or a dash; entries and published numbers alike."""
-    if isinstance(entry, Mapping):
-        entry = Number(entry["value"], entry["error"])
-    if entry is None or entry.value is None:
-        return "-"
-    return f"{entry.value:.4g}" + ("" if entry.error is None else f" ± {entry.error:.2g}")
 
 
 def _write_page(result: dict[str, Any], folder: Path) -> None:
@@ -115,8 +112,8 @@ def _write_page(result: dict[str, Any], folder: Path) -> None:
     write_whole(folder / "comparison.html", page)
 
 
-def _scored(scores: Scores, file: ShowerFile) -> dict[str, Any]:
-    sample = scores.reference.like(file)
+def _scored(scores: Scores, file: ShowerFile, voxels: int) -> dict[str, Any]:
+    sample = scores.reference.like(file, voxels)
     return {"file": file.path.name, "n": len(sample), **scores.of(sample)}
 
 
@@ -133,3 +130,4 @@ def _draw(
     samples |= {name: Observables.from_file(file) for name, file in systems.items()}
     for name, (draw, _) in FIGURES.items():
         save(draw(samples), folder / f"{name}.svg")
+    draw_states(systems, folder / "prior_energy.svg")

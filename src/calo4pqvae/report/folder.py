@@ -1,5 +1,7 @@
 """Evaluate showers into a folder: metrics.json, the figures and the showers to show."""
 
+import math
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,18 @@ from jaxtyping import Int
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.extras import require
+from calo4pqvae.generation import PRIOR_ENERGY
+from calo4pqvae.metrics.classifier_training import Kind
 from calo4pqvae.metrics.comparison import WINDOWS, Windows
 from calo4pqvae.metrics.evaluate import evaluate_observables, write_metrics
 from calo4pqvae.metrics.measured import Measured
 from calo4pqvae.metrics.observables import Observables, apply_threshold
-from calo4pqvae.metrics.scores import Classifiers, Scores
+from calo4pqvae.metrics.parts import parts
+from calo4pqvae.metrics.scores import Classifiers, Scores, n_voxels
 from calo4pqvae.report.events import write_events
+from calo4pqvae.report.names import name_of
 
-__all__ = ["evaluate_to_folder"]
+__all__ = ["draw_states", "evaluate_to_folder"]
 
 
 def evaluate_to_folder(
@@ -27,6 +33,7 @@ def evaluate_to_folder(
     rows: Int[np.ndarray, " rows"] | None = None,
     windows: Windows = WINDOWS,
     classifiers: Classifiers = "quick",
+    inputs: Sequence[Kind] = ("high",),
 ) -> dict[str, Any]:
     """Compare showers with Geant4; write ``metrics.json``, ``figures/*.svg``, ``events.json``.
 
@@ -39,7 +46,8 @@ def evaluate_to_folder(
         reconstructed: the reference showers passed through encoder and decoder.
         rows: rows of the reference to use; None takes all.
         windows: windows of incident energy for figure 6, lower and upper ends [MeV].
-        classifiers: classifier on the high-level features.
+        classifiers: set-up of the classifiers.
+        inputs: what they are given.
 
     Returns:
         The content of metrics.json.
@@ -50,6 +58,27 @@ def evaluate_to_folder(
         ConfigError: a file has fewer than 20 showers.
     """
     require("matplotlib", "report")
+    figures = folder / "figures"
+    metrics = _compare(generated, reference, reconstructed, rows, windows, figures)
+    _add_scores(metrics, generated, reference, reconstructed, rows, classifiers, inputs)
+    _draw_parts(metrics, figures / "mismatch.svg")
+    states = {} if reconstructed is None else {"encoded": reconstructed, "sampled": generated}
+    draw_states(states, figures / "prior_energy.svg")
+    _draw_event(generated, reference, rows, figures / "event.svg")
+    write_events(generated, reference, folder / "events.json", rows)
+    write_metrics(metrics, folder / "metrics.json")
+    return metrics
+
+
+def _compare(
+    generated: ShowerFile,
+    reference: ShowerFile,
+    reconstructed: ShowerFile | None,
+    rows: np.ndarray | None,
+    windows: Windows,
+    figures: Path,
+) -> dict[str, Any]:
+    """Compare and draw what is measured on each shower, which is forgotten afterwards."""
     samples = {"Geant4": Observables.from_file(reference, rows)}
     if reconstructed is not None:
         samples["reconstructed"] = Observables.from_file(reconstructed)
@@ -57,13 +86,8 @@ def evaluate_to_folder(
     metrics = evaluate_observables(
         samples["generated"], samples["Geant4"], samples.get("reconstructed"), windows
     )
-    _add_scores(metrics, generated, reference, reconstructed, rows, classifiers)
-    figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     _draw_figures(samples, figures, windows)
-    _draw_event(generated, reference, rows, figures / "event.svg")
-    write_events(generated, reference, folder / "events.json", rows)
-    write_metrics(metrics, folder / "metrics.json")
     return metrics
 
 
@@ -74,12 +98,17 @@ def _add_scores(
     reconstructed: ShowerFile | None,
     rows: np.ndarray | None,
     classifiers: Classifiers,
+    inputs: Sequence[Kind],
 ) -> None:
     """Enter the community's scores at the top of the metrics and of the reconstructed block."""
-    scores = Scores(Measured.reference(reference, rows), classifiers)
-    metrics |= scores.of(scores.reference.like(generated))
+    voxels = n_voxels(classifiers, inputs)
+    scores = Scores(Measured.reference(reference, rows, voxels), classifiers, inputs)
+    sampled = scores.reference.like(generated, voxels)
+    metrics |= scores.of(sampled)
     if reconstructed is not None:
-        metrics["reconstructed"] |= scores.of(scores.reference.like(reconstructed))
+        decoded = scores.reference.like(reconstructed, voxels)
+        metrics["reconstructed"] |= scores.of(decoded)
+        metrics["parts"] = parts(sampled, decoded, metrics)
 
 
 def _draw_figures(samples: dict[str, Observables], folder: Path, windows: Windows) -> None:
@@ -90,6 +119,42 @@ def _draw_figures(samples: dict[str, Observables], folder: Path, windows: Window
     drawn["energy_in_windows"] = partial(energy_in_windows, windows=windows)
     for name, draw in drawn.items():
         save(draw(samples), folder / f"{name}.svg")
+
+
+def _draw_parts(metrics: dict[str, Any], path: Path) -> None:
+    """Draw the decoder's and the prior's part of the mismatch, if both are known."""
+    from calo4pqvae.plotting.mismatch import mismatch
+    from calo4pqvae.plotting.style import save
+
+    if "parts" not in metrics:
+        path.unlink(missing_ok=True)
+        return
+    drawn = {}
+    for key, found in metrics["parts"].items():
+        name = name_of(key)
+        values = (found[part] for part in ("decoder", "prior", "total", "floor"))
+        scaled = tuple(math.nan if v is None else v * name.scale for v in values)
+        drawn[f"{name.label} [{name.unit.removeprefix('× ')}]"] = scaled
+    save(mismatch(drawn), path)
+
+
+def draw_states(files: Mapping[str, ShowerFile], path: Path) -> None:
+    """Draw figure 2, the energies of the prior's states, where two files or more hold them.
+
+    Arguments:
+        files: showers by name; the first that holds energies is the reference.
+        path: the figure, removed where there is nothing to draw.
+    """
+    from calo4pqvae.plotting.prior import prior_energy
+    from calo4pqvae.plotting.style import save
+
+    energies = {name: file.column(PRIOR_ENERGY) for name, file in files.items()}
+    known = {name: values for name, values in energies.items() if values is not None}
+    if len(known) < 2:
+        path.unlink(missing_ok=True)
+        return
+    e_inc = {name: files[name].e_inc()[:, 0].astype(np.float64) for name in known}
+    save(prior_energy(known, e_inc), path)
 
 
 def _draw_event(

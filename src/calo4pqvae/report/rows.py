@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from calo4pqvae.metrics.entries import ABOVE, WITHIN
+from calo4pqvae.metrics.published import Number
 from calo4pqvae.report.names import Name, name_of
 
-__all__ = ["TOLERANCE", "Row", "entries_of", "grouped", "metric_rows", "plus_minus"]
+__all__ = ["TOLERANCE", "Row", "cell", "entries_of", "grouped", "metric_rows", "plus_minus"]
 
 UNDEFINED = "undefined"
 BELOW = "below floor"
@@ -67,6 +68,16 @@ def plus_minus(value: float | None, error: float | None, scale: float = 1.0) -> 
     digits = min(max(1 - math.floor(math.log10(error * scale)), 0), 6)
     text = f"{value * scale:z.{digits}f} ± {error * scale:.{digits}f}"
     return text.replace("-", "−")
+
+
+def cell(entry: Any, scale: float = 1.0) -> str:
+    """Write a value with its error, or a dash; entries and published numbers alike."""
+    if isinstance(entry, Mapping):
+        entry = Number(entry["value"], entry["error"])
+    if entry is None or entry.value is None:
+        return "-"
+    error = "" if entry.error is None else f" ± {scale * entry.error:.2g}"
+    return f"{scale * entry.value:.4g}{error}"
 
 
 def _row(key: str, entry: Mapping[str, Any]) -> Row:

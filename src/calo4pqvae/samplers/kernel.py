@@ -15,8 +15,8 @@ stream for each pair of chains; the lower bits of close calls are hashed from th
 from typing import no_type_check
 
 import numpy as np
-from numba import njit
 
+from calo4pqvae.compilation import compiled
 from calo4pqvae.samplers import lanes as v
 from calo4pqvae.samplers.fixed_point import ARITHMETIC, FINE
 from calo4pqvae.samplers.lanes import LANES
@@ -33,19 +33,6 @@ _LANES, _WORDS, _HALF = np.uint64(LANES), np.uint64(WORDS), np.uint64(LANES // 2
 _ONE, _NONE = np.uint64(1), np.uint64(0)
 _CHUNK = np.uint64(NODES_PER_DRAW)
 _SHIFT, _CAP, _MARGIN, _WIDTH = (np.uint64(column) for column in range(4))
-
-
-@no_type_check
-def compiled(**options):
-    """Compile with a cache on disk, or without one where none can be written."""
-
-    def decorate(function):
-        try:
-            return njit(cache=True, nogil=True, **options)(function)
-        except RuntimeError:
-            return njit(nogil=True, **options)(function)
-
-    return decorate
 
 
 @compiled()

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,7 +15,14 @@ from calo4pqvae.prior.problem import BoltzmannProblem
 from calo4pqvae.samplers.annealed import forward_log_z, matched_base, reverse_log_z
 from calo4pqvae.samplers.base import Sampler
 
-__all__ = ["LikelihoodBounds", "LogZBounds", "log_z_bounds", "prior_log_likelihood"]
+__all__ = [
+    "EachBound",
+    "LikelihoodBounds",
+    "LogZBounds",
+    "log_z_bounds",
+    "prior_log_likelihood",
+    "shower_log_likelihood",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +45,18 @@ class LikelihoodBounds:
     upper: float
     upper_error: float
     n_showers: int
+
+
+class EachBound(NamedTuple):
+    """A stochastic bound of ln p(x | u) for each shower [nats].
+
+    Attributes:
+        value: the bound.
+        shared_error: error of the mean over showers that comes from ln Z(u).
+    """
+
+    value: Float[Tensor, " showers"]
+    shared_error: float
 
 
 @torch.no_grad()
@@ -117,17 +137,47 @@ def prior_log_likelihood(
     n = len(bits)
     if n < 2:
         raise SamplerError(f"an error needs at least 2 showers, not {n}")
+    below, above = shower_log_likelihood(
+        prior, bits, t, sampler, schedule, chains=chains, sweeps=sweeps, burn_in=burn_in
+    )
+    results = []
+    for side in (below, above):
+        squares = side.value.var() / n + side.shared_error**2
+        results += [float(side.value.mean()), math.sqrt(squares)]
+    return LikelihoodBounds(*results, n_showers=n)
+
+
+@torch.no_grad()
+def shower_log_likelihood(
+    prior: BoltzmannPrior,
+    bits: Bool[Tensor, "showers nodes"],
+    t: Float[Tensor, "showers 1"],
+    sampler: Sampler,
+    schedule: Float[Tensor, " steps"],
+    *,
+    chains: int = 64,
+    sweeps: int = 1,
+    burn_in: int = 1000,
+) -> tuple[EachBound, EachBound]:
+    """Bound the log-likelihood of each shower from below and from above.
+
+    Two priors of the same bits are best compared by their differences, shower by shower.
+    Arguments and errors are those of `prior_log_likelihood`.
+    """
     n0 = prior.graph.sizes[0]
     keys = torch.cat([t, bits[:, :n0].to(t.dtype)], dim=1)
-    conditions, number = keys.unique(dim=0, return_inverse=True)
-    problem, clamped = prior.problem(conditions[:, :1]), conditions[:, 1:] > 0.5
-    bounds = log_z_bounds(
-        problem, clamped, sampler, schedule, chains=chains, sweeps=sweeps, burn_in=burn_in
-    )
-    share = torch.bincount(number, minlength=len(conditions)) / n
-    results = []
-    for log_z in (bounds.upper, bounds.lower):
-        each = conditional_log_likelihood(prior.problem(t), bits, log_z.value[number])
-        squares = each.var() / n + ((share * log_z.error) ** 2).sum()
-        results += [float(each.mean()), math.sqrt(squares)]
-    return LikelihoodBounds(*results, n_showers=n)
+    values = torch.zeros(2, len(bits), dtype=torch.float64, device=bits.device)
+    squares = [0.0, 0.0]
+    for rows in prior.groups(t):
+        conditions, number = keys[rows].unique(dim=0, return_inverse=True)
+        problem, clamped = prior.problem(conditions[:, :1]), conditions[:, 1:] > 0.5
+        bounds = log_z_bounds(
+            problem, clamped, sampler, schedule, chains=chains, sweeps=sweeps, burn_in=burn_in
+        )
+        own, share = prior.problem(t[rows]), torch.bincount(number) / len(bits)
+        for side, log_z in enumerate((bounds.upper, bounds.lower)):
+            each = conditional_log_likelihood(own, bits[rows], log_z.value[number])
+            values[side, rows] = each
+            squares[side] += float(((share * log_z.error) ** 2).sum())
+    low, high = (EachBound(v, math.sqrt(e)) for v, e in zip(values, squares, strict=True))
+    return low, high

@@ -5,7 +5,7 @@ from itertools import islice
 import torch
 
 from calo4pqvae.data.batches import ShowerBatches
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.voxels import DrawnVoxels
 
@@ -15,7 +15,7 @@ MOST_SHOWERS = 4096
 
 
 @torch.no_grad()
-def calibrate_voxels(model: Calo4pQVAE, batches: ShowerBatches, seed: int) -> None:
+def calibrate_voxels(model: ShowerModel, batches: ShowerBatches, seed: int) -> None:
     """Fill the table of drawn voxels from encoded and decoded training showers.
 
     At most 4096 showers are used. Other voxel models are left alone.
@@ -39,8 +39,9 @@ def calibrate_voxels(model: Calo4pQVAE, batches: ShowerBatches, seed: int) -> No
         showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
         showers = model.read_out(showers.to(device))
         e_inc = torch.from_numpy(batch.e_inc).to(device)
-        bits = model.encode(showers, e_inc, noise)
-        outputs = model.decoder(bits.float(), model.scale(e_inc))
-        parts.append(model.voxels.probability_transform(outputs, showers))
+        outputs = model.voxel_parameters(showers, e_inc, noise)
+        scaled = model.voxels.common_scale > 0
+        uniform = noise.uniform(*showers.shape[:2]) if scaled else None
+        parts.append(model.voxels.probability_transform(outputs, showers, uniform))
     mu, transform, ring = (torch.cat(part) for part in zip(*parts, strict=True))
     model.voxels.quantiles.fit(mu, transform, ring)

@@ -16,7 +16,7 @@ from calo4pqvae.config import Config
 from calo4pqvae.data.batches import Batch, ShowerBatches
 from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.errors import TrainingError
-from calo4pqvae.model import Calo4pQVAE, Losses
+from calo4pqvae.model import Losses, ShowerModel
 from calo4pqvae.prior.gradient import centred_gradient, plain_gradient
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.shapes import Bits, IncidentEnergy, Showers
@@ -61,7 +61,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Calo4pQVAE,
+        model: ShowerModel,
         config: Config,
         batches: ShowerBatches,
         *,
@@ -130,6 +130,10 @@ class Trainer:
         if self.settings.augment:
             showers = rotate_and_mirror(showers, self.noise.uniform(len(showers), 2))
         losses = None
+        if self.settings.prior_fit == "whole":
+            losses = self._step_networks(showers, e_inc)
+            self._account(losses, losses.bits, e_inc, torch.zeros_like(losses.hits))
+            return losses
         if schedules.is_frozen(self.settings, self.epoch):
             bits = self.model.encode(showers, e_inc, self.noise)
         else:
@@ -214,6 +218,8 @@ class Trainer:
             losses = cast(Losses, self.forward(showers, e_inc, self.noise, sharpness))
         self.network.zero_grad()
         losses.total(schedules.kl_weight(self.settings, epoch)).backward()
+        if self.settings.clip_gradient:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_gradient)
         self.network.step()
         return losses
 

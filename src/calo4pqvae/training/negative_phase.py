@@ -3,9 +3,10 @@
 import torch
 
 from calo4pqvae.config import TrainingConfig
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.choose import choose_sampler
+from calo4pqvae.samplers.groups import sample_prior
 from calo4pqvae.shapes import Bits, IncidentEnergy
 from calo4pqvae.training.processes import Processes
 
@@ -28,7 +29,7 @@ class NegativePhase:
 
     def __init__(
         self,
-        model: Calo4pQVAE,
+        model: ShowerModel,
         config: TrainingConfig,
         noise: SharedNoise,
         processes: Processes,
@@ -57,8 +58,8 @@ class NegativePhase:
             start = self._processes.gather(bits)[order[mine]]
             start = start if self.chains is None else self.chains
         t, code = self._model.condition(e_inc)
-        states = self._sampler.sample(
-            self._model.prior.problem(t), code, self._config.sweeps, start
+        states = sample_prior(
+            self._model.prior, self._sampler, t, code, self._config.sweeps, start
         )
         if persistent:
             self.chains = states

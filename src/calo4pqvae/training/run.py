@@ -18,9 +18,11 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.splits import PROTOCOLS, Split, make_split
 from calo4pqvae.errors import CheckpointError, GeometryError, OutputError
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.layered import LayeredQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.storage import save_model, write_json
 from calo4pqvae.training.calibration import calibrate_voxels
+from calo4pqvae.training.longitudinal_fit import fit_longitudinal
 from calo4pqvae.training.loop import Step, Trainer
 from calo4pqvae.training.processes import Processes
 
@@ -126,6 +128,8 @@ def train(
         return False
     if processes.rank == 0:
         calibrate_voxels(model, training, config.training.seed)
+        if isinstance(model, LayeredQVAE):
+            fit_longitudinal(model, training, config.training)
         save_model(folder / "model", model, config, _provenance(run, split))
     processes.wait()
     return True
@@ -155,7 +159,7 @@ def _common_geometry(files: Sequence[ShowerFile]) -> CylindricalGeometry:
 
 
 def _meet_bad_input(
-    model: Calo4pQVAE, training: ShowerBatches, files: Sequence[ShowerFile], split: Split
+    model: ShowerModel, training: ShowerBatches, files: Sequence[ShowerFile], split: Split
 ) -> None:
     """Check energies and read showers now, before the run folder exists."""
     used = np.concatenate([split.train, split.validation])

@@ -3,7 +3,7 @@
 import torch
 
 from calo4pqvae.data.batches import ShowerBatches
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.training.processes import Processes
 
@@ -14,7 +14,7 @@ LOSS_TERMS: tuple[str, ...] = ("values", "hits", "negative_entropy", "positive_e
 
 @torch.no_grad()
 def validate(
-    model: Calo4pQVAE,
+    model: ShowerModel,
     batches: ShowerBatches,
     noise: SharedNoise,
     sharpness: float,

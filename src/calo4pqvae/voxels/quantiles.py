@@ -39,12 +39,19 @@ class QuantileTable(nn.Module):
 
     def forward(self, key: Showers, uniform: Showers) -> Showers:
         """Turn uniform numbers into draws of logit F."""
-        rings = [
-            torch.bucketize(key[..., ring].contiguous(), edges)
-            for ring, edges in enumerate(self.edges)
-        ]
-        ring = torch.arange(len(rings), device=key.device)
-        row = ring * self.table.shape[1] + torch.stack(rings, dim=-1)
+        ring = torch.arange(len(self.edges), device=key.device).expand(key.shape)
+        flat = self.at(key.flatten(), uniform.flatten(), ring.flatten())
+        return flat.view(key.shape)
+
+    def at(
+        self,
+        key: Float[Tensor, " hits"],
+        uniform: Float[Tensor, " hits"],
+        ring: Int[Tensor, " hits"],
+    ) -> Float[Tensor, " hits"]:
+        """Turn uniform numbers into draws of logit F, for single hits in given rings."""
+        place = (key[:, None] > self.edges[ring]).sum(dim=1)
+        row = ring * self.table.shape[1] + place
         above = torch.bucketize(uniform, self.levels).clamp(1, len(self.levels) - 1)
         low, high = self.levels[above - 1], self.levels[above]
         start, flat = row * len(self.levels) + above, self.table.flatten()

@@ -1,0 +1,61 @@
+"""Fit the longitudinal part of a layered model anew, with other settings; keep its networks.
+
+    python scripts/refit_prior.py MODEL OUT --data FILE .. [--set prior.lattice=none ..]
+
+OUT is a model folder for `calo4pqvae generate`: the same decoder with another prior.
+"""
+
+import argparse
+from contextlib import ExitStack
+
+from calo4pqvae.build import build_model
+from calo4pqvae.config import Config, load_config
+from calo4pqvae.data.batches import ShowerBatches
+from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.layered import LayeredQVAE
+from calo4pqvae.storage import StoredModel, load_model, save_model
+from calo4pqvae.training.longitudinal_fit import fit_longitudinal
+from calo4pqvae.training.run import resolve_split
+
+
+def main():
+    """Read, fit and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("out")
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--set", nargs="+", default=[])
+    args = parser.parse_args()
+    stored = load_model(args.model)
+    config = changed(stored, args.set)
+    with ExitStack() as stack:
+        files = [stack.enter_context(ShowerFile(path)) for path in args.data]
+        split = resolve_split(config, [len(file) for file in files])
+        batches = ShowerBatches(files, split.train, 64, config.training.seed, 4096)
+        model = refit(stored, config, batches)
+    save_model(args.out, model, config, stored.provenance)
+
+
+def changed(stored: StoredModel, settings: list[str]) -> Config:
+    """Put settings on top of a model's own."""
+    values = stored.config.to_dict()
+    for setting in settings:
+        section, key = setting.partition("=")[0].split(".")
+        fresh = load_config(stored.config.preset, settings=[setting]).to_dict()
+        values[section][key] = fresh[section][key]
+    return Config.from_dict(values)
+
+
+def refit(stored: StoredModel, config: Config, batches: ShowerBatches) -> LayeredQVAE:
+    """Build the model of the settings around the trained networks, and fit the rest."""
+    model = build_model(config, stored.model.geometry)
+    if not isinstance(model, LayeredQVAE) or not isinstance(stored.model, LayeredQVAE):
+        raise SystemExit("only a layered model (preset best) can be fitted anew")
+    model.decoder.load_state_dict(stored.model.decoder.state_dict())
+    model.voxels.load_state_dict(stored.model.voxels.state_dict())
+    fit_longitudinal(model, batches, config.training)
+    return model.eval()
+
+
+if __name__ == "__main__":
+    main()

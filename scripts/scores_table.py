@@ -1,0 +1,76 @@
+"""Print the scores of evaluations beside their floors, as Markdown.
+
+    python scripts/scores_table.py best=results/metrics.json quick=other/metrics.json
+
+Two columns for each `metrics.json` of `calo4pqvae evaluate`: the score on all showers, and the
+matched value against its floor (as many showers on both sides).
+"""
+
+import json
+import sys
+from pathlib import Path
+
+ROWS = (
+    ("fpd", "FPD, official 362", 1e3),
+    ("kpd", "KPD, official 362", 1e3),
+    ("fpd.legacy", "FPD, legacy 226", 1e3),
+    ("kpd.legacy", "KPD, legacy 226", 1e3),
+    ("separation.e_tot", "separation, total energy", 1e3),
+    ("separation.e_layer", "separation, layer energies", 1e3),
+    ("separation.ec_eta", "separation, centre eta", 1e3),
+    ("separation.ec_phi", "separation, centre phi", 1e3),
+    ("separation.ec_r", "separation, centre r", 1e3),
+    ("separation.width_eta", "separation, width eta", 1e3),
+    ("separation.width_phi", "separation, width phi", 1e3),
+    ("separation.width_r", "separation, width r", 1e3),
+    ("separation.sparsity", "separation, sparsity", 1e3),
+    ("separation.voxel", "separation, voxel energy", 1e3),
+    ("auc.high", "classifier, area under the curve", 1),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Read the named files and print the table."""
+    columns = {}
+    for word in arguments:
+        name, _, path = word.partition("=")
+        columns[name] = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not columns:
+        print(__doc__, file=sys.stderr)
+        return 2
+    heads = [part for name in columns for part in (name, f"{name}, matched (floor)")]
+    print("| score | " + " | ".join(heads) + " |")
+    print("|---" + "|--:" * len(heads) + "|")
+    for key, label, factor in ROWS:
+        cells = [text for content in columns.values() for text in pair(content, key, factor)]
+        print(f"| {label}{' [10⁻³]' if factor == 1e3 else ''} | " + " | ".join(cells) + " |")
+    return 0
+
+
+def pair(content: dict, key: str, factor: float) -> tuple[str, str]:
+    """Format a score, and its matched value beside the floor."""
+    entry = find(content, key)
+    if entry is None or entry.get("value") is None:
+        return "-", "-"
+    matched, floor = entry.get("matched"), entry.get("floor")
+    if not matched or not floor:
+        return show(entry, factor), "-"
+    return show(entry, factor), f"{show(matched, factor)} ({show(floor, factor)})"
+
+
+def find(content: dict, key: str) -> dict | None:
+    """Look a score up, wherever the file keeps it."""
+    for place in (content, content.get("metrics", {}), content.get("scores", {})):
+        if isinstance(place.get(key), dict):
+            return place[key]
+    return None
+
+
+def show(entry: dict, factor: float) -> str:
+    """Format value and error."""
+    value, error = factor * entry["value"], factor * (entry.get("error") or 0)
+    return f"{value:.3g} ± {error:.2g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

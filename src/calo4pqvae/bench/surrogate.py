@@ -1,0 +1,149 @@
+"""The rows of our model: the way of `generation.generate`, with a clock between its steps."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from calo4pqvae.bench.cost import MEASURED, ShowerCost, mean_with_error
+from calo4pqvae.bench.power import Meter, clock
+from calo4pqvae.data.energies import Energies
+from calo4pqvae.data.shower_writer import ShowerWriter
+from calo4pqvae.model import ShowerModel
+from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
+from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
+from calo4pqvae.samplers.groups import sample_prior
+
+__all__ = ["STEPS", "Course", "largest_batch", "our_cost"]
+
+STEPS = ("prior", "decoder", "writing")
+
+SECONDS_OF_A_REPEAT = 0.5
+"""Small batches are repeated within a repeat until they take about so long."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How our model is timed.
+
+    Attributes:
+        device: where it computes.
+        sweeps: Gibbs sweeps before a chain's state is used.
+        repeats: timed repeats.
+        sampler: sampler of the prior.
+        seed: seed of everything random.
+    """
+
+    device: str
+    sweeps: int
+    repeats: int
+    sampler: SamplerKind = "auto"
+    seed: int = 0
+
+
+def our_cost(
+    model: ShowerModel,
+    e_inc: Energies,
+    sample: str,
+    batch: int,
+    course: Course,
+    meter: Meter,
+    on_repeat: Callable[[], None] = lambda: None,
+) -> ShowerCost:
+    """Time showers in batches of one size, from energies to a file on disk.
+
+    Arguments:
+        model: trained model.
+        e_inc: incident energies [MeV]; each batch takes the next ones, over and over.
+        sample: what to call them.
+        batch: showers made together.
+        course: how it is done.
+        meter: counter of energy.
+        on_repeat: called after each repeat.
+    """
+    rig = _Rig(model.to(course.device).eval(), course)
+    energies = np.resize(e_inc, (batch, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        first = rig.run(energies, Path(folder) / "0.h5", 1)
+        turns = max(1, min(200, round(SECONDS_OF_A_REPEAT / max(sum(first), 1e-4))))
+        steps, joules = [], []
+        for number in range(1, course.repeats + 1):
+            meter.start()
+            taken = rig.run(energies, Path(folder) / f"{number}.h5", turns)
+            joules.append(meter.joules(sum(taken)) / (batch * turns))
+            steps.append([seconds / (batch * turns) for seconds in taken])
+            on_repeat()
+    parts = {
+        name: mean_with_error(list(values))
+        for name, values in zip(STEPS, zip(*steps, strict=True), strict=True)
+    }
+    place = "1 GPU" if course.device == "cuda" else _cores(torch.get_num_threads())
+    return ShowerCost(
+        "ours",
+        place,
+        sample,
+        batch,
+        MEASURED,
+        mean_with_error([sum(step) for step in steps]),
+        mean_with_error(joules),
+        meter.source,
+        parts,
+        note=f"{course.sweeps} sweeps",
+    )
+
+
+def largest_batch(model: ShowerModel, e_inc: Energies, course: Course, bound: int) -> int:
+    """Find the largest batch that fits the memory, by halving from a bound."""
+    rig = _Rig(model.to(course.device).eval(), course)
+    batch = bound
+    while batch > 1:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                rig.run(np.resize(e_inc, (batch, 1)), Path(folder) / "try.h5", 1)
+        except (torch.cuda.OutOfMemoryError, MemoryError):
+            torch.cuda.empty_cache()
+            batch //= 2
+        else:
+            break
+    return batch
+
+
+class _Rig:
+    """A model and the clock on its steps."""
+
+    def __init__(self, model: ShowerModel, course: Course) -> None:
+        self.model, self.course = model, course
+        self.noise = SharedNoise(derive_seed(course.seed), course.device)
+        self.chains = choose_sampler(model.prior.graph, self.noise, course.sampler)
+        self.made = 0
+
+    @torch.no_grad()
+    def run(self, energies: Energies, path: Path, turns: int) -> list[float]:
+        """Make batches and write them to a file; return the time of each step [s]."""
+        device, taken = self.course.device, [0.0, 0.0, 0.0]
+        started = clock(device)
+        with ShowerWriter(path, self.model.geometry) as writer:
+            taken[2] += clock(device) - started
+            for _ in range(turns):
+                times = [clock(device)]
+                e = torch.from_numpy(energies).to(device)
+                t, code = self.model.condition(e)
+                bits = sample_prior(self.model.prior, self.chains, t, code, self.course.sweeps)
+                times.append(clock(device))
+                noise = RowNoise(derive_seed(self.course.seed), self.made, device)
+                showers = self.model.decode(bits, e, noise).flatten(start_dim=1).cpu().numpy()
+                times.append(clock(device))
+                writer.append(energies, showers)
+                times.append(clock(device))
+                self.made += len(energies)
+                taken = [a + b for a, b in zip(taken, np.diff(times), strict=True)]
+            started = clock(device)
+        taken[2] += clock(device) - started
+        return [float(seconds) for seconds in taken]
+
+
+def _cores(threads: int) -> str:
+    return f"{threads} core{'s' if threads > 1 else ''}"

@@ -1,0 +1,129 @@
+"""Distribution of each longitudinal quantity given the incident energy, as tables."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from calo4pqvae.errors import ConfigError
+
+__all__ = ["ConditionalQuantiles", "Energies", "Interval", "Quantities"]
+
+Quantities = Float[Tensor, "batch quantities"]
+Energies = Float[Tensor, "batch 1"]
+Interval = tuple[Quantities, Quantities]
+
+
+class ConditionalQuantiles(nn.Module):
+    r"""Quantiles of quantities x that are present or absent, given the scaled energy t.
+
+    A quantity is absent (a layer is empty) with probability $p_0(t)$; otherwise its law is
+    $F(x|t)$. Both are tables over evenly spaced energies, linear in between. On the scale of a
+    standard normal number, $u = \Phi^{-1}(p_0 + (1 - p_0) F(x|t))$; an absent quantity is any
+    u below $\Phi^{-1}(p_0)$.
+
+    Each table entry is estimated from showers weighted by a Gaussian in t, after the local
+    linear trend of x in t is taken out, with a bandwidth that is doubled until fifty showers
+    have a say.
+
+    Arguments:
+        n_quantities: number of quantities.
+        knots: energies of the table.
+        bandwidth: standard deviation of the weights, in units of t.
+    """
+
+    REACH, STEP = 3.4, 0.2
+    FEWEST = 50.0
+
+    table: Tensor
+    absent: Tensor
+
+    def __init__(self, n_quantities: int, knots: int = 25, bandwidth: float = 0.04) -> None:
+        super().__init__()
+        self.bandwidth = bandwidth
+        scale = self._scale(torch.zeros(()))
+        self.register_buffer("table", scale.repeat(knots, n_quantities, 1))
+        self.register_buffer("absent", torch.full((knots, n_quantities), -12.0))
+
+    def fit(
+        self, x: Quantities, present: Bool[Tensor, "batch quantities"], t: Energies
+    ) -> None:
+        """Fill the tables from showers.
+
+        Raises:
+            ConfigError: fewer than fifty showers in all.
+        """
+        if len(x) < self.FEWEST:
+            raise ConfigError(f"{len(x)} showers are too few to learn layer energies from")
+        t, x = t[:, 0].double(), x.double()
+        for k, knot in enumerate(torch.linspace(0, 1, len(self.table)).tolist()):
+            for q in range(x.shape[1]):
+                self._fit_entry(k, q, t - knot, x[:, q], present[:, q])
+
+    def absence(self, t: Energies) -> Quantities:
+        """Probability of absence at scaled energies t."""
+        return torch.sigmoid(self._between(self.absent, t))
+
+    def to_normal(
+        self, x: Quantities, present: Bool[Tensor, "batch quantities"], t: Energies
+    ) -> Interval:
+        """Put quantities on the normal scale: both ends alike, or below u(p_0) if absent."""
+        table, scale = self._between(self.table, t), self._scale(x)
+        above = (table < x[..., None].double()).sum(dim=2).clamp(1, len(scale) - 1)
+        low, high = (table.gather(2, (above - n)[..., None])[..., 0] for n in (1, 0))
+        part = ((x - low) / (high - low)).clamp(0, 1)
+        z = scale[above - 1] + self.STEP * part
+        absence = self.absence(t)
+        survival = (1 - absence) * torch.special.ndtr(-z)
+        u = -torch.special.ndtri(survival)
+        edge = torch.special.ndtri(absence)
+        never = torch.full_like(u, -torch.inf)
+        return torch.where(present, u, never), torch.where(present, u, edge)
+
+    def from_normal(
+        self, u: Quantities, t: Energies
+    ) -> tuple[Quantities, Bool[Tensor, "batch quantities"]]:
+        """Turn normal numbers into quantities, and say which are present."""
+        table, absence = self._between(self.table, t), self.absence(t)
+        present = u > torch.special.ndtri(absence)
+        survival = (torch.special.ndtr(-u) / (1 - absence)).clamp(1e-6, 1 - 1e-6)
+        place = (self.REACH - torch.special.ndtri(survival)) / self.STEP
+        place = place.clamp(0, table.shape[2] - 1.001)
+        below = place.long()[..., None]
+        low, high = (table.gather(2, below + n)[..., 0] for n in (0, 1))
+        return torch.lerp(low, high, place - place.floor()), present
+
+    def _fit_entry(self, k: int, q: int, gap: Tensor, x: Tensor, present: Tensor) -> None:
+        weight = torch.exp(-((gap / self.bandwidth) ** 2) / 2)
+        self.absent[k, q] = torch.logit((weight * ~present).sum() / weight.sum(), 1e-5)
+        if int(present.sum()) < 2:
+            return
+        mine = self._weights(gap[present])
+        near = mine > 1e-4
+        w, g, y = mine[near] / mine[near].sum(), gap[present][near], x[present][near]
+        g_mean, y_mean = w @ g, w @ y
+        slope = (w @ ((g - g_mean) * (y - y_mean))) / (w @ (g - g_mean) ** 2).clamp(min=1e-12)
+        flat, order = (y - slope * g).sort()
+        rank = w[order].cumsum(0) - w[order] / 2
+        levels = torch.special.ndtr(self._scale(rank))
+        above = torch.searchsorted(rank, levels).clamp(1, len(rank) - 1)
+        part = ((levels - rank[above - 1]) / (rank[above] - rank[above - 1])).clamp(0, 1)
+        row = torch.lerp(flat[above - 1], flat[above], part)
+        self.table[k, q] = row + 1e-6 * torch.arange(len(row))
+
+    def _weights(self, gap: Tensor) -> Tensor:
+        width = self.bandwidth
+        while True:
+            weight = torch.exp(-((gap / width) ** 2) / 2)
+            if weight.sum() ** 2 > self.FEWEST * (weight**2).sum() or width > 1:
+                return weight
+            width *= 2
+
+    def _scale(self, like: Tensor) -> Tensor:
+        n = round(2 * self.REACH / self.STEP) + 1
+        return torch.linspace(-self.REACH, self.REACH, n, device=like.device).double()
+
+    def _between(self, table: Tensor, t: Energies) -> Tensor:
+        place = t[:, 0].double().clamp(0, 1) * (len(table) - 1)
+        below = place.long().clamp(max=len(table) - 2)
+        part = (place - below).view(-1, *[1] * (table.ndim - 1))
+        return torch.lerp(table[below].double(), table[below + 1].double(), part)

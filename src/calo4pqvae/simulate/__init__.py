@@ -1,0 +1,1 @@
+"""Showers from first principles: Geant4 in a sampling calorimeter, in many processes."""

@@ -1,0 +1,63 @@
+"""The model that comes with the package."""
+
+import numpy as np
+import pytest
+import torch
+
+import calo4pqvae as c4
+from calo4pqvae.data.sample import sample_path
+from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.data.shower_writer import ShowerWriter
+from calo4pqvae.errors import CheckpointError, ConfigError
+from calo4pqvae.pretrained import pretrained_path, unseen_sample_rows
+from calo4pqvae.units import GeV
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return c4.load_pretrained()
+
+
+def test_it_is_small_and_has_a_card():
+    folder = pretrained_path()
+    assert (folder / "model.safetensors").stat().st_size < 20e6
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for word in ("geant4_wsi_low_train.h5", "calo4pqvae train --preset best", "seed", "Limits"):
+        assert word in card
+
+
+def test_the_word_pretrained_names_it(stored, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = c4.load_model("pretrained")
+    assert named.folder == stored.folder
+    (tmp_path / "pretrained").mkdir()
+    with pytest.raises(CheckpointError, match="no model here"):
+        c4.load_model("pretrained")
+
+
+def test_rows_it_has_not_seen_are_rows_of_the_sample():
+    rows = unseen_sample_rows()
+    assert len(np.unique(rows)) == len(rows) > 200
+    with ShowerFile(sample_path()) as sample:
+        assert rows.max() < len(sample)
+
+
+def test_it_makes_showers_from_one_gev_to_one_tev(stored, tmp_path):
+    energies = np.geomspace(1 * GeV, 1000 * GeV, 400, dtype=np.float32)[:, None]
+    energies = energies.clip(1 * GeV, 1000 * GeV)
+    path = tmp_path / "made.h5"
+    with ShowerWriter(path, stored.model.geometry, {}) as writer:
+        c4.generate(stored.model, energies, writer, sweeps=100)
+    with ShowerFile(path) as made:
+        showers = made.showers(slice(0, 400))
+    response = showers.sum(axis=1) / energies[:, 0]
+    # Geant4: 0.955, resolution 12.5 % at 1 GeV and 0.4 % at 1 TeV: four standard errors.
+    assert abs(response[:130].mean() - 0.955) < 0.03
+    assert abs(response[270:].mean() - 0.955) < 0.01
+    assert response[270:].std() < 0.03
+    assert showers[showers > 0].min() >= stored.model.geometry.threshold * (1 - 1e-6)
+
+
+def test_energies_outside_its_range_are_refused(stored):
+    with pytest.raises(ConfigError, match="range"):
+        stored.model.condition(torch.tensor([[0.5 * GeV]]))
