@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from calo4pqvae.model import ShowerModel
     from calo4pqvae.prior.graph import FourPartiteGraph
+    from calo4pqvae.samplers.annealer.budget import Plan
     from calo4pqvae.samplers.annealer.matching import Fit
     from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
 
@@ -23,6 +24,8 @@ __all__ = [
     "calibrate",
     "make_sampler",
     "open_backend",
+    "parts_of",
+    "plan_of",
 ]
 
 EMULATOR = "emulator"
@@ -229,16 +232,35 @@ def calibrate(
     )
 
 
+def parts_of(model: Any, e_inc: "np.ndarray") -> list[tuple[Any, Any]]:
+    """State the problems of a job, one for each set of couplings, with their codes."""
+    import torch
+
+    t, code = model.condition(torch.from_numpy(e_inc))
+    return [(model.prior.problem(t[rows]), code[rows]) for rows in model.prior.groups(t)]
+
+
+def plan_of(sampler: "AnnealerSampler", model: Any, e_inc: "np.ndarray") -> "Plan":
+    """Add up what all parts of a job cost."""
+    first, *others = (sampler.plan(*part) for part in parts_of(model, e_inc))
+    return sum(others, first)
+
+
 def batch_of(
     args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray", reads: int
 ) -> tuple[Any, Any]:
-    """State the problem of a batch that measures the temperature, over energies of the job."""
+    """State the problem of a batch that measures the temperature, over energies of the job.
+
+    Where couplings depend on the energy, the batch stays with those of most showers.
+    """
     import numpy as np
     import torch
 
+    groups = model.prior.groups(model.scale(torch.from_numpy(e_inc)))
+    mine = np.sort(e_inc[max(groups, key=len).numpy(), 0])
     distinct = reads if args.mode == "single" else _CONDITIONS
-    place = np.linspace(0, len(e_inc) - 1, distinct).round().astype(int)
-    energies = np.sort(e_inc[:, 0])[place][np.arange(reads) % distinct]
+    place = np.linspace(0, len(mine) - 1, distinct).round().astype(int)
+    energies = mine[place][np.arange(reads) % distinct]
     t, code = model.condition(torch.from_numpy(energies)[:, None])
     return model.prior.problem(t), code
 
