@@ -87,6 +87,20 @@ def test_temperature_is_measured_and_used(model, capsys):
     assert note["settings"]["beta"] == found["beta"]
 
 
+def test_the_best_preset_runs_on_the_emulator(tmp_path, toy_geometry, capsys):
+    """None of its partitions is clamped, and each interval of energy has its own couplings."""
+    config = load_config("best", settings=["data.energy_gev=[0.1,10]"])
+    built = build_model(config, toy_geometry)
+    built.prior.coupling.normal_(0.0, 0.5)
+    built.prior.coupling_slope.normal_(0.0, 0.2)
+    save_model(tmp_path / "run" / "model", built, config, {})
+    assert run("plan", tmp_path / "run", "-n", "20") == 0
+    assert "20 showers on emulated system4" in capsys.readouterr().out
+    words = ("-n", "20", "--sampler", "emulator", "-o", "made.h5", "--imperfections", "none")
+    assert main(["generate", "--model", "run", *words]) == 0
+    assert "(converged)" in capsys.readouterr().out
+
+
 def test_check(model, capsys):
     words = ("--imperfections", "none", "--reads", "100", "--beta", "8.5")
     assert run("check", model, *words) == 0

@@ -12,8 +12,10 @@ from calo4pqvae.cli.annealer_options import (
     calibrate,
     make_sampler,
     open_backend,
-    time_rows,
+    parts_of,
+    plan_of,
 )
+from calo4pqvae.cli.annealer_report import time_rows
 
 if TYPE_CHECKING:
     from calo4pqvae.samplers.annealer.budget import Plan
@@ -142,11 +144,10 @@ def _plan(args: argparse.Namespace) -> int:
     from calo4pqvae.cli.console import table
 
     sampler, model, e_inc = _open(args)
-    problem, code = _job(model, e_inc)
     plans = {}
     for mode in ("shared", "single"):
         sampler.settings = replace(sampler.settings, mode=mode)
-        plans[mode] = sampler.plan(problem, code)
+        plans[mode] = plan_of(sampler, model, e_inc)
     rows, chosen = [(mode, *_cells(plan)) for mode, plan in plans.items()], plans[args.mode]
     name = sampler.dispatcher.backend.name
     heads = (
@@ -159,7 +160,8 @@ def _plan(args: argparse.Namespace) -> int:
         "kJ",
     )
     table(f"{len(e_inc)} showers on {name}", heads, rows)
-    print(f"values: {sampler.check_ranges(problem, code)}")
+    first, *others = (sampler.check_ranges(*part) for part in parts_of(model, e_inc))
+    print(f"values: {sum(others, first)}")
     table(f"per shower, mode {args.mode}", *time_rows(chosen.time, len(e_inc)))
     chosen.check(args.max_seconds)
     return 0
@@ -184,8 +186,7 @@ def _check(args: argparse.Namespace) -> int:
     if args.beta is None and args.temperature is None:
         fit = calibrate(args, sampler, model, e_inc, reads=args.reads)
         print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'})")
-    problem, code = _job(model, e_inc[:1])
-    findings = check_up(sampler, problem, code, args.reads)
+    findings = check_up(sampler, *parts_of(model, e_inc[:1])[0], args.reads)
     for finding in findings:
         print(f"{'ok ' if finding.good else 'NO '} {finding.name}: {finding.text}")
     u = sampler.usage
@@ -239,10 +240,3 @@ def _open(args: argparse.Namespace) -> "tuple[AnnealerSampler, Any, Any]":
     if args.task is _plan and args.max_seconds is None:
         args.max_seconds = float("inf")
     return make_sampler(args, model.prior.graph, args.seed, out), model, e_inc
-
-
-def _job(model: Any, e_inc: Any) -> tuple[Any, Any]:
-    import torch
-
-    t, code = model.condition(torch.from_numpy(e_inc))
-    return model.prior.problem(t), code

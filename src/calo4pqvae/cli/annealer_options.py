@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
     from calo4pqvae.model import ShowerModel
     from calo4pqvae.prior.graph import FourPartiteGraph
+    from calo4pqvae.samplers.annealer.budget import Plan
     from calo4pqvae.samplers.annealer.matching import Fit
     from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
-    from calo4pqvae.samplers.annealer.timing import AccessTime
 
 __all__ = [
     "BATCH",
@@ -20,13 +20,12 @@ __all__ = [
     "EMULATOR",
     "add_annealer_options",
     "add_use_options",
-    "annealer_note",
     "batch_of",
     "calibrate",
     "make_sampler",
     "open_backend",
-    "tell_usage",
-    "time_rows",
+    "parts_of",
+    "plan_of",
 ]
 
 EMULATOR = "emulator"
@@ -34,9 +33,6 @@ CHIPS = ("system1", "system2", "system4", "prototype2.6")
 
 BATCH, BATCHES = 128, 8
 """Reads of a batch that measures the temperature, and batches at most."""
-
-HELD = 0.999
-"""Share of held qubits that should come out as they are held."""
 
 _CONDITIONS = 8
 """Different incident energies in a batch that measures the temperature."""
@@ -236,85 +232,35 @@ def calibrate(
     )
 
 
-def time_rows(
-    time: "AccessTime", showers: int, decoding_s: float | None = None
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Times and energies per shower, in the terms of the paper's table 2."""
-    from calo4pqvae.samplers.annealer.timing import AccessTime
+def parts_of(model: Any, e_inc: "np.ndarray") -> list[tuple[Any, Any]]:
+    """State the problems of a job, one for each set of couplings, with their codes."""
+    import torch
 
-    parts = {
-        "annealing": AccessTime(anneal=time.anneal),
-        "readout": AccessTime(readout=time.readout),
-        "wait": AccessTime(wait=time.wait),
-        "programming": AccessTime(programming=time.programming),
-        "annealer, all": time,
-    }
-    rows = [
-        (name, f"{part.total / showers:.4g}", f"{part.joules() / showers:.3g}")
-        for name, part in parts.items()
-    ]
-    if decoding_s is not None:
-        rows.append(("decoding here", f"{1e6 * decoding_s / showers:.4g}", "not measured"))
-    return ("part", "us", "J at 16 kW"), rows
+    t, code = model.condition(torch.from_numpy(e_inc))
+    return [(model.prior.problem(t[rows]), code[rows]) for rows in model.prior.groups(t)]
 
 
-def annealer_note(sampler: "AnnealerSampler") -> str:
-    """Say in a generated file how the annealer was used, as JSON."""
-    import json
-    from dataclasses import asdict
-
-    usage, seen = sampler.usage, sampler.monitor.seen if sampler.monitor else []
-    note = {
-        "solver": sampler.dispatcher.backend.name,
-        "settings": asdict(sampler.settings),
-        "programmings": usage.programmings,
-        "reads": usage.reads,
-        "time_us": asdict(usage.time),
-        "divided_by": usage.divided_by,
-        "held_bits_moved": usage.moved_bits,
-        "temperature_seen": [estimate.value for estimate in seen],
-    }
-    return json.dumps(note)
-
-
-def tell_usage(sampler: "AnnealerSampler", showers: int, decoding_s: float) -> None:
-    """Print what a job has used, in the paper's terms, and warn of what went wrong."""
-    import warnings
-
-    from calo4pqvae.cli.console import table
-    from calo4pqvae.errors import PhysicsWarning
-
-    usage, monitor, worries = sampler.usage, sampler.monitor, []
-    title = f"per shower; {usage.programmings} programmings, {usage.reads} reads in all"
-    table(title, *time_rows(usage.time, showers, decoding_s))
-    if not usage.ranges.inside:
-        worries.append(f"values were out of range: {usage.ranges}")
-    if usage.moved_bits > (1 - HELD) * max(usage.held_bits, 1):
-        worries.append(
-            f"{usage.moved_bits} of {usage.held_bits} held qubits came out against their flux "
-            "bias; hold them more firmly with --holding-field, or use --conditioning fold"
-        )
-    if monitor is not None and monitor.alarms:
-        seen = [monitor.seen[k].value for k in monitor.alarms]
-        worries.append(
-            f"the annealer's temperature has drifted: {len(seen)} of {len(monitor.seen)} "
-            f"stretches of reads are off, by factors from {min(seen):.3g} to {max(seen):.3g}; "
-            "measure it again and split the job"
-        )
-    for worry in worries:
-        warnings.warn(worry, PhysicsWarning, stacklevel=2)
+def plan_of(sampler: "AnnealerSampler", model: Any, e_inc: "np.ndarray") -> "Plan":
+    """Add up what all parts of a job cost."""
+    first, *others = (sampler.plan(*part) for part in parts_of(model, e_inc))
+    return sum(others, first)
 
 
 def batch_of(
     args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray", reads: int
 ) -> tuple[Any, Any]:
-    """State the problem of a batch that measures the temperature, over energies of the job."""
+    """State the problem of a batch that measures the temperature, over energies of the job.
+
+    Where couplings depend on the energy, the batch stays with those of most showers.
+    """
     import numpy as np
     import torch
 
+    groups = model.prior.groups(model.scale(torch.from_numpy(e_inc)))
+    mine = np.sort(e_inc[max(groups, key=len).numpy(), 0])
     distinct = reads if args.mode == "single" else _CONDITIONS
-    place = np.linspace(0, len(e_inc) - 1, distinct).round().astype(int)
-    energies = np.sort(e_inc[:, 0])[place][np.arange(reads) % distinct]
+    place = np.linspace(0, len(mine) - 1, distinct).round().astype(int)
+    energies = mine[place][np.arange(reads) % distinct]
     t, code = model.condition(torch.from_numpy(energies)[:, None])
     return model.prior.problem(t), code
 

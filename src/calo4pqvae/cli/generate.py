@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _generate(args: argparse.Namespace) -> int:
     """Generate, showing progress."""
-    from calo4pqvae.cli.annealer_options import annealer_note, tell_usage
+    from calo4pqvae.cli.annealer_report import annealer_note, tell_usage
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.errors import ConfigError
@@ -129,21 +129,19 @@ def _prepare_annealer(
     args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray"
 ) -> "AnnealerSampler":
     """Plan the job, measure the temperature if it is not known, and watch it from then on."""
-    import torch
-
     from calo4pqvae.cli.annealer_options import (
         BATCH,
         BATCHES,
         batch_of,
         calibrate,
         make_sampler,
+        plan_of,
     )
     from calo4pqvae.samplers.annealer.drift import DriftMonitor
 
     args.backend = EMULATOR if args.sampler == EMULATOR else "any"
     sampler = make_sampler(args, model.prior.graph, args.seed, Path(args.out))
-    t, code = model.condition(torch.from_numpy(e_inc))
-    plan = sampler.plan(model.prior.problem(t), code)
+    plan = plan_of(sampler, model, e_inc)
     print(
         f"{plan.programmings} programmings and {plan.reads} reads on "
         f"{sampler.dispatcher.backend.name}: {plan.seconds:.3g} s, {plan.joules / 1e3:.3g} kJ"

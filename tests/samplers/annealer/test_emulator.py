@@ -18,8 +18,8 @@ from calo4pqvae.samplers.annealer.timing import access_time
 RAW = {"answer_mode": "raw", "auto_scale": False}
 
 
-@pytest.mark.parametrize("name", CHIPS)
-def test_every_chip_can_be_emulated(name):
+@pytest.mark.parametrize("name", ["system4", "prototype2.6"])
+def test_published_chips_can_be_emulated(name):
     chip = CHIPS[name]
     annealer = EmulatedAnnealer(name)
     assert len(annealer.nodelist) == chip.qubits

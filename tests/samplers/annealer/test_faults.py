@@ -5,6 +5,7 @@ submission, so that a run with faults must end in the very states of one without
 """
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -14,12 +15,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from calo4pqvae.build import build_model
+from calo4pqvae.cli.main import main
+from calo4pqvae.config import load_config
+from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import AnnealerError, OutputError, PhysicsWarning
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.annealer import journal as journal_module
 from calo4pqvae.samplers.annealer.journal import Journal
 from calo4pqvae.samplers.annealer.sampler import AnnealerSampler, Settings
 from calo4pqvae.samplers.annealer.solvers import list_solvers, open_solver
+from calo4pqvae.storage import save_model
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cloud import TOKEN, Cloud, serving
@@ -205,32 +211,40 @@ def test_no_such_solver():
 
 
 WORKER = """
-import os, signal, sys, torch
+import json, os, signal, sys, torch
 sys.path.insert(0, {here!r})
 from conftest import CHIP, couplings
 from dwave.system import DWaveSampler
 from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.annealer import journal
+from calo4pqvae.samplers.annealer.journal import Journal
 from calo4pqvae.samplers.annealer.sampler import AnnealerSampler, Settings
 
-where, count = {where!r}, {count}
-def deadly(self, *arguments, **more):
-    global count
-    count -= 1
-    if count == 0:
-        if {after}:
-            original(self, *arguments, **more)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(self, *arguments, **more)
-original = getattr(journal.Journal, where)
-setattr(journal.Journal, where, deadly)
-graph = CHIP.lay_out(36)
-table = torch.rand(64, 36, generator=torch.Generator().manual_seed(3)) < 0.5
-record = journal.Journal({folder!r}, "run", {about!r})
-sampler = AnnealerSampler(
-    graph, DWaveSampler(), SharedNoise(0), Settings(beta=6.0), record=record, window=3
-)
-sampler.sample(couplings(graph), table[torch.arange(24) % 6])
+def run(environment, folder, about, where, count, after):
+    os.environ.update(environment)
+    original = getattr(Journal, where)
+    def deadly(self, *arguments, **more):
+        nonlocal count
+        count -= 1
+        if count == 0:
+            if after:
+                original(self, *arguments, **more)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, *arguments, **more)
+    setattr(Journal, where, deadly)
+    graph = CHIP.lay_out(36)
+    table = torch.rand(64, 36, generator=torch.Generator().manual_seed(3)) < 0.5
+    record = Journal(folder, "run", about)
+    sampler = AnnealerSampler(
+        graph, DWaveSampler(), SharedNoise(0), Settings(beta=6.0), record=record, window=3
+    )
+    sampler.sample(couplings(graph), table[torch.arange(24) % 6])
+
+for line in sys.stdin:  # imports take seconds, and are shared by all who are killed
+    child = os.fork()
+    if child == 0:
+        run(*json.loads(line))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 MOMENTS = {
@@ -242,21 +256,31 @@ MOMENTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def workers():
+    """A process that makes others, to be killed."""
+    script = WORKER.format(here=str(Path(__file__).parent))
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_between_submission_and_storage(cloud, draw, clean, tmp_path, moment):
-    where, count, after = MOMENTS[moment]
-    script = WORKER.format(
-        here=str(Path(__file__).parent),
-        where=where,
-        count=count,
-        after=after,
-        folder=str(tmp_path / "journal"),
-        about=ABOUT,
+def test_killed_between_submission_and_storage(cloud, draw, clean, workers, tmp_path, moment):
+    names = (
+        "HOME",
+        "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
+        "DWAVE_API_ENDPOINT",
+        "DWAVE_API_TOKEN",
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], check=False, capture_output=True, env=os.environ
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    environment = {name: os.environ[name] for name in names}
+    order = (environment, str(tmp_path / "journal"), ABOUT, *MOMENTS[moment])
+    workers.stdin.write(json.dumps(order) + "\n")
+    workers.stdin.flush()
+    assert int(workers.stdout.readline()) == -signal.SIGKILL
     states, _ = draw(resume=True)
     assert torch.equal(states, clean)
     assert paid_once(cloud)
@@ -323,3 +347,39 @@ def test_a_limit_on_the_time_is_kept(cloud, draw):
     with pytest.raises(AnnealerError, match=r"more than the 0.02 s allowed; nothing was sent"):
         draw(settings={"limit_s": 0.02})
     assert cloud.charged == []
+
+
+def test_the_command_generates_on_the_cloud(cloud, tmp_path, monkeypatch, toy_geometry, capsys):
+    """As a user types it: solvers, a job cut short by an expired token, the rest of it."""
+    settings = [
+        "data.energy_gev=[0.1,10]",
+        "prior.nodes_per_partition=36",
+        "prior.bias_order=0",
+        "prior.initial_scale=0.7",
+        "network.encoder_widths=[8,4,16]",
+        "network.decoder_widths=[16,4,4,8]",
+    ]
+    config = load_config("quick", settings=settings)
+    model = build_model(config, toy_geometry)
+    model.decoder.mean.data[0, 1].fill_(5.0)
+    save_model(tmp_path / "run" / "model", model, config, {})
+    monkeypatch.chdir(tmp_path)
+    assert main(["annealer", "status", "--backend", "any", "--model", "run"]) == 0
+    told = capsys.readouterr().out
+    assert "solvers of this account" in told
+    assert "4 x 36 nodes fit, 1 times side by side" in told
+    words = ["generate", "--model", "run", "-n", "12", "--sampler", "annealer", "-o", "a.h5"]
+    words += ["--max-seconds", "10", "--beta", "6", "--conditioning", "flux"]
+    cloud.faults[5] = 401
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "token" in error
+    assert TOKEN not in error
+    assert main(words) == 2
+    assert "go on with --resume" in capsys.readouterr().err
+    assert main([*words, "--resume"]) == 0
+    assert paid_once(cloud, 10)  # some showers share their code
+    with ShowerFile("a.h5") as file:
+        assert file.attrs["sampler"] == "Advantage2_system4"
+        assert json.loads(file.attrs["annealer"])["reads"] == 12
+        assert len(file.column("prior_energy")) == 12

@@ -30,6 +30,15 @@ class Plan:
     qubits: int
     time: AccessTime
 
+    def __add__(self, other: "Plan") -> "Plan":
+        return Plan(
+            self.reads + other.reads,
+            self.programmings + other.programmings,
+            self.surplus + other.surplus,
+            max(self.qubits, other.qubits),
+            self.time + other.time,
+        )
+
     @property
     def seconds(self) -> float:
         """Charged time [s]."""
