@@ -306,7 +306,7 @@ def tell_usage(sampler: "AnnealerSampler", showers: int, decoding_s: float) -> N
 
 
 def batch_of(
-    args: argparse.Namespace, model: "Calo4pQVAE", e_inc: "np.ndarray", reads: int
+    args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray", reads: int
 ) -> tuple[Any, Any]:
     """State the problem of a batch that measures the temperature, over energies of the job."""
     import numpy as np
