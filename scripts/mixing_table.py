@@ -1,6 +1,6 @@
 """Print a Markdown table of how fast the prior of a model mixes, by incident energy.
 
-    python scripts/mixing_table.py demo/run/model 8
+    python scripts/mixing_table.py demo-train/run/model 8
 
 The energies are spread evenly in their logarithm over the range of the model. Times are in
 sweeps. Below the table stand how many of them chains need from random starts, and how long that
