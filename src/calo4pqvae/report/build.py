@@ -49,7 +49,7 @@ def build_report(folder: Path, output: Path) -> Path:
         blocks=blocks,
         figures=list(figures_of(folder / "figures")),
         provenance=list(_provenance(metrics)),
-        published=table_1(_own_scores(metrics), name="These showers"),
+        published=table_1(_own_scores(metrics), name="These showers", note=_size(metrics)),
         cell=cell,
         **page_parts(folder),
     )
@@ -150,6 +150,14 @@ def _own_scores(metrics: Mapping[str, Any]) -> dict[str, Number]:
     keys = ("fpd", "kpd", "fpd.legacy", "kpd.legacy", "auc.high")
     known = {key: metrics[key] for key in keys if metrics.get(key, {}).get("value") is not None}
     return {key: Number(entry["value"], entry["error"]) for key, entry in known.items()}
+
+
+def _size(metrics: Mapping[str, Any]) -> str:
+    """Say how many showers there are, without which a distance means little."""
+    return (
+        f"{metrics['n_generated']:,} showers against {metrics['n_reference']:,}; the published "
+        "rows compare 100,000, and every distance rises as showers get fewer"
+    )
 
 
 def _profile_bins(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
