@@ -8,19 +8,18 @@ import pytest
 README = Path(__file__).parents[1] / "README.md"
 
 
-@pytest.mark.filterwarnings("ignore::calo4pqvae.errors.PhysicsWarning")
-def test_the_python_example_runs(
+def test_the_python_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    """One epoch does not make plausible showers, which the reader remarks on."""
-    code = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert code is not None
-    short = code[1].replace("settings=[", 'settings=["training.epochs=1", ')
+    code = "".join(re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL))
+    short = code.replace("settings=[", 'settings=["training.epochs=1", ')
     short = short.replace("draw_energies(1000,", "draw_energies(120,")
     assert short.count("training.epochs=1") == short.count("draw_energies(120") == 1
     monkeypatch.chdir(tmp_path)
-    exec(compile(short, "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("(45, 16, 9) ")
+    made: dict = {}
+    exec(compile(short, "README.md", "exec"), made)
+    assert capsys.readouterr().out.startswith("(45, 16, 9) 0.9")
+    assert made["stored"].model.geometry.shape == (45, 16, 9)
 
 
 def test_the_files_it_points_to_exist() -> None:
