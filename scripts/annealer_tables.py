@@ -1,7 +1,8 @@
 """Print the tables of docs/annealer.md: how well the emulated annealer is understood.
 
     python scripts/annealer_tables.py temperature --repeats 100
-    python scripts/annealer_tables.py imperfections --repeats 20
+    python scripts/annealer_tables.py imperfections --repeats 8
+    python scripts/annealer_tables.py imperfections --repeats 6 --reads 512 --only .. (one row)
     python scripts/annealer_tables.py conditioning
 
 The problem has random fields and couplings of standard deviation 0.2 (spins) on 4 x 130 nodes
@@ -61,9 +62,9 @@ def annealer(beta, seed, imperfections=None, **settings):
     return AnnealerSampler(GRAPH, emulator, SharedNoise(seed), given)
 
 
-def fit(beta, rule, repeat, imperfections=None, conditions=CONDITIONS, **options):
+def fit(beta, rule, repeat, imperfections=None, reads=READS, conditions=CONDITIONS, **options):
     seed = derive_seed(repeat, int(1000 * beta))
-    clamped = codes(seed, READS, conditions)
+    clamped = codes(seed, reads, conditions)
     reference = Reference.sample(PROBLEM, clamped, gibbs(seed), SWEEPS, chains=8)
     sampler = annealer(beta, seed, imperfections)
     return match_temperature(
@@ -108,15 +109,20 @@ KINDS = {
 }
 
 
-def imperfections(repeats, beta=8.5, check=2048):
+def imperfections(repeats, reads=READS, only=None, beta=8.5, check=2048):
     print(
         "| errors | beta by energies | by likelihood | ratio | energy above the classical one,"
     )
     print("| matched by energies | by likelihood |\n|---|--:|--:|--:|--:|--:|")
     for name, sizes in KINDS.items():
+        if only not in (None, name):
+            continue
         betas, off = [], []
         for repeat in range(repeats):
-            pairs = [fit(beta, rule, repeat, sizes, 16) for rule in ("energy", "likelihood")]
+            pairs = [
+                fit(beta, rule, repeat, sizes, reads, reads // 8)
+                for rule in ("energy", "likelihood")
+            ]
             betas.append([found.beta.value for found, _ in pairs])
             off.append([100 * excess(sampler, repeat, check) for _, sampler in pairs])
         b, e = np.array(betas), np.array(off)
@@ -179,8 +185,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("table", choices=["temperature", "imperfections", "conditioning"])
     parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--reads", type=int, default=READS, help="of a batch (imperfections)")
+    parser.add_argument("--only", choices=KINDS, help="one row (imperfections)")
     args = parser.parse_args()
     if args.table == "conditioning":
         conditioning()
+    elif args.table == "temperature":
+        temperature(args.repeats)
     else:
-        globals()[args.table](args.repeats)
+        imperfections(args.repeats, args.reads, args.only)

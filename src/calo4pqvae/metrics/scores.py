@@ -155,18 +155,13 @@ class Scores:
         """Separation powers and chi-square in the official bins."""
         found = _compare_bins(self.reference, sample)
         m = min(len(self.reference) // 2, len(sample), self.at_most or len(sample))
-        parts = self._parts(m, len(sample), _BINNED_SPLITS)
-        halves = [self.reference.take(a) for a, _, _ in parts]
-        mine = [
-            _compare_bins(half, sample.take(rows), redraws=0)
-            for half, (_, _, rows) in zip(halves, parts, strict=True)
-        ]
-        if ("binned", m) not in self._floors:
-            self._floors["binned", m] = [
-                _compare_bins(half, self.reference.take(b), redraws=0)
-                for half, (_, b, _) in zip(halves, parts, strict=True)
-            ]
-        floors, made = self._floors["binned", m], {}
+        known, mine, floors = ("binned", m) in self._floors, [], []
+        for a, b, rows in self._parts(m, len(sample), _BINNED_SPLITS):
+            half = self.reference.take(a)
+            mine.append(_compare_bins(half, sample.take(rows), redraws=0))
+            if not known:
+                floors.append(_compare_bins(half, self.reference.take(b), redraws=0))
+        floors, made = self._floors.setdefault(("binned", m), floors), {}
         for name, comparison in found.items():
             shares = map(number, comparison.outside)
             outside = dict(zip(("reference", "generated"), shares, strict=True))
