@@ -5,12 +5,9 @@ import torch
 
 pytest.importorskip("dwave.system")
 
-from calo4pqvae.prior.problem import BoltzmannProblem
-from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
-from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
+from small_chip import BETA, CHIP, couplings
 
-CHIP = WorkingGraph.perfect("zephyr", (2, 4), "Advantage2_system4")
-BETA = 6.0
+from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +32,6 @@ def make_annealer(chip):
         )
 
     return make
-
-
-def couplings(graph, scale=0.2, seed=1):
-    """Random couplings and fields of this standard deviation in the Ising problem."""
-    generator = torch.Generator().manual_seed(seed)
-    w = 4 * scale * torch.randn(graph.n_edges, generator=generator)
-    ends = torch.zeros(graph.n_nodes).index_add(0, graph.edges.flatten(), w.repeat(2))
-    bias = 2 * scale * torch.randn(graph.n_nodes, generator=generator) - ends / 2
-    return BoltzmannProblem(graph, bias[None], w)
 
 
 @pytest.fixture(scope="session")

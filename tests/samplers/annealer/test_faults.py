@@ -22,6 +22,7 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import AnnealerError, OutputError, PhysicsWarning
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.annealer import journal as journal_module
+from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
 from calo4pqvae.samplers.annealer.journal import Journal
 from calo4pqvae.samplers.annealer.sampler import AnnealerSampler, Settings
 from calo4pqvae.samplers.annealer.solvers import list_solvers, open_solver
@@ -74,12 +75,9 @@ def draw(problem, codes, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def clean(problem, codes):
+def clean(problem, codes, chip):
     """The states of a run without faults, straight from the emulator."""
-    from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
-    from conftest import CHIP
-
-    emulator = EmulatedAnnealer("system4", graph=CHIP, beta=6.0, sweeps=30)
+    emulator = EmulatedAnnealer("system4", graph=chip, beta=6.0, sweeps=30)
     annealer = AnnealerSampler(problem.graph, emulator, SharedNoise(0), Settings(beta=6.0))
     return annealer.sample(problem, codes(CONDITIONS, READS))
 
@@ -213,7 +211,7 @@ def test_no_such_solver():
 WORKER = """
 import json, os, signal, sys, torch
 sys.path.insert(0, {here!r})
-from conftest import CHIP, couplings
+from small_chip import CHIP, couplings
 from dwave.system import DWaveSampler
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.annealer.journal import Journal

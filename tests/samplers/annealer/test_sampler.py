@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from dwave.system.testing import MockDWaveSampler
+from small_chip import couplings
 
 from calo4pqvae.errors import AnnealerError, ConfigError
 from calo4pqvae.prior.partition import double
@@ -25,7 +26,6 @@ from calo4pqvae.samplers.annealer.shares import equal_chains, share_out
 from calo4pqvae.samplers.compiled import CompiledGibbs
 from calo4pqvae.samplers.exact import enumerate_states
 from calo4pqvae.testing import ConformanceError, conformance_cases
-from conftest import couplings
 
 BETA = 6.0
 
