@@ -7,7 +7,7 @@ from typing import Any
 
 from calo4pqvae.errors import OutputError
 
-__all__ = ["PartFile"]
+__all__ = ["PartFile", "take_lock"]
 
 
 class PartFile(io.FileIO):
@@ -35,7 +35,7 @@ class PartFile(io.FileIO):
             raise OutputError(
                 f"{path}: cannot be created ({error.strerror}); choose another folder"
             ) from error
-        if not _locked(descriptor):
+        if not take_lock(descriptor):
             self.close()
             raise OutputError(
                 f"{path}: is being written by another program; wait for it or choose another "
@@ -71,8 +71,12 @@ class PartFile(io.FileIO):
             self.error = self.error or error
 
 
-def _locked(descriptor: int) -> bool:
-    """Take the lock that HDF5 itself would take, where the system has such locks."""
+def take_lock(descriptor: int) -> bool:
+    """Take the lock of an open file, the one that HDF5 itself would take.
+
+    Returns:
+        Whether this program has it; True as well where the system has no such locks.
+    """
     try:
         import fcntl
     except ImportError:

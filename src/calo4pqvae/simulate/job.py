@@ -14,6 +14,7 @@ import numpy as np
 
 from calo4pqvae import __version__
 from calo4pqvae.data.energies import Energies
+from calo4pqvae.data.part_file import take_lock
 from calo4pqvae.data.shower_writer import ShowerWriter, check_target
 from calo4pqvae.errors import ConfigError, OutputError, SimulationError
 from calo4pqvae.simulate.crew import Crew, Finished, Shot
@@ -178,14 +179,8 @@ def _work_folder(folder: Path) -> Iterator[Path]:
 
 
 def _lock(descriptor: int, folder: Path) -> None:
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(
-            f"{folder}: another simulation is at work in it; wait for it"
-        ) from None
+    if not take_lock(descriptor):
+        raise OutputError(f"{folder}: another simulation is at work in it; wait for it")
 
 
 def _enter(folder: Path, facts: dict[str, Any], tables: Tables, begun: bool) -> None:

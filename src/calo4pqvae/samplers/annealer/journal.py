@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from calo4pqvae.data.part_file import take_lock
 from calo4pqvae.errors import AnnealerError, OutputError, PhysicsWarning
 from calo4pqvae.samplers.annealer.backend import Answer
 from calo4pqvae.samplers.annealer.timing import AccessTime
@@ -157,7 +158,7 @@ class Journal(Record):
             self._log: IO[bytes] = (self.folder / _LOG).open("ab")
         except OSError as error:
             raise _cannot_write(self.folder, error) from error
-        if not _locked(self._log.fileno()):
+        if not take_lock(self._log.fileno()):
             raise AnnealerError(
                 f"{self.folder}: is being written by another program; wait for it"
             )
@@ -268,17 +269,3 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
         f"{path}: cannot be written ({error.strerror}); nothing that was paid for is lost, "
         "make room and go on with --resume"
     )
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # some network file systems have no locks
-    return True
