@@ -46,7 +46,7 @@ QUICK_FPD, QUICK_KPD = partial(fpd, batches=5), partial(kpd, batches=5)
 
 _SETUPS = {"quick": (QUICK, 3), "official": (OFFICIAL, 1)}
 """Setup of a classifier, and how many are trained on different splits."""
-_QUICK_VOXELS = 5_000
+_QUICK_VOXELS, _QUICK_FEATURES = 5_000, 20_000
 _TOLERANCE = 3.0
 _BINNED_SPLITS = 8
 
@@ -195,7 +195,9 @@ class Scores:
         label = sample.features.feature_set if kind == "high" else "voxels"
         options: dict[str, Any] = {"setup": setup, "runs": runs, "shape": _shape(sample, kind)}
         try:
-            reference, generated = (_inputs(kind, side) for side in (self.reference, sample))
+            reference, generated = (
+                _inputs(kind, side, self.classifiers) for side in (self.reference, sample)
+            )
             found = classify(reference, generated, kind, **options)
             if ("auc", kind) not in self._floors:
                 self._floors["auc", kind] = classify_halves(reference, kind, **options)
@@ -249,14 +251,15 @@ def n_voxels(classifiers: Classifiers, inputs: Sequence[Kind]) -> int:
     return _QUICK_VOXELS if classifiers == "quick" else sys.maxsize
 
 
-def _inputs(kind: Kind, side: Measured) -> np.ndarray:
-    """Take the rows that a classifier of this kind is given.
+def _inputs(kind: Kind, side: Measured, classifiers: Classifiers) -> np.ndarray:
+    """Take the rows that a classifier of this kind is given, a quick one not too many.
 
     Raises:
         ConfigError: they are voxels, and nobody measured them.
     """
     if kind == "high":
-        return side.features.values
+        rows = np.random.default_rng(42).permutation(len(side))
+        return side.features.values[rows[:_QUICK_FEATURES] if classifiers == "quick" else rows]
     if side.voxels is None:
         raise ConfigError("a classifier on voxels needs showers measured with their voxels")
     return side.voxels
