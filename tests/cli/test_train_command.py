@@ -134,7 +134,7 @@ def test_bad_settings_give_one_line_and_no_run(
 
 def test_an_unknown_preset_is_refused(data: Path, capsys: pytest.CaptureFixture) -> None:
     assert train(data, preset="papr") == 2
-    one_line("there is no preset 'papr'; choose one of paper, quick", capsys)
+    one_line("there is no preset 'papr'; choose one of best, paper, quick", capsys)
 
 
 @pytest.mark.parametrize(
