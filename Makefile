@@ -34,7 +34,7 @@ demo-train: $(STAMP)
 	$(BIN)/calo4pqvae demo --train -o demo-train
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # What docs/ and the README show of the demo.
 figures: demo

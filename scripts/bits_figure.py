@@ -52,7 +52,7 @@ def draw(model, showers, e_inc, above_gev):
     t, code = model.condition(e_inc)
     noise = SharedNoise(1)
     real = model.law.encode(layers, e_inc, t)
-    drawn = sample_prior(model.prior, choose_sampler(model.prior.graph, noise), t, code, 300)
+    drawn = sample_prior(model.prior, choose_sampler(model.prior.graph, noise), t, code, 1200)
     made = model.law.draw(drawn, e_inc, t, noise)
     shown = draw_chip(chip, model)
     figure.colorbar(shown, ax=chip, label="layer", shrink=0.8)
@@ -95,7 +95,7 @@ def draw_chip(axes, model):
 
 
 def levels(model, states):
-    """Count the ones of each quantity: layers first, then total, mean layer and spread."""
+    """Count the ones of each quantity: layers first, then total and profile."""
     bits = states[:, model.law.node_of_bit].numpy()
     ends = np.cumsum(model.law.levels.bits)[:-1]
     counts = np.stack([part.sum(axis=1) for part in np.split(bits, ends, axis=1)], axis=1)
@@ -104,7 +104,7 @@ def levels(model, states):
 
 def draw_profiles(axes, model, real, drawn):
     """Draw mean shares of the energy for low, middle and high bits of the mean layer."""
-    most = model.law.levels.bits[-2]
+    most = model.law.levels.bits[model.law.n_layers + 1]
     groups = ((0, 0), (most // 2, most // 2), (most, most))
     for (low, high), colour in zip(groups, ("#0072B2", "#E69F00", "#009E73"), strict=True):
         for (states, layers), style in ((real, "o"), (drawn, "-")):

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 
 from calo4pqvae.errors import Calo4pQVAEError
-from calo4pqvae.generation import draw_energies
-from calo4pqvae.model import Calo4pQVAE
+from calo4pqvae.generation import draw_energies, measure_sweeps
+from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.samplers.choose import choose_sampler
-from calo4pqvae.samplers.equilibrium import ConditionMixing, measure_mixing
+from calo4pqvae.samplers.equilibrium import ConditionMixing
+from calo4pqvae.samplers.groups import sample_prior
 from calo4pqvae.storage import load_model
 from calo4pqvae.units import GeV
 
@@ -38,10 +39,8 @@ def main(arguments: list[str]) -> int:
 
 def _table(folder: str, n_energies: int) -> str:
     stored = load_model(folder)
-    prior = stored.model.prior
     energies = np.geomspace(*stored.config.data.energy_gev, n_energies).astype(np.float32)
-    t, code = stored.model.condition(torch.from_numpy(energies)[:, None] * GeV)
-    found = measure_mixing(prior.problem(t), code, choose_sampler(prior.graph, SharedNoise(0)))
+    found = measure_sweeps(stored.model, energies[:, None] * GeV, n_energies=n_energies)
     lines = [
         "| incident energy [GeV] | τ of the energy | longest τ of a node | R̂ | independent/s |",
         "|---|---|---|---|---|",
@@ -55,15 +54,15 @@ def _table(folder: str, n_energies: int) -> str:
     return "\n".join(lines)
 
 
-def _speed(model: Calo4pQVAE, sweeps: int) -> str:
+def _speed(model: ShowerModel, sweeps: int) -> str:
     """Time 4,096 chains, each clamped to an energy of its own, from the call to their bits."""
     e_inc = draw_energies(4096, model.scale.low, model.scale.high, 0)
     t, code = model.condition(torch.from_numpy(e_inc))
-    problem, taken = model.prior.problem(t), []
+    taken = []
     sampler = choose_sampler(model.prior.graph, SharedNoise(1))
     for _ in range(5):
         start = time.perf_counter()
-        sampler.sample(problem, code, sweeps)
+        sample_prior(model.prior, sampler, t, code, sweeps)
         taken.append(time.perf_counter() - start)
     each = 1e6 * min(taken) / len(e_inc)
     return f"{sweeps} sweeps take {each:.1f} µs per chain on {torch.get_num_threads()} threads."

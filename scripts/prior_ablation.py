@@ -30,7 +30,7 @@ from calo4pqvae.samplers.likelihood import shower_log_likelihood
 from calo4pqvae.storage import load_model
 from calo4pqvae.units import GeV
 
-REDRAWS, SWEEPS = 20, 300
+REDRAWS, SWEEPS = 20, 1200
 WINDOWS_GEV = ((1, 10), (10, 100), (100, 1000))
 
 

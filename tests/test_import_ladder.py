@@ -14,11 +14,13 @@ SOURCE = Path(calo4pqvae.__file__).parent
 LADDER = (
     {"units", "errors"},
     {"shapes", "extras", "random", "compilation", "presets", "pretrained"},
+    {"normal_law"},
     {"geometry"},
     {"data", "nn", "prior"},
     {"samplers", "voxels", "longitudinal"},
     {"config", "testing"},
     {"model"},
+    {"layerwise"},
     {"layered"},
     {"build"},
     {"storage"},

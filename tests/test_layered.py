@@ -12,7 +12,7 @@ from calo4pqvae.random import RowNoise, SharedNoise
 TINY = [
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=6",
-    "longitudinal.level_bits=[2,2,3,1]",
+    "longitudinal.level_bits=[2,2,3,1,0]",
     "network.decoder_widths=[4,6,8,10]",
 ]
 
@@ -83,7 +83,7 @@ def test_networks_start_alike_whatever_the_prior(model, toy_geometry):
         ("prior.free=false", "network.kind=layers goes with prior.free=true"),
         ("voxels.model=point", "network.kind=layers goes with prior.free=true"),
         ("training.prior_fit=batches", "network.kind=layers goes with prior.free=true"),
-        ("longitudinal.level_bits=[2,-1,0,0]", "must not be negative"),
+        ("longitudinal.level_bits=[2,-1,0,0,0]", "must not be negative"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(toy_geometry, setting, message):

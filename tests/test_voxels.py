@@ -1,7 +1,5 @@
 """Voxel models: losses that are likelihoods, draws that follow them."""
 
-import math
-
 import pytest
 import torch
 from scipy.stats import ks_2samp, kstest
@@ -211,38 +209,3 @@ def test_perfect_outputs_lose_least(point_case, generator):
             other[:, wrong] += torch.randn(showers.shape, generator=generator)
             other[:, 0] *= 1 if wrong else -1
             assert total(model, other, showers) > least + 0.1
-
-
-def shared_factor(generator, n=4000, tau=0.5):
-    """Layers of six hits that share a factor, and the outputs they were drawn from."""
-    model = DrawnVoxels(THRESHOLD, 3, tau)
-    outputs = torch.randn(1, 3, 1, 2, 3, generator=generator).repeat(n, 1, 1, 1, 1)
-    outputs[:, 1] += 5
-    _, mu, sigma = model._split(outputs)
-    y = mu + sigma * torch.randn(mu.shape, generator=generator)
-    y = y + tau * torch.randn(n, 1, 1, 1, generator=generator)
-    return model, outputs, y
-
-
-def test_a_factor_of_the_layer_is_integrated_exactly(generator):
-    model, outputs, y = shared_factor(generator)
-    _, mu, sigma = model._split(outputs)
-    covariance = torch.diag(sigma[0].flatten() ** 2) + model.common_scale**2
-    law = torch.distributions.MultivariateNormal(mu[0].flatten(), covariance)
-    expected = -law.log_prob(y.flatten(start_dim=1)).mean() - 3 * math.log(2 * math.pi)
-    showers = THRESHOLD * torch.exp(y)
-    e_inc = torch.full((len(y), 1), 1e9)
-    found = model.loss(outputs, showers, e_inc, SharedNoise(0), 1.0)["values"]
-    # All deposits count, also the few that lie below the threshold.
-    assert float(found) == pytest.approx(float(expected), abs=0.01)
-
-
-def test_the_transform_takes_the_factor_out(generator):
-    model, outputs, y = shared_factor(generator)
-    showers = THRESHOLD * torch.exp(y)
-    uniform = torch.rand(len(y), 1, generator=generator)
-    _, with_factor, _ = model.probability_transform(outputs, showers, uniform)
-    _, without, _ = model.probability_transform(outputs, showers)
-    # Mean and variance of a uniform number; 24,000 draws, six by six correlated.
-    assert float(torch.sigmoid(with_factor).var() * 12) == pytest.approx(1, abs=0.04)
-    assert float(torch.sigmoid(without).var() * 12) > 1.04

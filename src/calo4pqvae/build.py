@@ -24,7 +24,7 @@ from calo4pqvae.prior.three_free import free_all
 from calo4pqvae.random import derive_seed
 from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
 from calo4pqvae.units import GeV
-from calo4pqvae.voxels import DrawnVoxels, PointVoxels, VoxelModel
+from calo4pqvae.voxels import DrawnVoxels, PointVoxels, SharedVoxels, VoxelModel
 
 __all__ = ["build_graph", "build_model"]
 
@@ -123,14 +123,14 @@ def _layered(
             law.copula_rounds,
         ),
         decoder=decoder,
-        voxels=DrawnVoxels(geometry.threshold, shape[2], config.voxels.common_scale),
+        voxels=SharedVoxels(geometry.threshold, shape[2]),
     )
 
 
 def _voxels(config: VoxelConfig, geometry: CylindricalGeometry) -> VoxelModel:
     if config.model == "point":
         return PointVoxels(config.value_weight, config.value_exponent, config.true_mask)
-    return DrawnVoxels(geometry.threshold, geometry.shape[2], config.common_scale)
+    return DrawnVoxels(geometry.threshold, geometry.shape[2])
 
 
 def _encoder(

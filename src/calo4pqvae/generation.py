@@ -49,7 +49,7 @@ def generate(
     *,
     sweeps: int,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int = 1024,
     device: torch.device | str = "cpu",
     sampler: SamplerKind | Sampler = "auto",
     on_batch: Callable[[int], None] | None = None,
@@ -118,17 +118,19 @@ def measure_sweeps(
     device: torch.device | str = "cpu",
     sampler: SamplerKind = "auto",
     limit: int = 32_768,
+    n_energies: int = 8,
 ) -> Mixing:
     """Measure how many sweeps chains need from random starts, over a range of energies.
 
     Arguments:
         model: trained model.
-        e_inc: incident energies of the job [MeV]; eight are tried, evenly spaced in their
-            logarithm from the lowest to the highest.
+        e_inc: incident energies of the job [MeV].
         seed: seed of the chains that are measured.
         device: where to compute.
         sampler: sampler of the prior.
         limit: sweeps after which to give up.
+        n_energies: energies that are tried, evenly spaced in their logarithm from the lowest
+            of the job to the highest.
 
     Returns:
         what was measured; its `burn_in` is the number of sweeps.
@@ -139,7 +141,7 @@ def measure_sweeps(
     """
     model = model.to(device).eval()
     low, high = float(e_inc.min()), float(e_inc.max())
-    tried = np.geomspace(low, high, 8 if low < high else 1, dtype=np.float32)
+    tried = np.geomspace(low, high, n_energies if low < high else 1, dtype=np.float32)
     energies = torch.from_numpy(tried.clip(low, high))[:, None].to(device)
     t, code = model.condition(energies)
     noise = SharedNoise(derive_seed(seed), device)

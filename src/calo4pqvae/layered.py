@@ -5,15 +5,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from calo4pqvae.data.energy_code import EnergyCode
+from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.layerwise import calibration, draw_showers, losses
 from calo4pqvae.longitudinal import LongitudinalLaw
-from calo4pqvae.model import Losses, ShowerModel
+from calo4pqvae.model import Calibration, Losses, ShowerModel
 from calo4pqvae.nn.causal import CausalDecoder
 from calo4pqvae.prior.boltzmann import BoltzmannPrior
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.shapes import Bits, IncidentEnergy, Showers
-from calo4pqvae.voxels import DrawnVoxels
+from calo4pqvae.voxels import SharedVoxels
 
 __all__ = ["LayeredQVAE"]
 
@@ -25,7 +27,7 @@ class LayeredQVAE(ShowerModel):
     The Boltzmann machine p(z|e) says in which interval each layer energy and the total lie;
     the bits are functions of the shower, so that nothing is lost to an approximate posterior.
     A copula draws the energies inside the intervals, and the decoder the voxels, layer after
-    layer; each layer is scaled to its energy.
+    layer, so that each layer sums to its energy.
 
     Arguments:
         geometry: the regular cylinder whose showers it makes.
@@ -34,11 +36,11 @@ class LayeredQVAE(ShowerModel):
             couplings of the prior follow the energy.
         prior: law of the bits.
         law: layer energies to bits and back.
-        decoder: parameters of a layer's voxels.
-        voxels: law of a voxel given these.
+        decoder: what the voxels of a layer depend on.
+        voxels: law of their energies.
     """
 
-    voxels: DrawnVoxels
+    voxels: SharedVoxels
 
     def __init__(
         self,
@@ -49,7 +51,7 @@ class LayeredQVAE(ShowerModel):
         prior: BoltzmannPrior,
         law: LongitudinalLaw,
         decoder: CausalDecoder,
-        voxels: DrawnVoxels,
+        voxels: SharedVoxels,
     ) -> None:
         super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
         self.law, self.decoder = law, decoder
@@ -58,10 +60,10 @@ class LayeredQVAE(ShowerModel):
         self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
     ) -> Losses:
         """Compute the voxel terms; the bits and their law are fitted apart."""
+        del noise, sharpness
         showers = self.read_out(showers)
         self.scale.check(e_inc)
-        outputs = self.decoder(showers, self.scale(e_inc))
-        terms = self.voxels.loss(outputs, showers, e_inc, noise, sharpness)
+        terms = losses(self.decoder, self.voxels, showers, self.scale(e_inc))
         nothing = terms["hits"].new_zeros(())
         bits = torch.zeros(len(showers), self.prior.graph.n_nodes, dtype=torch.bool)
         return Losses(
@@ -90,55 +92,14 @@ class LayeredQVAE(ShowerModel):
     def decode_layers(
         self, layers: Float[Tensor, "batch layer"], e_inc: IncidentEnergy, noise: SharedNoise
     ) -> Showers:
-        """Draw voxels for given layer energies [MeV]."""
-        passage = self.decoder.start(layers, self.scale(e_inc))
-        shape = (len(layers), 1, *self.geometry.shape[1:])
-        showers = []
-        for number, energy in enumerate(layers.unbind(dim=1)):
-            logit, shared = self.decoder.hit_logits(passage, number)
-            hits = _draw_hits(logit, energy > 0, noise.uniform(*shape)[:, 0])
-            mu, width = self.decoder.value_parameters(passage, number, hits, shared)
-            drawn = self.voxels.draw_energies(
-                mu[:, None], width[:, None], hits[:, None], noise.uniform(*shape)
-            )
-            layer = _scale_to(drawn[:, 0], energy, self.geometry.threshold)
-            self.decoder.advance(passage, layer)
-            showers.append(layer)
-        return torch.stack(showers, dim=1)
+        """Draw voxels for given layer energies [MeV], turned and mirrored at random."""
+        showers = draw_showers(self.decoder, self.voxels, layers, self.scale(e_inc), noise)
+        return rotate_and_mirror(showers, noise.uniform(len(showers), 2))
 
     @torch.no_grad()
-    def voxel_parameters(
+    def calibration(
         self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
-    ) -> Float[Tensor, "batch outputs layer alpha r"]:
-        """Give the decoder's numbers for every layer given the true layers before it."""
+    ) -> Calibration:
+        """Compare energies of hits with their laws, given the true layers before them."""
         del noise
-        return self.decoder(self.read_out(showers), self.scale(e_inc))
-
-
-def _draw_hits(logit: Tensor, lit: Tensor, uniform: Tensor) -> Tensor:
-    """Draw hits: none in an empty layer, at least one, the most willing, in any other."""
-    margin = (logit + torch.logit(uniform)).flatten(start_dim=1)
-    hits = margin > 0
-    hits = hits | torch.nn.functional.one_hot(margin.argmax(dim=1), hits.shape[1]).bool()
-    return (hits & lit[:, None]).view(logit.shape)
-
-
-def _scale_to(layer: Tensor, energy: Tensor, threshold: float) -> Tensor:
-    """Scale a layer's voxels by one factor to sum to its energy, none below the threshold.
-
-    Voxels that the factor takes below the threshold stay there, and the others give what is
-    lacking in proportion to what they hold above it. A layer with more hits than its energy
-    allows loses the smallest ones.
-    """
-    flat = layer.flatten(start_dim=1)
-    hits = flat > 0
-    least = threshold * hits.sum(dim=1)
-    if bool((least > energy).any()):
-        rank = flat.argsort(dim=1, descending=True).argsort(dim=1)
-        hits = hits & (rank + 1 <= energy[:, None] / threshold + 1e-4)
-        least = threshold * hits.sum(dim=1)
-    kept = torch.where(hits, flat, 0.0)
-    kept = kept * (energy / kept.sum(dim=1).clamp(min=1e-9))[:, None]
-    above = torch.where(hits, kept - threshold, 0.0).clamp(min=0)
-    factor = (energy - least).clamp(min=0) / above.sum(dim=1).clamp(min=1e-9 * threshold)
-    return torch.where(hits, threshold + above * factor[:, None], 0.0).view(layer.shape)
+        return calibration(self.decoder, self.voxels, showers, self.scale(e_inc))

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from calo4pqvae.data.energy_code import EnergyCode
@@ -15,9 +15,12 @@ from calo4pqvae.nn.relax import entropy
 from calo4pqvae.prior.boltzmann import BoltzmannPrior
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.shapes import Bits, IncidentEnergy, Showers
-from calo4pqvae.voxels import VoxelModel
+from calo4pqvae.voxels import DrawnVoxels, VoxelModel
 
-__all__ = ["Calo4pQVAE", "Losses", "ShowerModel"]
+__all__ = ["Calibration", "Calo4pQVAE", "Losses", "ShowerModel"]
+
+Calibration = tuple[Float[Tensor, " hits"], Float[Tensor, " hits"], Int[Tensor, " hits"]]
+"""Key, logit F(y) and ring of every hit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class ShowerModel(nn.Module, ABC):
         scale: EnergyScale,
         code: EnergyCode,
         prior: BoltzmannPrior,
-        voxels: VoxelModel,
+        voxels: nn.Module,
     ) -> None:
         super().__init__()
         self.geometry, self.scale, self.code = geometry, scale, code
@@ -108,10 +111,19 @@ class ShowerModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def voxel_parameters(
+    def calibration(
         self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
-    ) -> Float[Tensor, "batch outputs layer alpha r"]:
-        """Give the decoder's numbers for given showers [MeV], to calibrate the voxels."""
+    ) -> Calibration:
+        """Compare the energies of hits with the laws that the decoder gives them.
+
+        Arguments:
+            showers: voxel energies [MeV], readout threshold applied.
+            e_inc: incident energies [MeV].
+            noise: random numbers for latents.
+
+        Returns:
+            of every hit what `QuantileTable.fit` takes: key, logit F(y), and ring.
+        """
 
 
 class Calo4pQVAE(ShowerModel):
@@ -129,6 +141,8 @@ class Calo4pQVAE(ShowerModel):
 
     Source: seed paper, section 3.
     """
+
+    voxels: VoxelModel
 
     def __init__(
         self,
@@ -174,12 +188,15 @@ class Calo4pQVAE(ShowerModel):
         return torch.cat([code, latents.bool()], dim=1)
 
     @torch.no_grad()
-    def voxel_parameters(
+    def calibration(
         self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
-    ) -> Float[Tensor, "batch outputs layer alpha r"]:
-        """Give the decoder's numbers for the bits of given showers [MeV]."""
+    ) -> Calibration:
+        """Compare the energies of hits with the laws that their encoded bits give them."""
+        if not isinstance(self.voxels, DrawnVoxels):
+            raise TypeError("only drawn voxels can be calibrated")
         bits = self.encode(showers, e_inc, noise)
-        return self.decoder(bits.float(), self.scale(e_inc))
+        outputs = self.decoder(bits.float(), self.scale(e_inc))
+        return self.voxels.probability_transform(outputs, showers)
 
     @torch.no_grad()
     def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:

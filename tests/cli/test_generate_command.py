@@ -207,9 +207,9 @@ def test_a_model_of_another_version_is_refused(
     model: Path, capsys: pytest.CaptureFixture
 ) -> None:
     path = model / "model" / "config.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 7'))
     assert generate(model, "-n", "1") == 2
-    one_line("written as version 7, this program reads version 1", capsys)
+    one_line("written as version 7, this program reads version 2", capsys)
 
 
 def test_the_energy_of_the_bits_is_stored_with_each_shower(model: Path) -> None:

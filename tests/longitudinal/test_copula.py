@@ -6,7 +6,8 @@ import torch
 from scipy.stats import ks_2samp, kstest, norm
 
 from calo4pqvae.longitudinal import GaussianCopula
-from calo4pqvae.longitudinal.box import gibbs_in_box, normal_between
+from calo4pqvae.longitudinal.box import gibbs_in_box
+from calo4pqvae.normal_law import normal_between
 from calo4pqvae.random import SharedNoise
 
 R = torch.tensor([[1.0, 0.8, 0.3], [0.8, 1.0, 0.6], [0.3, 0.6, 1.0]], dtype=torch.float64)

@@ -1,6 +1,7 @@
 """`calo4pqvae bench generate`: time and energy of a shower, beside Geant4 and the paper."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
         **numbers,
     )
     parser.add_argument("--repeats", default=5, help="timed repeats (5)", **numbers)
-    parser.add_argument("--sweeps", default=200, help="Gibbs sweeps (200)", **numbers)
+    parser.add_argument("--sweeps", help="Gibbs sweeps (what the model asks for)", **numbers)
     parser.add_argument(
         "--largest", default=1024, help="bound of the largest batch (1024)", **numbers
     )
@@ -62,6 +63,8 @@ def bench_generate(args: argparse.Namespace) -> int:
     plan = _plan(args)
     find_chip(plan.chip)
     stored = load_model(args.model)
+    if args.sweeps is None:
+        plan = replace(plan, sweeps=stored.config.prior.burn_in)
     with progress(steps(stored.model, plan), "showers and repeats") as bar:
         rows = measure(stored.model, plan, lambda note: bar.advance(note=note))
     quotients = ratios(rows)
@@ -80,7 +83,8 @@ def _plan(args: argparse.Namespace) -> "Plan":
     from calo4pqvae.errors import ConfigError
 
     require_range("--geant4-showers", [args.geant4_showers], 0)
-    require_range("--sweeps", [args.sweeps], 0)
+    if args.sweeps is not None:
+        require_range("--sweeps", [args.sweeps], 0)
     for option in ("repeats", "largest"):
         require_range(f"--{option}", [getattr(args, option)], 1)
     require_range("--seed", [args.seed], 0)
@@ -94,7 +98,7 @@ def _plan(args: argparse.Namespace) -> "Plan":
     both = ("cpu", "cuda") if has_cuda else ("cpu",)
     return Plan(
         devices=both if args.device == "auto" else (args.device,),
-        sweeps=args.sweeps,
+        sweeps=args.sweeps or 0,
         repeats=args.repeats,
         geant4_showers=args.geant4_showers,
         largest=args.largest,

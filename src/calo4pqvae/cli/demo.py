@@ -17,7 +17,6 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "generate, evaluate and report on the bundled Geant4 showers"
 
-SWEEPS = 200
 PER_TEST_SHOWER = 5
 WINDOWS_GEV = ((1, 3), (5, 10), (20, 40), (40, 100))
 
@@ -106,12 +105,13 @@ def _make_showers(
 
     model = stored.model
     e_inc = np.tile(sample.e_inc(rows), (PER_TEST_SHOWER, 1))
-    attrs = provenance(stored.provenance, "block Gibbs", sweeps=SWEEPS, seed=0)
+    sweeps = stored.config.prior.burn_in
+    attrs = provenance(stored.provenance, "block Gibbs", sweeps=sweeps, seed=0)
     with (
         ShowerWriter(folder / "generated.h5", model.geometry, attrs, overwrite=True) as writer,
         progress(len(e_inc), "showers") as bar,
     ):
-        generate(model, e_inc, writer, sweeps=SWEEPS, on_batch=bar.advance)
+        generate(model, e_inc, writer, sweeps=sweeps, on_batch=bar.advance)
     attrs |= {"sampler": "none: encoded from Geant4 showers", "sweeps": 0}
     path = folder / "reconstructed.h5"
     with ShowerWriter(path, model.geometry, attrs, overwrite=True) as writer:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HELP = "generate showers with a trained model"
 
-ANNEALER = "annealer"
+ANNEALER, AUTO = "annealer", "auto"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,13 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sweeps",
         type=_sweeps,
-        default=200,
+        default=None,
         metavar="N",
-        help="Gibbs sweeps per shower (200), or 'auto': measured on the energies of the job",
+        help="Gibbs sweeps per shower (what the model asks for), or 'auto': measured on the "
+        "energies of the job",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--batch-size", type=int, default=256, help="showers decoded together (256)"
+        "--batch-size", type=int, default=1024, help="showers decoded together (1024)"
     )
     parser.add_argument(
         "--sampler",
@@ -94,10 +95,10 @@ def _generate(args: argparse.Namespace) -> int:
     if sampler in {EMULATOR, ANNEALER}:
         sampler, sweeps = _prepare_annealer(args, stored.model, e_inc), 0
         name = sampler.dispatcher.backend.name
-    elif args.sweeps is None:
+    elif args.sweeps == AUTO:
         sweeps = _measure(args, stored.model, e_inc, device)
     else:
-        sweeps = args.sweeps
+        sweeps = stored.config.prior.burn_in if args.sweeps is None else args.sweeps
     attrs = provenance(stored.provenance, name, sweeps=sweeps, seed=args.seed)
     writer = ShowerWriter(
         args.out,
@@ -176,10 +177,10 @@ def provenance(model: dict, sampler: str, *, sweeps: int, seed: int) -> dict[str
     }
 
 
-def _sweeps(word: str) -> int | None:
-    """Read a number of sweeps; None for 'auto'."""
-    if word == "auto":
-        return None
+def _sweeps(word: str) -> int | str:
+    """Read a number of sweeps, or 'auto'."""
+    if word == AUTO:
+        return word
     if not word.isdecimal():
         raise argparse.ArgumentTypeError(f"a number of sweeps or 'auto', not {word!r}")
     return int(word)

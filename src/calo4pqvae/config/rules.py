@@ -33,10 +33,12 @@ def _model_rules(config: "Config") -> dict[str, bool]:
         "data.buffer_gib must be above zero": data.buffer_gib > 0,
         "data.split_seed must not be negative": data.split_seed >= 0,
         "prior.nodes_per_partition must be at least 1": p.nodes_per_partition >= 1,
-        "prior.grid and prior.bias_order must not be negative": min(p.grid, p.bias_order) >= 0,
+        "prior.grid, prior.bias_order and prior.burn_in must not be negative": min(
+            p.grid, p.bias_order, p.burn_in
+        )
+        >= 0,
         "prior.initial_scale must not be negative": 0 <= p.initial_scale < math.inf,
         "network.decoder_widths must be four numbers": len(n.decoder_widths) == 4,
-        "voxels.common_scale must not be negative": 0 <= config.voxels.common_scale < math.inf,
         "prior.coupling_bins must be at least 1": p.coupling_bins >= 1,
         "longitudinal.level_bits and longitudinal.copula_rounds must not be negative, "
         "longitudinal.copula_bins must be at least 1": min(
@@ -44,10 +46,10 @@ def _model_rules(config: "Config") -> dict[str, bool]:
         )
         >= 0,
         "network.kind=layers goes with prior.free=true, training.prior_fit=whole and "
-        "voxels.model=drawn, the other kinds with prior.free=false and "
-        "training.prior_fit=batches": layered == p.free
+        "voxels.model=shared, the other kinds with prior.free=false, "
+        "training.prior_fit=batches and voxels.model=point or drawn": layered == p.free
         and layered == (config.training.prior_fit == "whole")
-        and (config.voxels.model == "drawn" or not layered),
+        and layered == (config.voxels.model == "shared"),
         "prior.coupling_bins above 1 goes with network.kind=layers": layered
         or p.coupling_bins == 1,
         f"network.encoder_widths must be {n_widths} numbers": len(n.encoder_widths) == n_widths,

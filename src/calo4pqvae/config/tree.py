@@ -21,7 +21,7 @@ __all__ = [
     "VoxelConfig",
 ]
 
-CONFIG_SCHEMA = 1
+CONFIG_SCHEMA = 2
 """Version of this tree; stored models and checkpoints of another version are refused."""
 
 
@@ -60,6 +60,8 @@ class PriorConfig:
         coupling_bins: intervals of the logarithmic energy with couplings of their own, linear
             in it; 1 for the same couplings everywhere.
         free: no partition is clamped, its qubits carry bits as well (layered model).
+        burn_in: Gibbs sweeps from random bits to a state that is used, unless a command says
+            otherwise.
     """
 
     lattice: Literal["zephyr", "pegasus", "complete", "none"] = "zephyr"
@@ -71,6 +73,7 @@ class PriorConfig:
     working_graph: str = ""
     coupling_bins: int = 1
     free: bool = False
+    burn_in: int = 200
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,13 @@ class LongitudinalConfig:
     """How layer energies become bits, and bits layer energies (layered model).
 
     Attributes:
-        level_bits: bits of each layer energy, of the total, of the mean layer, and of the
-            spread around it; zeros for none.
+        level_bits: bits of each layer energy, of the total, of the mean layer, of the spread
+            around it, and of the number of filled layers; zeros for none.
         copula_bins: intervals of the logarithmic energy with correlations of their own.
         copula_rounds: Gibbs rounds of the copula.
     """
 
-    level_bits: tuple[int, int, int, int] = (2, 2, 8, 4)
+    level_bits: tuple[int, int, int, int, int] = (1, 2, 8, 4, 6)
     copula_bins: int = 16
     copula_rounds: int = 20
 
@@ -110,20 +113,18 @@ class VoxelConfig:
     """How a voxel follows from the decoder.
 
     Attributes:
-        model: ``point`` (mask times value) or ``drawn`` (energy of a hit is drawn).
+        model: ``point`` (mask times value), ``drawn`` (energy of a hit is drawn), or
+            ``shared`` (hits that share a layer's energy; layered model).
         value_weight: weight of the squared error (point).
         value_exponent: growth of that weight with the transformed energy (point); the
             authors' code has 0.5, together with the true mask.
         true_mask: multiply with the shower's own hits in the loss, not a relaxed mask (point).
-        common_scale: spread of a factor that all hits of a layer share, in the logarithm, where
-            layers are scaled to a known energy (drawn).
     """
 
-    model: Literal["point", "drawn"] = "point"
+    model: Literal["point", "drawn", "shared"] = "point"
     value_weight: float = 0.01
     value_exponent: float = 0.0
     true_mask: bool = False
-    common_scale: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,17 @@ from torch import Tensor, nn
 from calo4pqvae.longitudinal.copula import GaussianCopula
 from calo4pqvae.longitudinal.levels import LevelBits
 from calo4pqvae.longitudinal.marginals import ConditionalQuantiles, Energies, Interval
-from calo4pqvae.longitudinal.tilt import profile_moments, tilt
+from calo4pqvae.longitudinal.tilt import bend, profile_moments
 from calo4pqvae.random import SharedNoise
 from calo4pqvae.shapes import Bits, IncidentEnergy
 
 __all__ = ["LayerEnergies", "LongitudinalLaw"]
 
 _LEAST_SPREAD = 0.1
-_N_GLOBAL = 3
+_HALF_FILLED = 0.1
+_N_GLOBAL = 4
 
-Levels = tuple[int, int, int, int]
+Levels = tuple[int, int, int, int, int]
 LayerEnergies = Float[Tensor, "batch layer"]
 
 
@@ -24,17 +25,18 @@ class LongitudinalLaw(nn.Module):
     r"""Joint law of the layer energies and the total, in two steps.
 
     The quantities are $\ln E_l$ of each layer that is not empty, $\ln(E_{tot}/E_{inc})$, and
-    two of the profile: the mean layer and the logarithm of the spread around it. Bits on the
-    nodes of the Boltzmann machine tell in which interval each quantity lies (`levels`). Given
-    the bits, a Gaussian copula draws total, mean and spread, then the layers (`copula`), which
-    are bent to the mean and the spread (`tilt`) and scaled to the total.
+    three of the profile: the mean layer, the logarithm of the spread around it, and the number
+    of filled layers, $\sum_l E_l / (E_l + 0.1\,\mathrm{MeV})$. Bits on the nodes of the
+    Boltzmann machine tell in which interval each quantity lies (`levels`). Given the bits, a
+    Gaussian copula draws total, mean, spread and filling, then the layers (`copula`), which
+    are bent to the total, the mean and the spread (`tilt`).
 
     Arguments:
         n_layers: layers of the cylinder.
         threshold: readout threshold [MeV], the least energy of a layer that is not empty.
         n_nodes: nodes of the machine.
-        bits: bits of each layer, of the total, of the mean layer, and of the spread; zeros
-            leave everything to the copula.
+        bits: bits of each layer, of the total, of the mean layer, of the spread, and of the
+            number of filled layers; zeros leave everything to the copula.
         bins: intervals of the scaled energy with a correlation matrix of their own.
         rounds: Gibbs rounds of the copula.
     """
@@ -46,16 +48,16 @@ class LongitudinalLaw(nn.Module):
         n_layers: int,
         threshold: float,
         n_nodes: int,
-        bits: Levels = (2, 2, 8, 4),
+        bits: Levels = (1, 2, 8, 4, 6),
         bins: int = 16,
         rounds: int = 20,
     ) -> None:
         super().__init__()
         self.threshold, self.n_nodes, self.rounds = threshold, n_nodes, rounds
         self.n_layers = n_layers
-        self.marginals = ConditionalQuantiles(n_layers + 3)
+        self.marginals = ConditionalQuantiles(n_layers + _N_GLOBAL)
         self.levels = LevelBits([bits[0]] * n_layers + list(bits[1:]))
-        self.copula = GaussianCopula(n_layers + 3, bins)
+        self.copula = GaussianCopula(n_layers + _N_GLOBAL, bins)
         self.register_buffer("node_of_bit", torch.arange(self.levels.n_bits))
 
     def intervals(self, layers: LayerEnergies, e_inc: IncidentEnergy, t: Energies) -> Interval:
@@ -69,10 +71,11 @@ class LongitudinalLaw(nn.Module):
         total = layers.double().sum(dim=1, keepdim=True)
         mean, variance = profile_moments(layers)
         spread = torch.log(variance.sqrt() + _LEAST_SPREAD)
+        filled = (layers.double() / (layers.double() + _HALF_FILLED)).sum(dim=1, keepdim=True)
         both = torch.cat([layers.double(), total / e_inc], dim=1)
         logs = torch.log(torch.where(both > 0, both, 1.0))
-        lit = total > 0
-        return torch.cat([logs, mean, spread], dim=1), torch.cat([both > 0, lit, lit], dim=1)
+        lit = (total > 0).expand(-1, _N_GLOBAL - 1)
+        return torch.cat([logs, mean, spread, filled], dim=1), torch.cat([both > 0, lit], dim=1)
 
     def encode(self, layers: LayerEnergies, e_inc: IncidentEnergy, t: Energies) -> Bits:
         """Give the states of all nodes for layer energies [MeV]."""
@@ -103,13 +106,12 @@ class LongitudinalLaw(nn.Module):
     ) -> LayerEnergies:
         """Turn quantities into layer energies, none below the threshold.
 
-        The drawn layers agree with the drawn profile only roughly: they are bent to its mean
-        layer and spread, and scaled to the total.
+        The drawn layers agree with the drawn sums only roughly: they are bent to the total, the
+        mean layer and the spread.
         """
         n = self.n_layers
         layers = torch.where(present, torch.exp(x), 0.0)[:, :n]
         spread = (torch.exp(x[:, n + 2, None]) - _LEAST_SPREAD).clamp(min=0)
-        layers = tilt(layers, x[:, n + 1, None], spread**2)
         total = torch.exp(x[:, n, None]) * e_inc
-        layers = layers * total / layers.sum(dim=1, keepdim=True).clamp(min=self.threshold)
+        layers = bend(layers, total, x[:, n + 1, None], spread**2)
         return torch.where(layers > 0, layers.clamp(min=self.threshold), 0.0).float()

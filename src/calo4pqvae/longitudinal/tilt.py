@@ -1,16 +1,18 @@
-"""Profiles bent smoothly until their mean layer and their spread are those wanted."""
+"""Profiles bent smoothly to a wanted sum, mean layer and spread."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["profile_moments", "tilt"]
+__all__ = ["bend", "profile_moments"]
 
 Profile = Float[Tensor, "batch layer"]
 PerShower = Float[Tensor, "batch 1"]
 
 _STEPS = 12
-_LARGEST = (0.15, 0.01)
+_LARGEST = 0.5
+_UNIT = 5.0
+_STIFF = 15.0
 
 
 def profile_moments(layers: Profile) -> tuple[PerShower, PerShower]:
@@ -21,40 +23,47 @@ def profile_moments(layers: Profile) -> tuple[PerShower, PerShower]:
     return mean, (weight * (number - mean) ** 2).sum(dim=1, keepdim=True)
 
 
-def tilt(layers: Profile, mean: PerShower, variance: PerShower) -> Profile:
-    r"""Multiply energies with $e^{b (l - \bar l) + c (l - \bar l)^2}$, to the wanted moments.
+def bend(layers: Profile, total: PerShower, mean: PerShower, variance: PerShower) -> Profile:
+    r"""Multiply energies with $e^{g_l (a + b x + c x^2)}$, x = l - mean, to the wanted moments.
 
-    b and c are found by Newton's method, bounded by 0.15 and 0.01 per step and ten times that
-    in all. A shower of fewer than three layers with energy is left as it is, and so are its
-    moments; the sum changes and is the caller's to set.
+    $g = E / (E + 15\,\mathrm{MeV})$ leaves the energies of single particles as they were drawn
+    and lets the large ones adapt. a, b and c are found by Newton's method with bounded steps. A
+    shower of fewer than three layers with energy gets its sum only. What is left of the sum
+    in the end is made up by a common factor.
 
     Arguments:
-        layers: energies of the layers.
+        layers: energies of the layers [MeV].
+        total: wanted sum [MeV].
         mean: wanted mean layer.
         variance: wanted variance around it.
     """
-    x = _numbers(layers) - mean
-    b, c = torch.zeros_like(mean), torch.zeros_like(mean)
-    for _ in range(_STEPS):
-        weight = _bent(layers, x, b, c)
-        m1, m2, m3, m4 = ((weight * x**k).sum(dim=1, keepdim=True) for k in range(1, 5))
-        # Jacobian of (m1, m2) in (b, c): covariances of x and x^2.
-        v11, v12, v22 = m2 - m1**2, m3 - m1 * m2, m4 - m2**2
-        free = v11 * v22 - v12**2
-        free = free + 1e-3 * v11 * v22 + 1e-9
-        gap1, gap2 = -m1, variance - m2
-        step_b = (v22 * gap1 - v12 * gap2) / free
-        step_c = (v11 * gap2 - v12 * gap1) / free
-        b = (b + step_b.clamp(-_LARGEST[0], _LARGEST[0])).clamp(-1.5, 1.5)
-        c = (c + step_c.clamp(-_LARGEST[1], _LARGEST[1])).clamp(-0.1, 0.1)
+    energies = layers.double()
+    x = (_numbers(layers) - mean) / _UNIT
+    powers = torch.stack([x**k for k in range(5)], dim=-1)
+    give = energies / (energies + _STIFF)
     enough = (layers > 0).sum(dim=1, keepdim=True) >= 3
-    total = layers.double().sum(dim=1, keepdim=True)
-    return torch.where(enough, _bent(layers, x, b, c) * total, layers.double())
+    wanted = torch.cat(
+        [torch.ones_like(mean), torch.zeros_like(mean), variance / _UNIT**2], dim=1
+    )
+    free = torch.cat([torch.ones_like(enough), enough, enough], dim=1).double()
+    # Jacobian of the first three moments in (a, b, c): moments of what can give.
+    places = torch.tensor([[0, 1, 2], [1, 2, 3], [2, 3, 4]], device=layers.device)
+    shift = torch.zeros_like(wanted)
+    for _ in range(_STEPS):
+        bent = _bent(energies, give, powers, shift) / total
+        gap = (wanted - (bent[..., None] * powers[..., :3]).sum(dim=1)) * free
+        steep = ((bent * give)[..., None] * powers).sum(dim=1)[:, places]
+        steep = steep * free[:, :, None] * free[:, None]
+        ridge = torch.diag_embed(1e-4 * steep.diagonal(dim1=1, dim2=2) + 1 - free + 1e-9)
+        step = torch.linalg.solve(steep + ridge, gap)
+        shift = shift + step.clamp(-_LARGEST, _LARGEST)
+    bent = _bent(energies, give, powers, shift)
+    return bent * total / bent.sum(dim=1, keepdim=True).clamp(min=1e-30)
 
 
-def _bent(layers: Profile, x: Tensor, b: PerShower, c: PerShower) -> Profile:
-    log_weight = torch.log(layers.double()) + b * x + c * x**2
-    return torch.softmax(log_weight, dim=1)
+def _bent(energies: Profile, give: Profile, powers: Tensor, shift: Tensor) -> Profile:
+    bend = (powers[..., :3] * shift[:, None]).sum(dim=-1)
+    return energies * torch.exp((give * bend).clamp(-5, 5))
 
 
 def _numbers(layers: Profile) -> Float[Tensor, " layer"]:

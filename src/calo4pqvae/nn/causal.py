@@ -1,24 +1,27 @@
 """A decoder that goes through the layers in the order in which a shower crosses them."""
 
+import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from calo4pqvae.nn.counts import HitCounts
 from calo4pqvae.nn.depth import energy_features
+from calo4pqvae.nn.sectors import Opened, SectorNetwork
 from calo4pqvae.shapes import Showers
 
 __all__ = ["CausalDecoder", "Passage"]
 
 _Y_SCALE = 8.0
-_USUAL_Y = 7.0
+_USUAL_Y = 5.0
 _N_LAYER_FEATURES = 3
+_KEPT = (0.7, 0.95)
 
-Layer = Float[Tensor, "batch alpha r"]
 LayerEnergies = Float[Tensor, "batch layer"]
-Parameters = Float[Tensor, "batch 3 layer alpha r"]
+World = Float[Tensor, "... world"]
 
 
 @dataclass(eq=False)
@@ -28,40 +31,48 @@ class Passage:
     Attributes:
         context: what is known beforehand of every layer.
         state: memory of the layers already drawn.
-        before: logarithmic energies and hits of the layer drawn last.
+        before: features of the layer drawn last.
+        kept: fading sums over all layers already drawn, one for each rate.
         t: scaled incident energy.
     """
 
     context: Float[Tensor, "batch layer channels"]
     state: Float[Tensor, "1 batch memory"]
-    before: Float[Tensor, "batch seen"]
+    before: Float[Tensor, "batch features"]
+    kept: list[Float[Tensor, "batch features"]]
     t: Float[Tensor, "batch 1"]
 
 
 class CausalDecoder(nn.Module):
-    """Parameters of each layer's voxels, given the layers before and the energies of all.
+    r"""What is needed to draw each layer's voxels, given earlier layers and all energies.
 
-    Energies of all layers enter through convolutions along the depth, voxels of earlier layers
-    through a recurrent memory and, for the last one, directly. A layer's hits are given first;
-    its energies are then conditional on them. In training all layers are computed at once.
+    Energies of all layers enter through convolutions along the depth. Rings of earlier layers
+    are remembered by a recurrent network, single voxels by fading sums
+    $m_l = \lambda m_{l-1} + (1 - \lambda) f_{l-1}$ of their features f, which keep the
+    azimuth: each sector sees its own past, that of the sectors beside it, and the centre of the
+    shower as seen from there. In training all layers are computed at once.
+
+    Layers are meant as `zigzag` leaves them.
 
     Arguments:
         shape: (layers, alpha, r) of the cylinder.
         threshold: readout threshold [MeV].
-        widths: channels of the layer energies, units per layer of voxels, memory, units of
-            the heads.
+        widths: channels of the layer energies, memory, hidden units of a sector, first and
+            second.
     """
+
+    moments: Float[Tensor, "voxels 4"]
+    directions: Float[Tensor, "alpha 2 2"]
 
     def __init__(
         self,
         shape: tuple[int, int, int],
         threshold: float,
-        widths: tuple[int, int, int, int] = (64, 160, 192, 256),
+        widths: tuple[int, int, int, int] = (64, 128, 96, 96),
     ) -> None:
         super().__init__()
-        known, seen, memory, head = widths
+        known, memory, *hidden = widths
         n_layers, n_alpha, n_r = shape
-        voxels = n_alpha * n_r
         self.shape, self.threshold = shape, threshold
         self.known = nn.ModuleList(
             [
@@ -69,82 +80,109 @@ class CausalDecoder(nn.Module):
                 nn.Conv1d(known, known, 9, padding=4),
             ]
         )
-        self.seen = nn.Linear(2 * voxels, seen)
-        self.memory = nn.GRU(seen + known, memory, batch_first=True)
-        self.head = nn.Linear(memory + seen + known, head)
-        self.hits = nn.Linear(head, voxels)
-        self.hits_before = nn.Linear(2 * voxels, voxels, bias=False)
-        self.given_hits = nn.Linear(head + voxels, head)
-        self.values = nn.Linear(head, 2 * voxels)
-        self.values_before = nn.Linear(2 * voxels, 2 * voxels, bias=False)
+        self.rings = nn.Linear(2 * n_r, known // 2)
+        self.memory = nn.GRU(known + known // 2, memory, batch_first=True)
+        self.counts = HitCounts(memory + known, n_alpha * n_r)
+        n_history = 2 * n_r * (3 + len(_KEPT)) + 2 * (1 + len(_KEPT))
+        n_world = memory + known + 3
+        self.sectors = SectorNetwork(n_alpha, n_r, n_history, n_world, (hidden[0], hidden[1]))
         self.mean = nn.Parameter(torch.zeros(2, 3, n_layers, 1, n_r))
         nn.init.constant_(self.mean[0, 1], _USUAL_Y)
-        for direct in (self.hits_before, self.values_before):
-            nn.init.zeros_(direct.weight)
+        self.register_buffer("moments", _moments(n_alpha, n_r), persistent=False)
+        self.register_buffer("directions", _directions(n_alpha), persistent=False)
 
-    def forward(self, showers: Showers, t: Float[Tensor, "batch 1"]) -> Parameters:
-        """Compute logit of a hit, mean and width of every voxel given the layers before it.
-
-        Arguments:
-            showers: voxel energies [MeV], readout threshold applied.
-            t: scaled incident energy.
-        """
-        voxels = self._transform(showers.flatten(start_dim=2))
+    def forward(
+        self, showers: Showers, t: Float[Tensor, "batch 1"]
+    ) -> tuple[World, Float[Tensor, "batch layer alpha history"]]:
+        """Compute what is known of each layer, and of its past, for whole showers [MeV]."""
+        features = self._features(showers)
         context = self._context(showers.sum(dim=(2, 3)), t)
-        before = torch.cat([torch.zeros_like(voxels[:, :1]), voxels[:, :-1]], dim=1)
-        known = torch.cat([silu(self.seen(before)), context], dim=2)
-        memory, _ = self.memory(known)
-        shared = silu(self.head(torch.cat([memory, known], dim=2)))
-        hits = voxels[:, :, voxels.shape[2] // 2 :]
-        logit = self.hits(shared) + self.hits_before(before)
-        values = self._values(shared, before, hits)
-        outputs = torch.cat([logit, values], dim=2).float()
-        outputs = outputs.view(*showers.shape[:2], 3, *self.shape[1:]).transpose(1, 2)
-        return outputs + self.mean[0] + self.mean[1] * t.view(-1, 1, 1, 1, 1)
+        before = torch.cat([torch.zeros_like(features[:, :1]), features[:, :-1]], dim=1)
+        kept = [self._fade(features, rate) for rate in _KEPT]
+        seen = torch.cat([silu(self.rings(self._ring_sums(before))), context], dim=2)
+        memory, _ = self.memory(seen)
+        return torch.cat([memory, context], dim=2), self._history(before, kept)
 
     def start(self, layers: LayerEnergies, t: Float[Tensor, "batch 1"]) -> Passage:
         """Begin a drawing before the first layer."""
-        state = layers.new_zeros(1, len(layers), self.memory.hidden_size)
-        before = layers.new_zeros(len(layers), self.seen.in_features)
-        return Passage(self._context(layers, t), state, before, t)
+        nothing = layers.new_zeros(len(layers), self._n_features)
+        return Passage(
+            self._context(layers, t),
+            layers.new_zeros(1, len(layers), self.memory.hidden_size),
+            nothing,
+            [nothing for _ in _KEPT],
+            t,
+        )
 
-    def hit_logits(self, passage: Passage, layer: int) -> tuple[Layer, Tensor]:
-        """Give a layer's hit logits, and what `value_parameters` needs."""
+    def step(
+        self, passage: Passage, layer: int
+    ) -> tuple[World, Float[Tensor, "batch alpha history"]]:
+        """Compute what is known of one layer, and of its past."""
         context = passage.context[:, layer]
-        known = torch.cat([silu(self.seen(passage.before)), context], dim=1)
-        memory, passage.state = self.memory(known[:, None], passage.state)
-        shared = silu(self.head(torch.cat([memory[:, 0], known], dim=1)))
-        logit = self.hits(shared) + self.hits_before(passage.before)
-        return self._on_layer(logit) + self._mean(passage.t, 0, layer), shared
+        seen = torch.cat([silu(self.rings(self._ring_sums(passage.before))), context], dim=1)
+        memory, passage.state = self.memory(seen[:, None], passage.state)
+        history = self._history(passage.before, passage.kept)
+        return torch.cat([memory[:, 0], context], dim=1), history
 
-    def value_parameters(
-        self, passage: Passage, layer: int, hits: Bool[Tensor, "batch alpha r"], shared: Tensor
-    ) -> tuple[Layer, Layer]:
-        """Give mean and width parameter of a layer's voxels, given its hits."""
-        flat = hits.flatten(start_dim=1).to(shared.dtype)
-        mu, width = self._values(shared, passage.before, flat).chunk(2, dim=1)
-        mean = [self._mean(passage.t, number, layer) for number in (1, 2)]
-        return self._on_layer(mu) + mean[0], self._on_layer(width) + mean[1]
+    def open(self, world: World, history: Tensor, n_hits: Tensor) -> Opened:
+        """Begin layers whose numbers of hits are known."""
+        share = n_hits / (self.shape[1] * self.shape[2])
+        counts = torch.stack([torch.log1p(n_hits) / 4, n_hits.sqrt() / 10, share], dim=-1)
+        return self.sectors.open(history, torch.cat([world, counts], dim=-1))
 
-    def advance(self, passage: Passage, layer: Layer) -> None:
+    def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
+        """Give what every voxel of a ring starts from: logit, mean and width."""
+        mean = self.mean[:, :, layers]
+        shape = (-1, *[1] * (mean.ndim - 2))
+        return tuple(mean[0, k] + mean[1, k] * t.view(shape) for k in range(3))
+
+    def advance(self, passage: Passage, layer: Float[Tensor, "batch alpha r"]) -> None:
         """Take note of the voxel energies [MeV] that a layer received."""
-        passage.before = self._transform(layer.flatten(start_dim=1))
+        features = self._features(layer)
+        passage.before = features
+        passage.kept = [
+            rate * kept + (1 - rate) * features
+            for rate, kept in zip(_KEPT, passage.kept, strict=True)
+        ]
 
-    def _values(self, shared: Tensor, before: Tensor, hits: Tensor) -> Tensor:
-        inner = silu(self.given_hits(torch.cat([shared, hits.to(shared.dtype)], dim=-1)))
-        return self.values(inner) + self.values_before(before)
-
-    def _mean(self, t: Tensor, output: int, layer: int) -> Layer:
-        return self.mean[0, output, layer] + self.mean[1, output, layer] * t.view(-1, 1, 1)
-
-    def _on_layer(self, flat: Tensor) -> Layer:
-        return flat.reshape(-1, *self.shape[1:]).float()
-
-    def _transform(self, voxels: Tensor) -> Tensor:
-        """Logarithmic energies, then hits, along the last axis."""
+    def scaled(self, voxels: Tensor) -> Tensor:
+        """Logarithmic energies, scaled; 0 without a hit."""
         hits = voxels > 0
-        y = torch.log(torch.where(hits, voxels / self.threshold, 1.0)) / _Y_SCALE
-        return torch.cat([y, hits.to(y.dtype)], dim=-1)
+        return torch.log(torch.where(hits, voxels / self.threshold, 1.0)) / _Y_SCALE
+
+    @property
+    def _n_features(self) -> int:
+        return 2 * self.shape[1] * self.shape[2] + 4 + 2 * self.shape[2]
+
+    def _features(self, voxels: Tensor) -> Tensor:
+        """Features of layers: of each sector, moments around the axis, sums of rings."""
+        lit = (voxels > 0).to(voxels.dtype)
+        sectors = torch.cat([self.scaled(voxels), lit], dim=-1).flatten(start_dim=-2)
+        total = voxels.sum(dim=(-2, -1))[..., None].clamp(min=self.threshold)
+        moments = voxels.flatten(start_dim=-2) @ self.moments / total
+        rings = torch.log1p(voxels.sum(dim=-2) / self.threshold) / _Y_SCALE
+        filled = lit.mean(dim=-2)
+        return torch.cat([sectors, moments, rings, filled], dim=-1)
+
+    def _ring_sums(self, features: Tensor) -> Tensor:
+        return features[..., -2 * self.shape[2] :]
+
+    def _fade(self, features: Tensor, rate: float) -> Tensor:
+        n = features.shape[1]
+        age = torch.arange(n)[:, None] - torch.arange(n) - 1
+        weight = torch.where(age >= 0, (1 - rate) * rate ** age.clamp(min=0), 0.0)
+        return weight.to(features) @ features
+
+    def _history(self, before: Tensor, kept: list[Tensor]) -> Tensor:
+        """Line up what each sector knows of earlier layers."""
+        n_alpha, n_r = self.shape[1:]
+        sizes = [2 * n_alpha * n_r, 4, 2 * n_r]
+        parts = [features.split(sizes, dim=-1) for features in (before, *kept)]
+        voxels = [own.unflatten(-1, (n_alpha, 2 * n_r)) for own, _, _ in parts]
+        beside = [voxels[0].roll(step, dims=-2) for step in (1, -1)]
+        moments = torch.stack([centre for _, centre, _ in parts], dim=-2).unflatten(-1, (2, 2))
+        seen = (moments[..., None, :, :, :] * self.directions[:, None]).sum(dim=-1)
+        return torch.cat([*voxels, *beside, seen.flatten(start_dim=-2)], dim=-1)
 
     def _context(self, layers: LayerEnergies, t: Tensor) -> Tensor:
         lit = layers > 0
@@ -156,3 +194,22 @@ class CausalDecoder(nn.Module):
         for convolution in self.known:
             context = silu(convolution(context))
         return context.transpose(1, 2)
+
+
+def _directions(n_alpha: int) -> Float[Tensor, "alpha 2 2"]:
+    """Cosine and sine of zigzag sectors, for first and second moments.
+
+    The sectors' directions lie in the middle between even and odd rings.
+    """
+    angle = 2 * math.pi * (torch.arange(n_alpha) + 0.5) / n_alpha
+    both = torch.stack([angle, 2 * angle], dim=-1)
+    return torch.stack([both.cos(), both.sin()], dim=-1)
+
+
+def _moments(n_alpha: int, n_r: int) -> Float[Tensor, "voxels 4"]:
+    """Weights of the first and second moments in azimuth, with the radius as the unit."""
+    odd = torch.arange(n_r) % 2
+    angle = 2 * math.pi * (torch.arange(n_alpha)[:, None] + odd) / n_alpha
+    radius = (torch.arange(n_r) + 0.5) / n_r
+    parts = [f(k * angle) * radius for k in (1, 2) for f in (torch.cos, torch.sin)]
+    return torch.stack(parts, dim=-1).flatten(end_dim=1)

@@ -7,7 +7,7 @@ import torch
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.model import ShowerModel
 from calo4pqvae.random import SharedNoise
-from calo4pqvae.voxels import DrawnVoxels
+from calo4pqvae.voxels import DrawnVoxels, SharedVoxels
 
 __all__ = ["calibrate_voxels"]
 
@@ -28,7 +28,7 @@ def calibrate_voxels(model: ShowerModel, batches: ShowerBatches, seed: int) -> N
     Raises:
         ConfigError: the showers hold fewer than a thousand hits.
     """
-    if not isinstance(model.voxels, DrawnVoxels):
+    if not isinstance(model.voxels, DrawnVoxels | SharedVoxels):
         return
     model.eval()
     device = model.prior.bias.device
@@ -39,9 +39,6 @@ def calibrate_voxels(model: ShowerModel, batches: ShowerBatches, seed: int) -> N
         showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
         showers = model.read_out(showers.to(device))
         e_inc = torch.from_numpy(batch.e_inc).to(device)
-        outputs = model.voxel_parameters(showers, e_inc, noise)
-        scaled = model.voxels.common_scale > 0
-        uniform = noise.uniform(*showers.shape[:2]) if scaled else None
-        parts.append(model.voxels.probability_transform(outputs, showers, uniform))
+        parts.append(model.calibration(showers, e_inc, noise))
     mu, transform, ring = (torch.cat(part) for part in zip(*parts, strict=True))
     model.voxels.quantiles.fit(mu, transform, ring)

@@ -15,13 +15,16 @@ class QuantileTable(nn.Module):
 
     Before `fit` the table is the identity. The bins of each ring hold fixed shares of its
     hits, finer towards large keys, where most of the energy is. Levels are a percent apart,
-    closer at both ends; between them the logit is interpolated, so that tails keep their form.
+    closer at both ends; between them the logit of F is interpolated in the logit of the level.
+    Beyond the outermost levels it goes on with slope one, so that tails keep the form that the
+    law of the voxels has.
 
     Arguments:
         n_rings: number of rings.
     """
 
-    TAIL = (0.0005, 0.001, 0.002, 0.005)
+    TAIL = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005)
+    END = 2.0**-24
     SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
     FEWEST = 1000
 
@@ -31,11 +34,12 @@ class QuantileTable(nn.Module):
 
     def __init__(self, n_rings: int) -> None:
         super().__init__()
-        bins, tail = len(self.SHARES) + 1, torch.tensor(self.TAIL)
-        levels = torch.cat([torch.linspace(0, 1, 101), tail, 1 - tail]).sort().values
+        bins, tail = len(self.SHARES) + 1, torch.tensor((self.END, *self.TAIL)).double()
+        inner = torch.linspace(0.01, 0.99, 99).double()
+        levels = torch.logit(torch.cat([inner, tail, 1 - tail]).sort().values).float()
         self.register_buffer("levels", levels)
         self.register_buffer("edges", torch.zeros(n_rings, len(self.SHARES)))
-        self.register_buffer("table", torch.logit(levels, 2.0**-24).repeat(n_rings, bins, 1))
+        self.register_buffer("table", levels.repeat(n_rings, bins, 1))
 
     def forward(self, key: Showers, uniform: Showers) -> Showers:
         """Turn uniform numbers into draws of logit F."""
@@ -50,12 +54,23 @@ class QuantileTable(nn.Module):
         ring: Int[Tensor, " hits"],
     ) -> Float[Tensor, " hits"]:
         """Turn uniform numbers into draws of logit F, for single hits in given rings."""
-        place = (key[:, None] > self.edges[ring]).sum(dim=1)
-        row = ring * self.table.shape[1] + place
-        above = torch.bucketize(uniform, self.levels).clamp(1, len(self.levels) - 1)
+        return self.read(self.rows(key, ring), uniform)
+
+    def rows(
+        self, key: Float[Tensor, " hits"], ring: Int[Tensor, " hits"]
+    ) -> Int[Tensor, " hits"]:
+        """Find the row of the table that belongs to each hit."""
+        return ring * self.table.shape[1] + (key[:, None] > self.edges[ring]).sum(dim=1)
+
+    def read(
+        self, row: Int[Tensor, " hits"], uniform: Float[Tensor, " hits"]
+    ) -> Float[Tensor, " hits"]:
+        """Turn uniform numbers into draws of logit F from given rows."""
+        place = torch.logit(uniform, self.END)
+        above = torch.bucketize(place, self.levels).clamp(1, len(self.levels) - 1)
         low, high = self.levels[above - 1], self.levels[above]
         start, flat = row * len(self.levels) + above, self.table.flatten()
-        return torch.lerp(flat[start - 1], flat[start], (uniform - low) / (high - low))
+        return torch.lerp(flat[start - 1], flat[start], (place - low) / (high - low))
 
     def fit(
         self,
@@ -87,5 +102,8 @@ class QuantileTable(nn.Module):
         for b in range(self.table.shape[1]):
             inside = value[bins == b].sort().values
             if len(inside):
-                place = (self.levels.double() * (len(inside) - 1)).round().long()
-                self.table[ring, b] = inside[place]
+                levels = torch.sigmoid(self.levels[1:-1].double())
+                place = (levels * (len(inside) - 1)).round().long()
+                row, steps = inside[place], self.levels.diff()[[0, -1]]
+                ends = row[[0, -1]] + steps * torch.tensor([-1.0, 1.0]).to(row)
+                self.table[ring, b] = torch.cat([ends[:1], row, ends[1:]])

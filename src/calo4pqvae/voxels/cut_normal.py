@@ -1,0 +1,28 @@
+"""The normal distribution cut at zero: draws from a survival probability, and back."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["cut_normal", "logit_of_cut_normal"]
+
+
+def cut_normal(mu: Tensor, sigma: Tensor, survival: Tensor) -> Tensor:
+    """Solve P(Y > y | Y > 0) = survival for Y from N(mu, sigma).
+
+    Where the cut lies over ten sigma out, ndtri leaves the range of float32; the leading
+    term of the tail is then good to 1 %.
+    """
+    survival = survival.clamp(min=2.0**-24)
+    tail = (survival * torch.special.ndtr(mu / sigma)).clamp(1e-37, 1 - 2.0**-24)
+    near = mu - sigma * torch.special.ndtri(tail)
+    cut, drop = -mu / sigma, -2 * torch.log(survival)
+    far = sigma * drop / (cut.clamp(min=1) + torch.sqrt(cut**2 + drop))
+    return torch.where(cut > 10, far, near)
+
+
+def logit_of_cut_normal(y: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+    """Compute logit P(Y < y | Y > 0) for Y from N(mu, sigma)."""
+    log_survival = torch.special.log_ndtr((mu - y) / sigma)
+    log_survival = log_survival - torch.special.log_ndtr(mu / sigma)
+    log_survival = log_survival.clamp(max=-(2.0**-24))
+    return torch.log(-torch.expm1(log_survival)) - log_survival
