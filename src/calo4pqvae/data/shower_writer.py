@@ -46,7 +46,7 @@ class ShowerWriter:
         geometry: CylindricalGeometry,
         attrs: Mapping[str, str | int | float] = NO_ATTRIBUTES,
         overwrite: bool = False,
-        compression: int = 4,
+        compression: int = 1,
     ) -> None:
         self.path = Path(path)
         self.geometry = geometry

@@ -49,16 +49,19 @@ def share_energies(
 @no_type_check
 def _share(law, uniform, hits, left, n_left, last, threshold, energies):  # noqa: ANN001, ANN202
     most = hits.shape[1] * hits.shape[2]
-    place, numbers = np.zeros((most, 3), dtype=np.int64), np.zeros((5, most))
+    place, numbers = np.zeros((most, 2), dtype=np.int64), np.zeros((5, most))
+    table, levels = law[4].reshape(-1, law[4].shape[2]), law[3]
     for b in range(len(hits)):
         n = _collect(b, law, uniform[b], hits[b], place, numbers)
         if n == 0:
             continue
         v = numbers[4]
         for k in range(n):
-            v[k] = threshold * math.exp(_log_energy(numbers[:, k], place[k], law))
+            row = table[place[k, 1]]
+            y = _log_energy(numbers[0, k], numbers[1, k], numbers[2, k], levels, row)
+            v[k] = threshold * math.exp(y)
         if last[b]:
-            _condition(n, left[b], threshold, place, numbers, law)
+            _condition(n, left[b], threshold, place, numbers, levels, table)
         else:
             room = max(left[b] - threshold * (n_left[b] - 1), threshold)
             for k in range(n):
@@ -67,8 +70,9 @@ def _share(law, uniform, hits, left, n_left, last, threshold, energies):  # noqa
         factor = 1.0
         if last[b] or total > most_left:
             factor = max(most_left - threshold * n, 0.0) / max(total - threshold * n, 1e-9)
+        flat = energies[b].reshape(-1)
         for k in range(n):
-            energies[b, place[k, 0], place[k, 1]] = threshold + (v[k] - threshold) * factor
+            flat[place[k, 0]] = threshold + (v[k] - threshold) * factor
 
 
 @compiled()
@@ -76,14 +80,14 @@ def _share(law, uniform, hits, left, n_left, last, threshold, energies):  # noqa
 def _collect(b, law, uniform, hits, place, numbers):  # noqa: ANN001, ANN202 - compiled
     """Line up mean, width and uniform number of the hits of one shower; return their number."""
     mu, sigma, edges = law[:3]
-    n = 0
+    bins, n = edges.shape[1] + 1, 0
     for a in range(hits.shape[0]):
         for r in range(hits.shape[1]):
             if hits[a, r]:
-                row = 0
+                row = r * bins
                 for edge in edges[r]:
                     row += mu[b, a, r] > edge
-                place[n] = (a, r, row)
+                place[n, 0], place[n, 1] = a * hits.shape[1] + r, row
                 numbers[0, n], numbers[1, n] = mu[b, a, r], sigma[b, a, r]
                 numbers[2, n] = uniform[a, r]
                 n += 1
@@ -92,15 +96,15 @@ def _collect(b, law, uniform, hits, place, numbers):  # noqa: ANN001, ANN202 - c
 
 @compiled()
 @no_type_check
-def _condition(n, left, threshold, place, numbers, law):  # noqa: ANN001, ANN202 - compiled
+def _condition(n, left, threshold, place, numbers, levels, table):  # noqa: ANN001, ANN202
     """Move normal numbers along the direction in which the sum moves, until it is `left`."""
-    sigma, direction, v = numbers[1], numbers[3], numbers[4]
+    mu, sigma, w, direction, v = numbers
     square, moved = 0.0, 0.0
-    w = np.empty(n)
     for k in range(n):
-        w[k] = normal_from(numbers[2, k])
+        w[k] = normal_from(w[k])
         direction[k] = v[k] * sigma[k]
         square += direction[k] ** 2
+    length = math.sqrt(square)
     for _ in range(ROUNDS):
         total, steep = 0.0, 0.0
         for k in range(n):
@@ -109,19 +113,18 @@ def _condition(n, left, threshold, place, numbers, law):  # noqa: ANN001, ANN202
         gap = math.log(left / total)
         if abs(gap) < _CLOSE:
             break
-        steep /= math.sqrt(square) * total
+        steep /= length * total
         moved += min(max(gap / max(steep, 1e-3), -LARGEST_STEP), LARGEST_STEP)
         for k in range(n):
-            numbers[2, k] = normal_up_to(w[k] + moved * direction[k] / math.sqrt(square))
-            v[k] = threshold * math.exp(_log_energy(numbers[:, k], place[k], law))
+            u = normal_up_to(w[k] + moved * direction[k] / length)
+            y = _log_energy(mu[k], sigma[k], u, levels, table[place[k, 1]])
+            v[k] = threshold * math.exp(y)
 
 
 @compiled()
 @no_type_check
-def _log_energy(numbers, place, law):  # noqa: ANN001, ANN202 - compiled
+def _log_energy(mu, sigma, uniform, levels, row):  # noqa: ANN001, ANN202 - compiled
     """Turn a uniform number into ln(v / v0): the table first, then the cut normal law."""
-    mu, sigma, uniform = numbers[0], numbers[1], numbers[2]
-    levels, row = law[3], law[4][place[1], place[2]]
     u = min(max(uniform, LEAST_CHANCE), 1 - LEAST_CHANCE)
     x = math.log(u / (1 - u))
     above, top = 1, len(levels) - 1
