@@ -81,8 +81,10 @@ def test_a_sampler_at_another_temperature_is_refused(
     words = ("--only", "compiled", "torch-sparse", "torch-dense", "-o", str(path))
     assert bench(*SMALL, "--device", "cpu", *words) == 2
     captured = capsys.readouterr()
-    assert "torch-dense draws from another distribution on zephyr(2,4)" in captured.err
-    assert captured.err.count("\n") == 1
+    # A slow machine reports progress before.
+    *_, said = captured.err.splitlines()
+    assert said.startswith("calo4pqvae: error: torch-dense draws from another distribution")
+    assert "on zephyr(2,4)" in said
     assert "120 free nodes of 160" in captured.out
     assert not list(tmp_path.iterdir())
 

@@ -247,8 +247,8 @@ for line in sys.stdin:  # imports take seconds, and are shared by all who are ki
 
 MOMENTS = {
     "before it is sent": ("intend", 3, True),
-    "sent, its name unknown": ("sent", 3, False),
-    "sent, its name known": ("sent", 3, True),
+    "sent, its name unknown": ("sent", 1, False),
+    "sent, its name known": ("sent", 1, True),
     "answered, not stored": ("_store", 3, False),
     "stored, not marked": ("_store", 3, True),
 }
