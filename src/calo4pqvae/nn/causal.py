@@ -33,14 +33,12 @@ class Passage:
         state: memory of the layers already drawn.
         before: features of the layer drawn last.
         kept: fading sums over all layers already drawn, one for each rate.
-        t: scaled incident energy.
     """
 
     context: Float[Tensor, "batch layer channels"]
     state: Float[Tensor, "1 batch memory"]
     before: Float[Tensor, "batch features"]
     kept: list[Float[Tensor, "batch features"]]
-    t: Float[Tensor, "batch 1"]
 
 
 class CausalDecoder(nn.Module):
@@ -111,7 +109,6 @@ class CausalDecoder(nn.Module):
             layers.new_zeros(1, len(layers), self.memory.hidden_size),
             nothing,
             [nothing for _ in _KEPT],
-            t,
         )
 
     def step(
