@@ -72,8 +72,9 @@ def main():
 
 
 def couplers(model):
-    """Count the couplers that some bit uses."""
-    return model.prior.graph.n_edges if model.law.levels.n_bits else "no bits"
+    """Count the couplers between qubits that both hold a bit."""
+    used = torch.isin(model.prior.graph.edges.cpu(), model.law.node_of_bit.cpu())
+    return int(used.all(dim=0).sum()) if model.law.levels.n_bits else "no bits"
 
 
 def read(args):
