@@ -20,13 +20,47 @@ _TAIL = (
     (0.0, 0.007784695709041462, 0.3224671290700398),
     (2.445134137142996, 3.754408661907416, 1.0),
 )
+_OVER = (
+    0.700383064443688,
+    6.37396220353165,
+    33.912866078383,
+    112.079291497871,
+    221.213596169931,
+    220.206867912376,
+)
+_UNDER = (
+    1.75566716318264,
+    16.064177579207,
+    86.7807322029461,
+    296.564248779674,
+    637.333633378831,
+    793.826512519948,
+    440.413735824752,
+)
 
 
 @compiled()
 @no_type_check
 def normal_up_to(x):  # noqa: ANN001, ANN201 - compiled
-    """Probability of a standard normal number below x."""
-    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+    """Probability of a standard normal number below x, to a relative error of 1e-14.
+
+    J. F. Hart's fraction with G. West's continued fraction for the far tail (Wilmott Magazine,
+    May 2005): less than half the time of `erfc`.
+    """
+    z = abs(x)
+    if z > 38.0:
+        tail = 0.0
+    elif z < 7.07106781186547:
+        over, under = 0.0352624965998911, 0.0883883476483184
+        for k in range(6):
+            over = over * z + _OVER[k]
+        for k in range(7):
+            under = under * z + _UNDER[k]
+        tail = math.exp(-z * z / 2) * over / under
+    else:
+        rest = z + 1 / (z + 2 / (z + 3 / (z + 4 / (z + 0.65))))
+        tail = math.exp(-z * z / 2) / (rest * 2.506628274631)
+    return 1 - tail if x > 0 else tail
 
 
 @compiled()

@@ -13,12 +13,12 @@ from calo4pqvae.nn.depth import energy_features
 from calo4pqvae.nn.sectors import Opened, SectorNetwork
 from calo4pqvae.shapes import Showers
 
-__all__ = ["CausalDecoder", "Passage"]
+__all__ = ["KEPT", "CausalDecoder", "Passage"]
 
 _Y_SCALE = 8.0
 _USUAL_Y = 5.0
 _N_LAYER_FEATURES = 3
-_KEPT = (0.7, 0.95)
+KEPT = (0.7, 0.95)
 
 LayerEnergies = Float[Tensor, "batch layer"]
 World = Float[Tensor, "... world"]
@@ -81,7 +81,7 @@ class CausalDecoder(nn.Module):
         self.rings = nn.Linear(2 * n_r, known // 2)
         self.memory = nn.GRU(known + known // 2, memory, batch_first=True)
         self.counts = HitCounts(memory + known, n_alpha * n_r)
-        n_history = 2 * n_r * (3 + len(_KEPT)) + 2 * (1 + len(_KEPT))
+        n_history = 2 * n_r * (3 + len(KEPT)) + 2 * (1 + len(KEPT))
         n_world = memory + known + 3
         self.sectors = SectorNetwork(n_alpha, n_r, n_history, n_world, (hidden[0], hidden[1]))
         self.mean = nn.Parameter(torch.zeros(2, 3, n_layers, 1, n_r))
@@ -94,9 +94,9 @@ class CausalDecoder(nn.Module):
     ) -> tuple[World, Float[Tensor, "batch layer alpha history"]]:
         """Compute what is known of each layer, and of its past, for whole showers [MeV]."""
         features = self._features(showers)
-        context = self._context(showers.sum(dim=(2, 3)), t)
+        context = self.context(showers.sum(dim=(2, 3)), t)
         before = torch.cat([torch.zeros_like(features[:, :1]), features[:, :-1]], dim=1)
-        kept = [self._fade(features, rate) for rate in _KEPT]
+        kept = [self._fade(features, rate) for rate in KEPT]
         seen = torch.cat([silu(self.rings(self._ring_sums(before))), context], dim=2)
         memory, _ = self.memory(seen)
         return torch.cat([memory, context], dim=2), self._history(before, kept)
@@ -105,27 +105,35 @@ class CausalDecoder(nn.Module):
         """Begin a drawing before the first layer."""
         nothing = layers.new_zeros(len(layers), self._n_features)
         return Passage(
-            self._context(layers, t),
+            self.context(layers, t),
             layers.new_zeros(1, len(layers), self.memory.hidden_size),
             nothing,
-            [nothing for _ in _KEPT],
+            [nothing for _ in KEPT],
         )
 
     def step(
         self, passage: Passage, layer: int
     ) -> tuple[World, Float[Tensor, "batch alpha history"]]:
         """Compute what is known of one layer, and of its past."""
-        context = passage.context[:, layer]
-        seen = torch.cat([silu(self.rings(self._ring_sums(passage.before))), context], dim=1)
-        memory, passage.state = self.memory(seen[:, None], passage.state)
-        history = self._history(passage.before, passage.kept)
-        return torch.cat([memory[:, 0], context], dim=1), history
+        rings = self._ring_sums(passage.before)
+        world, passage.state = self.remember(rings, passage.context[:, layer], passage.state)
+        return world, self._history(passage.before, passage.kept)
+
+    def remember(self, rings: Tensor, context: Tensor, state: Tensor) -> tuple[World, Tensor]:
+        """Give what is known of a layer, and the memory after it, from the layer before."""
+        seen = torch.cat([silu(self.rings(rings)), context], dim=1)
+        memory, state = self.memory(seen[:, None], state)
+        return torch.cat([memory[:, 0], context], dim=1), state
 
     def open(self, world: World, history: Tensor, n_hits: Tensor) -> Opened:
         """Begin layers whose numbers of hits are known."""
+        return self.sectors.open(history, self.with_counts(world, n_hits))
+
+    def with_counts(self, world: World, n_hits: Tensor) -> Float[Tensor, "... described"]:
+        """Add the numbers of hits to what is known of layers."""
         share = n_hits / (self.shape[1] * self.shape[2])
         counts = torch.stack([torch.log1p(n_hits) / 4, n_hits.sqrt() / 10, share], dim=-1)
-        return self.sectors.open(history, torch.cat([world, counts], dim=-1))
+        return torch.cat([world, counts], dim=-1)
 
     def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
         """Give what every voxel of a ring starts from: logit, mean and width."""
@@ -139,7 +147,7 @@ class CausalDecoder(nn.Module):
         passage.before = features
         passage.kept = [
             rate * kept + (1 - rate) * features
-            for rate, kept in zip(_KEPT, passage.kept, strict=True)
+            for rate, kept in zip(KEPT, passage.kept, strict=True)
         ]
 
     def scaled(self, voxels: Tensor) -> Tensor:
@@ -181,7 +189,10 @@ class CausalDecoder(nn.Module):
         seen = (moments[..., None, :, :, :] * self.directions[:, None]).sum(dim=-1)
         return torch.cat([*voxels, *beside, seen.flatten(start_dim=-2)], dim=-1)
 
-    def _context(self, layers: LayerEnergies, t: Tensor) -> Tensor:
+    def context(
+        self, layers: LayerEnergies, t: Float[Tensor, "batch 1"]
+    ) -> Float[Tensor, "batch layer channels"]:
+        """Compute what is known of every layer before the first voxel."""
         lit = layers > 0
         y = torch.log(torch.where(lit, layers / self.threshold, 1.0))
         share = y - torch.log(layers.sum(dim=1, keepdim=True) / self.threshold + 1)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ __all__ = ["SharedVoxels", "Shares"]
 Layer = Float[Tensor, "*batch alpha r"]
 Hits = Bool[Tensor, "*batch alpha r"]
 Numbers = Float[Tensor, "*batch"]
+Voxels = Float[np.ndarray, "batch alpha r"]
 
 _KEPT = 0.2
 
@@ -127,19 +129,27 @@ class SharedVoxels(nn.Module):
         """Draw energies of the hits [MeV]; the energies of `group` are not looked at.
 
         The last group with hits takes all that is left, any other leaves the threshold for
-        each hit after it. Compiled code draws on a CPU, torch elsewhere.
+        each hit after it.
         """
-        sigma = self._sigma(width)
-        if mu.device.type != "cpu":
-            return _fit(self._draw(mu, sigma, hits, group, uniform), group, self.threshold)
-        table, shares = self.quantiles, (group.left, group.n_left, group.last)
-        energies = share_energies(
-            *(x.numpy() for x in (mu, sigma, uniform, hits)),
-            shares=tuple(x.numpy() for x in shares),
+        drawn = self._draw(mu, self._sigma(width), hits, group, uniform)
+        return _fit(drawn, group, self.threshold)
+
+    def share(
+        self,
+        mu: Voxels,
+        sigma: Voxels,
+        hits: Voxels,
+        shares: tuple[np.ndarray, np.ndarray, np.ndarray],
+        uniform: Voxels,
+    ) -> Voxels:
+        """Do what `draw` does by compiled code: `shares` are left, n_left and last."""
+        table = self.quantiles
+        return share_energies(
+            *(mu, sigma, uniform, hits),
+            shares=shares,
             threshold=self.threshold,
             quantiles=tuple(x.numpy() for x in (table.edges, table.levels, table.table)),
         )
-        return torch.from_numpy(energies)
 
     def _draw(
         self, mu: Layer, sigma: Layer, hits: Hits, group: Shares, uniform: Layer

@@ -4,7 +4,7 @@ import math
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from calo4pqvae.compilation import compiled
 from calo4pqvae.normal_law import normal_from, normal_up_to
@@ -12,7 +12,7 @@ from calo4pqvae.normal_law import normal_from, normal_up_to
 __all__ = ["LARGEST_STEP", "LARGEST_Y", "LEAST_CHANCE", "ROUNDS", "share_energies"]
 
 LARGEST_Y, LARGEST_STEP, ROUNDS, LEAST_CHANCE = 25.0, 1.5, 6, 2.0**-24
-_CLOSE = 0.005
+_CLOSE = 0.01
 _FAR_CUT = 10.0
 
 Layer = Float[np.ndarray, "batch alpha r"]
@@ -22,7 +22,7 @@ def share_energies(
     mu: Layer,
     sigma: Layer,
     uniform: Layer,
-    hits: Bool[np.ndarray, "batch alpha r"],
+    hits: Layer,
     *,
     shares: tuple[np.ndarray, ...],
     threshold: float,
@@ -34,7 +34,7 @@ def share_energies(
         mu: means of the logarithmic energies.
         sigma: their widths.
         uniform: one uniform number per voxel.
-        hits: voxels that have an energy.
+        hits: 1 for voxels that have an energy.
         shares: what is left [MeV], hits that are left, and whether the group is the last.
         threshold: readout threshold [MeV].
         quantiles: edges, levels and table of a `QuantileTable`.
@@ -97,15 +97,18 @@ def _collect(b, law, uniform, hits, place, numbers):  # noqa: ANN001, ANN202 - c
 @compiled()
 @no_type_check
 def _condition(n, left, threshold, place, numbers, levels, table):  # noqa: ANN001, ANN202
-    """Move normal numbers along the direction in which the sum moves, until it is `left`."""
+    """Move normal numbers along the direction in which the sum moves, until it is `left`.
+
+    The first step takes the slope from the widths, later ones from what the step before did.
+    """
     mu, sigma, w, direction, v = numbers
-    square, moved = 0.0, 0.0
+    square, moved, step, before = 0.0, 0.0, 0.0, 0.0
     for k in range(n):
         w[k] = normal_from(w[k])
         direction[k] = v[k] * sigma[k]
         square += direction[k] ** 2
     length = math.sqrt(square)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         total, steep = 0.0, 0.0
         for k in range(n):
             total += v[k]
@@ -114,7 +117,10 @@ def _condition(n, left, threshold, place, numbers, levels, table):  # noqa: ANN0
         if abs(gap) < _CLOSE:
             break
         steep /= length * total
-        moved += min(max(gap / max(steep, 1e-3), -LARGEST_STEP), LARGEST_STEP)
+        if turn > 0 and (before - gap) * step > 0:
+            steep = (before - gap) / step
+        step = min(max(gap / max(steep, 1e-3), -LARGEST_STEP), LARGEST_STEP)
+        moved, before = moved + step, gap
         for k in range(n):
             u = normal_up_to(w[k] + moved * direction[k] / length)
             y = _log_energy(mu[k], sigma[k], u, levels, table[place[k, 1]])
