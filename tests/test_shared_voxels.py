@@ -154,8 +154,9 @@ def test_empty_groups_and_empty_layers_have_finite_gradients():
 def test_compiled_draws_are_those_of_torch(generator, last):
     """Random laws, a table of its own, groups with no, few and many hits."""
     law, n = SharedVoxels(THRESHOLD, 3), 400
-    law.quantiles.edges += torch.linspace(2, 8, 8)
-    law.quantiles.table += 0.3 * torch.rand(3, 9, 1, generator=generator)
+    bins = law.quantiles.table.shape[1]
+    law.quantiles.edges += torch.linspace(2, 8, bins - 1)
+    law.quantiles.table += 0.3 * torch.rand(3, bins, 1, generator=generator)
     mu = 8 * torch.rand(n, 4, 3, generator=generator) - 1
     raw = torch.randn(n, 4, 3, generator=generator) - 1.5
     hits = torch.rand(n, 4, 3, generator=generator) < torch.rand(n, 1, 1, generator=generator)

@@ -29,7 +29,7 @@ __all__ = [
 PRIOR_ENERGY = "prior_energy"
 """Column of a shower file: energy of the state behind each shower, eq. (2), no unit."""
 
-CHAINS_AT_ONCE = 4096
+CHAINS_AT_ONCE = 8192
 """Chains of the prior that are sampled together."""
 
 

@@ -52,6 +52,26 @@ def test_absence_follows_the_energy(fitted):
     assert bool((fitted.absence(t)[:, 1] < 1e-4).all())
 
 
+def test_a_steep_absence_is_right_up_to_the_ends():
+    """A window's mean, the estimate without a slope, would be off at both ends."""
+    generator = torch.Generator().manual_seed(4)
+    t = torch.rand(40_000, 1, generator=generator)
+
+    def chance(t):
+        return torch.sigmoid(3 - 12 * t)
+
+    present = torch.rand(len(t), 1, generator=generator) > chance(t)
+    tables = ConditionalQuantiles(1)
+    tables.fit(torch.zeros(len(t), 1), present, t)
+    ends = torch.tensor([[0.0], [0.5], [1.0]])
+    logit = torch.logit(tables.absence(ends), 1e-9)
+    # Some 2,000 showers in the window at the ends, twice as many in the middle.
+    assert torch.allclose(logit[:2], (3 - 12 * ends[:2]).double(), atol=0.35)
+    window = torch.exp(-((t / tables.bandwidth) ** 2) / 2)
+    flat = (window * ~present).sum() / window.sum()
+    assert abs(float(torch.logit(flat)) - 3) > 0.35
+
+
 def test_absent_quantities_are_intervals_below_the_edge_and_come_back_absent(fitted):
     x, present, t = showers(500, 3)
     low, high = fitted.to_normal(x, present, t)

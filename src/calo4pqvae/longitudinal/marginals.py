@@ -12,6 +12,8 @@ Quantities = Float[Tensor, "batch quantities"]
 Energies = Float[Tensor, "batch 1"]
 Interval = tuple[Quantities, Quantities]
 
+_RIDGE, _NEWTON_STEPS, _LARGEST_LOGIT = 1e-5, 15, 11.5
+
 
 class ConditionalQuantiles(nn.Module):
     r"""Quantiles of quantities x that are present or absent, given the scaled energy t.
@@ -21,9 +23,9 @@ class ConditionalQuantiles(nn.Module):
     standard normal number, $u = \Phi^{-1}(p_0 + (1 - p_0) F(x|t))$; an absent quantity is any
     u below $\Phi^{-1}(p_0)$.
 
-    Each table entry is estimated from showers weighted by a Gaussian in t, after the local
-    linear trend of x in t is taken out, with a bandwidth that is doubled until fifty showers
-    have a say.
+    Each table entry is estimated from showers weighted by a Gaussian in t, with a bandwidth
+    that is doubled until fifty showers have a say. Trends are local straight lines: that of x
+    is taken out before the quantiles are read off, $p_0$ is that of a logistic regression.
 
     Arguments:
         n_quantities: number of quantities.
@@ -56,6 +58,7 @@ class ConditionalQuantiles(nn.Module):
             raise ConfigError(f"{len(x)} showers are too few to learn layer energies from")
         t, x = t[:, 0].double(), x.double()
         for k, knot in enumerate(torch.linspace(0, 1, len(self.table)).tolist()):
+            self.absent[k] = _local_logit(t - knot, self._weights(t - knot), ~present)
             for q in range(x.shape[1]):
                 self._fit_entry(k, q, t - knot, x[:, q], present[:, q])
 
@@ -93,8 +96,6 @@ class ConditionalQuantiles(nn.Module):
         return torch.lerp(low, high, place - place.floor()), present
 
     def _fit_entry(self, k: int, q: int, gap: Tensor, x: Tensor, present: Tensor) -> None:
-        weight = torch.exp(-((gap / self.bandwidth) ** 2) / 2)
-        self.absent[k, q] = torch.logit((weight * ~present).sum() / weight.sum(), 1e-5)
         if int(present.sum()) < 2:
             return
         mine = self._weights(gap[present])
@@ -127,3 +128,25 @@ class ConditionalQuantiles(nn.Module):
         below = place.long().clamp(max=len(table) - 2)
         part = (place - below).view(-1, *[1] * (table.ndim - 1))
         return torch.lerp(table[below].double(), table[below + 1].double(), part)
+
+
+def _local_logit(
+    gap: Float[Tensor, " showers"],
+    weight: Float[Tensor, " showers"],
+    happens: Bool[Tensor, "showers events"],
+) -> Float[Tensor, " events"]:
+    """Estimate the logit of each event's probability at gap 0, locally linear in the gap."""
+    near = weight > 1e-4
+    w = weight[near, None] / weight[near].sum()
+    y, x = happens[near].double(), torch.ones(int(near.sum()), 2).double()
+    x[:, 1] = gap[near] / (w[:, 0] @ gap[near] ** 2).sqrt().clamp(min=1e-12)
+    ridge = torch.tensor([0.0, _RIDGE]).double()
+    line = torch.zeros(2, y.shape[1]).double()
+    line[0] = torch.logit((w * y).sum(dim=0), 1e-5)
+    for _ in range(_NEWTON_STEPS):
+        p = torch.sigmoid(x @ line)
+        rise = x.T @ (w * (y - p)) - ridge[:, None] * line
+        curve = torch.einsum("na,nb,nq->qab", x, x, w * p * (1 - p))
+        curve = curve + torch.diag(ridge + 1e-9)
+        line = line + torch.linalg.solve(curve, rise.T[..., None])[..., 0].T.clamp(-1, 1)
+    return line[0].clamp(-_LARGEST_LOGIT, _LARGEST_LOGIT)

@@ -25,8 +25,8 @@ class QuantileTable(nn.Module):
 
     TAIL = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005)
     END = 2.0**-24
-    SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
-    FEWEST = 1000
+    SHARES = (*(k / 20 for k in range(1, 20)), 0.97, 0.98, 0.99, 0.995)
+    FEWEST, FEWEST_OF_RING = 1000, 10_000
 
     levels: Tensor
     edges: Tensor
@@ -80,7 +80,7 @@ class QuantileTable(nn.Module):
     ) -> None:
         """Fill the table from measured values of logit F.
 
-        A ring with fewer than a thousand hits takes the table of all rings together.
+        A ring with fewer than ten thousand hits takes the table of all rings together.
 
         Raises:
             ConfigError: fewer than a thousand hits in all.
@@ -91,7 +91,7 @@ class QuantileTable(nn.Module):
             )
         for number in range(len(self.table)):
             mine = ring == number
-            mine = mine if int(mine.sum()) >= self.FEWEST else torch.ones_like(mine)
+            mine = mine if int(mine.sum()) >= self.FEWEST_OF_RING else torch.ones_like(mine)
             self._fit_ring(number, key[mine], value[mine])
 
     def _fit_ring(self, ring: int, key: Tensor, value: Tensor) -> None:
