@@ -19,7 +19,7 @@ from calo4pqvae.metrics.official_bins import (
     BINNED,
     VoxelSpectrum,
     edges_of,
-    in_bins,
+    marked,
     observable,
     voxel_edges,
 )
@@ -133,9 +133,11 @@ def test_ranges_in_millimetres_follow_the_radius_of_the_layer(rng):
 def test_bins_are_numpys_and_the_rest_is_counted(rng):
     edges = np.array([0.0, 0.25, 0.5, 1.0])
     values = np.concatenate([rng.uniform(-0.5, 1.5, 200), edges, [np.nextafter(1.0, 2.0)]])
-    counts = in_bins(values, edges).sum(axis=1)
-    np.testing.assert_array_equal(counts[:-1], np.histogram(values, edges)[0])
-    assert counts.sum() == len(values)
+    columns, bins = np.stack([values, values[::-1] / 2], axis=1), [edges, 2 * edges]
+    counts = marked(columns, bins).sum(axis=1).reshape(2, 4)
+    for column, own_edges, found in zip(columns.T, bins, counts, strict=True):
+        np.testing.assert_array_equal(found[:-1], np.histogram(column, own_edges)[0])
+        assert found.sum() == len(values)
 
 
 def test_what_is_outside_the_range_is_reported(halves):

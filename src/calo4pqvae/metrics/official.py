@@ -15,13 +15,7 @@ import numpy as np
 
 from calo4pqvae.errors import ConfigError, GeometryError
 from calo4pqvae.metrics.features import Features
-from calo4pqvae.metrics.official_bins import (
-    BINNED,
-    VoxelSpectrum,
-    edges_of,
-    in_bins,
-    observable,
-)
+from calo4pqvae.metrics.official_bins import BINNED, VoxelSpectrum, edges_of, marked, observable
 from calo4pqvae.metrics.official_draws import Draws, Pair, mean_defined, redraw, split
 from calo4pqvae.metrics.score import Score
 
@@ -112,8 +106,8 @@ def binned_comparisons(
     ]
     n = min(len(reference), len(generated))
     return {
-        name: _summary(Draws.of(pairs, *sides), slice(0, 1), slice(1, None), n)
-        for name, pairs in _pairs(reference, generated, spectra)
+        name: _summary(Draws.of(pair, *sides), slice(0, 1), slice(1, None), n)
+        for name, pair in _pairs(reference, generated, spectra)
     }
 
 
@@ -151,32 +145,25 @@ def binned_floors(
     scale = 1.0 if sizes is None else (1 / sizes[0] + 1 / sizes[1]) * half / 2
     every = slice(None)
     return {
-        name: _summary(Draws.of(pairs, *sides), every, every, half, scale)
-        for name, pairs in _pairs(reference, reference, spectra)
+        name: _summary(Draws.of(pair, *sides), every, every, half, scale)
+        for name, pair in _pairs(reference, reference, spectra)
     }
 
 
 def _pairs(
     reference: Features, generated: Features, spectra: Spectra | None
-) -> Iterator[tuple[str, Iterator[Pair]]]:
-    """Name the observables, with the two tables (bins, showers) of each of their members."""
+) -> Iterator[tuple[str, Pair]]:
+    """Name the observables, each with its tables of both samples."""
     held = {column.split(".")[0] for column in reference.columns}
     for name in BINNED:
         if name in held or name == "e_tot":
-            yield name, _members(reference, generated, name)
+            edges = edges_of(reference, name)
+            one, other = (
+                marked(observable(side, name), edges) for side in (reference, generated)
+            )
+            yield name, Pair(one, other, len(edges))
     if spectra is not None:
-        yield "voxel", iter([(spectra[0].counts, spectra[1].counts)])
-
-
-def _members(reference: Features, generated: Features, name: str) -> Iterator[Pair]:
-    columns = zip(
-        observable(reference, name).T,
-        observable(generated, name).T,
-        edges_of(reference, name),
-        strict=True,
-    )
-    for one, other, edges in columns:
-        yield in_bins(one, edges), in_bins(other, edges)
+        yield "voxel", Pair(spectra[0].counts, spectra[1].counts, 1)
 
 
 def _summary(

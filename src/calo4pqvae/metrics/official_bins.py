@@ -18,7 +18,7 @@ from calo4pqvae.metrics.features import Features
 from calo4pqvae.metrics.observables import apply_threshold
 from calo4pqvae.units import mm
 
-__all__ = ["BINNED", "VoxelSpectrum", "edges_of", "in_bins", "observable", "voxel_edges"]
+__all__ = ["BINNED", "VoxelSpectrum", "edges_of", "marked", "observable", "voxel_edges"]
 
 Edges = Float[np.ndarray, " edges"]
 
@@ -92,15 +92,18 @@ def edges_of(reference: Features, name: str) -> list[Edges]:
     return [np.linspace(low, high, bins + 1) * factor for factor in stretch]
 
 
-def in_bins(values: Float[np.ndarray, " showers"], edges: Edges) -> csc_array:
-    """Mark the bin of each shower in a sparse (bins + 1, showers) table of ones and zeros.
+def marked(values: Float[np.ndarray, "showers members"], edges: list[Edges]) -> csc_array:
+    """Mark the bins of each shower in a sparse (members (bins + 1), showers) table of ones.
 
-    Bins are half open, the last one is closed. The last row marks what is outside.
+    Bins are half open, the last one is closed. The last row of each member marks what is
+    outside. All members have as many bins.
     """
-    n_bins = len(edges) - 1
-    places = _places(values, edges)
-    starts = np.arange(len(values) + 1)
-    return csc_array((np.ones(len(values)), places, starts), shape=(n_bins + 1, len(values)))
+    n_rows = len(edges[0])
+    places = [_places(*pair) for pair in zip(values.T, edges, strict=True)]
+    rows = np.stack(places, axis=1) + n_rows * np.arange(len(edges))
+    starts = np.arange(len(rows) + 1) * len(edges)
+    shape = (n_rows * len(edges), len(rows))
+    return csc_array((np.ones(rows.size), rows.ravel(), starts), shape=shape)
 
 
 def voxel_edges(reference: ShowerFile, rows: np.ndarray | None = None) -> Edges:
