@@ -137,7 +137,7 @@ def test_a_folder_without_an_evaluation_is_refused(tmp_path, content):
 
 
 def test_commands(shower_files, tmp_path, capsys, monkeypatch):
-    """With one figure and short trainings: that all are drawn and trained is tested elsewhere."""
+    """With one figure and short trainings: all of them are tested elsewhere."""
     monkeypatch.setattr(figures, "FIGURES", {"totals": figures.FIGURES["totals"]})
     monkeypatch.setitem(scores._SETUPS, "quick", (replace(QUICK, epochs=2), 2))
     out = tmp_path / "out"

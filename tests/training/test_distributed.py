@@ -118,7 +118,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, toy_geometry: CylindricalGe
         write_showers(where / f"{name}.h5", geometry)
         (where / name).mkdir()
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    multiprocessing.spawn(work, (str(where),), nprocs=2)
+    # Both are forked from one process that has imported torch, which takes longer than they do.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["calo4pqvae.training.run", "torch._dynamo"])
+    multiprocessing.start_processes(work, (str(where),), nprocs=2, start_method="forkserver")
     return where
 
 

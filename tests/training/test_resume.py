@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,27 +22,32 @@ from calo4pqvae.config import CONFIG_SCHEMA
 from calo4pqvae.data.shower_file import ShowerWriter
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.training.checkpoint import read_checkpoint
+from calo4pqvae.training.loop import Trainer
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
-DIE = """
-import os, signal, sys
-from calo4pqvae.cli.main import main
-from calo4pqvae.training.loop import Trainer
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["calo4pqvae.training.run", "torch._dynamo"])
+"""Processes of their own that need not each import torch."""
 
-step, left = Trainer._step_prior, int(sys.argv[1])
 
-def die_in_time(self, *args):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(self, *args)
+def die(n_steps: int, argv: list[str]) -> None:
+    """Kill this process in mid-step, when encoder and decoder have moved already."""
+    step, left = Trainer._step_prior, n_steps
 
-Trainer._step_prior = die_in_time
-main(sys.argv[2:])
-"""
-"""Kills itself in the middle of a step, when encoder and decoder have moved already."""
+    def die_in_time(self: Trainer, *args: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(self, *args)
+
+    Trainer._step_prior = die_in_time
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+        main(argv)
+
 
 SHARED = ("data.energy_gev=[0.1,10]", "prior.initial_scale=1")
 PRESETS = {
@@ -109,9 +116,10 @@ def outcome(run: Path) -> tuple[bytes, list[dict]]:
 
 
 def died_after(n_steps: int, argv: list[str]) -> bool:
-    command = [sys.executable, "-c", DIE, str(n_steps), *argv]
-    done = subprocess.run(command, env=ENVIRONMENT, check=False, capture_output=True)
-    return done.returncode == -signal.SIGKILL
+    process = FORKED.Process(target=die, args=(n_steps, argv))
+    process.start()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
 
 
 def place(run: Path) -> tuple[int, int]:
