@@ -1,5 +1,6 @@
 """Mixing of small machines, whose sweep is a matrix that can be written down and inverted."""
 
+import functools
 import math
 
 import pytest
@@ -74,6 +75,13 @@ def random_start_error(problem, condition, sweeps):
     return float((start @ torch.linalg.matrix_power(matrix, sweeps) - law).abs().sum() / 2)
 
 
+@functools.cache
+def measured(coupling, spread):
+    """Measured on 512 chains, once for all tests that ask for it."""
+    problem = machine(coupling, spread)
+    return measure_mixing(problem, CODES, gibbs(problem), chains=512)
+
+
 def deviations(found, problem):
     """Measured minus exact times of the energies and the slowest nodes, in errors."""
     result = []
@@ -88,8 +96,7 @@ def deviations(found, problem):
 @pytest.mark.parametrize(("coupling", "spread"), [(0.3, 1.0), (1.0, 0.3), (1.4, 0.1)])
 def test_times_are_those_of_the_sweep_matrix(coupling, spread):
     """Recorded at every sweep, and at every fourth for the strongest couplings."""
-    problem = machine(coupling, spread)
-    found = measure_mixing(problem, CODES, gibbs(problem), chains=512)
+    problem, found = machine(coupling, spread), measured(coupling, spread)
     assert found.converged
     assert deviations(found, problem).abs().max() < PULL
     slowest = max(float(exact_times(problem, c).max()) for c in range(len(CODES)))
@@ -97,8 +104,7 @@ def test_times_are_those_of_the_sweep_matrix(coupling, spread):
 
 
 def test_the_comparison_catches_couplings_that_are_off_by_5_percent():
-    problem = machine(1.4, 0.1)
-    found = measure_mixing(problem, CODES, gibbs(problem), chains=512)
+    found = measured(1.4, 0.1)
     assert deviations(found, machine(1.4 * 1.05, 0.1)).abs().max() > PULL
 
 
@@ -148,7 +154,7 @@ def test_one_slow_pair_of_nodes_is_found_among_many():
     bias[0, graph.edges[:, edge]] = -3.0
     problem = BoltzmannProblem(graph, bias, coupling)
     code = torch.zeros(1, 60, dtype=torch.bool)
-    found = measure_mixing(problem, code, gibbs(problem), chains=256)
+    found = measure_mixing(problem, code, gibbs(problem), chains=64)
     assert found.conditions[0].slowest_node in graph.edges[:, edge].tolist()
     stay = math.tanh(1.5) ** 2
     assert found.conditions[0].tau_node == pytest.approx((1 + stay) / (1 - stay), rel=0.3)
