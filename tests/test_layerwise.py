@@ -14,11 +14,11 @@ THRESHOLD = 0.0151515
 @pytest.fixture(params=[(6, 16, 9), (4, 8, 3), (3, 5, 4)], ids=["groups", "two groups", "one"])
 def parts(request, generator):
     """A decoder whose every weight matters, layers of which some are empty, and chances."""
-    shape, n = request.param, 60
+    shape, n = request.param, 150
     decoder = CausalDecoder(shape, THRESHOLD, (4, 6, 8, 10)).eval()
     with torch.no_grad():
         for value in decoder.parameters():
-            value.add_(torch.randn(value.shape, generator=generator), alpha=0.2)
+            value.add_(torch.randn(value.shape, generator=generator), alpha=0.4)
     voxels = SharedVoxels(THRESHOLD, shape[2])
     layers = torch.exp(5 * torch.rand(n, shape[0], generator=generator) - 3)
     layers[torch.rand(n, shape[0], generator=generator) < 0.3] = 0
