@@ -30,7 +30,8 @@ PRIOR_ENERGY = "prior_energy"
 """Column of a shower file: energy of the state behind each shower, eq. (2), no unit."""
 
 CHAINS_AT_ONCE = 8192
-"""Chains of the prior that are sampled together."""
+"""Chains of the prior that are sampled together: enough to fill the compiled sampler's lanes
+although each interval of the energy has couplings of its own."""
 
 
 @dataclass(frozen=True)

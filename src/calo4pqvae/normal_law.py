@@ -42,7 +42,9 @@ _UNDER = (
 @compiled()
 @no_type_check
 def normal_up_to(x):  # noqa: ANN001, ANN201 - compiled
-    """Probability of a standard normal number below x, to a relative error of 1e-14.
+    """Probability of a standard normal number below x.
+
+    Its relative error is below 1e-13 within seven standard deviations and 1e-8 beyond.
 
     J. F. Hart's fraction with G. West's continued fraction for the far tail (Wilmott Magazine,
     May 2005): less than half the time of `erfc`.
