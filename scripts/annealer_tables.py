@@ -16,17 +16,17 @@ import math
 import numpy as np
 import torch
 
+from calo4pqvae._core.rng import SharedNoise, derive_seed
+from calo4pqvae.annealer.calibration.checkup import compare_marginals
+from calo4pqvae.annealer.calibration.matching import match_temperature
+from calo4pqvae.annealer.calibration.temperature import Reference, energies
+from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+from calo4pqvae.annealer.emulator.emulator import EmulatedAnnealer
+from calo4pqvae.annealer.emulator.imperfections import IMPERFECTIONS, Imperfections
+from calo4pqvae.annealer.sampler import AnnealerSampler, Settings
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
 from calo4pqvae.errors import AnnealerError
-from calo4pqvae.prior.problem import BoltzmannProblem
-from calo4pqvae.random import SharedNoise, derive_seed
-from calo4pqvae.samplers.annealer.checkup import compare_marginals
-from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
-from calo4pqvae.samplers.annealer.imperfections import IMPERFECTIONS, Imperfections
-from calo4pqvae.samplers.annealer.matching import match_temperature
-from calo4pqvae.samplers.annealer.sampler import AnnealerSampler, Settings
-from calo4pqvae.samplers.annealer.temperature import Reference, energies
-from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
-from calo4pqvae.samplers.compiled import CompiledGibbs
 
 SWEEPS, READS, CONDITIONS = 64, 128, 2
 CHIP = WorkingGraph.perfect("zephyr", (4, 4), "system4").with_defects(555, 4650, seed=1)

@@ -10,7 +10,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from calo4pqvae.bench.race import Result
+from calo4pqvae.bench.harness import Result
 from calo4pqvae.bench.table import COLUMNS, caption, rows
 
 

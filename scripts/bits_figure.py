@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
+from calo4pqvae.boltzmann.samplers.groups import sample_prior
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.layered import LayeredQVAE
-from calo4pqvae.plotting.style import house_style, save
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.choose import choose_sampler
-from calo4pqvae.samplers.groups import sample_prior
-from calo4pqvae.storage import load_model
+from calo4pqvae.evaluation.plotting.style import house_style, save
+from calo4pqvae.models.autoregressive.model import LayeredQVAE
+from calo4pqvae.models.storage import load_model
 from calo4pqvae.units import GeV
 
 

@@ -13,11 +13,11 @@ from collections.abc import Callable
 import numpy as np
 
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.metrics.features import Features
-from calo4pqvae.metrics.measured import Measured
-from calo4pqvae.metrics.observables import apply_threshold
-from calo4pqvae.metrics.official_bins import VoxelSpectrum, voxel_edges
-from calo4pqvae.metrics.scores import Scores
+from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.features.measured import Measured
+from calo4pqvae.evaluation.features.observables import apply_threshold
+from calo4pqvae.evaluation.scores import Scores
+from calo4pqvae.evaluation.separation.bins import VoxelSpectrum, voxel_edges
 
 SHOWN = (
     "separation.e_tot", "separation.e_layer", "separation.ec_r", "separation.width_r",

@@ -23,9 +23,9 @@ import torch
 
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.metrics.features import Features
-from calo4pqvae.metrics.frechet import fpd, sample_sizes
-from calo4pqvae.metrics.kernel_distance import kpd
+from calo4pqvae.evaluation.distances.frechet import fpd, sample_sizes
+from calo4pqvae.evaluation.distances.kernel import kpd
+from calo4pqvae.evaluation.features.high_level import Features
 
 SIZES, BATCHES = (10_000, 50_000, 10), 20
 

@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.metrics.observables import Observables
-from calo4pqvae.plotting.style import house_style, looks, save
+from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.plotting.style import house_style, looks, save
 from calo4pqvae.units import GeV
 
 BINS = np.exp(np.linspace(0, np.log(1000), 15)) * GeV

@@ -18,11 +18,11 @@ from functools import partial
 
 import torch
 
-from calo4pqvae.build import build_model
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.choose import choose_sampler
+from calo4pqvae.models.build import build_model
 
 
 class DenseGibbs:

@@ -1,4 +1,4 @@
-r"""Make tests/metrics/golden anew: features by plain loops, FPD and KPD by JetNet.
+r"""Make tests/evaluation/golden anew: features by plain loops, FPD and KPD by JetNet.
 
 Nothing of this package is imported: the features are summed voxel by voxel from their
 definitions with `math.fsum`, and JetNet 0.2.5 computes the distances. JetNet needs an
@@ -28,7 +28,7 @@ import scipy
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "src/calo4pqvae/data/files/geant4_wsi_sample.h5"
-GOLDEN = ROOT / "tests/metrics/golden"
+GOLDEN = ROOT / "tests/evaluation/golden"
 
 N_LAYERS, N_ALPHA, N_R, RING, THRESHOLD = 45, 16, 9, 4.65, 0.5e-3 / 0.033
 N_REFERENCE, N_GENERATED, N_KEPT, RESPONSE = 700, 700, 40, 1.02

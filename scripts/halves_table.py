@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.metrics.features import Features
-from calo4pqvae.metrics.frechet import Gaussian, frechet_distance
+from calo4pqvae.evaluation.distances.frechet import Gaussian, frechet_distance
+from calo4pqvae.evaluation.features.high_level import Features
 
 
 def main():

@@ -12,11 +12,11 @@ import time
 
 import torch
 
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.annealed import even_schedule
-from calo4pqvae.samplers.choose import choose_sampler
-from calo4pqvae.samplers.likelihood import log_z_bounds
-from calo4pqvae.storage import load_model
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.log_z.annealed import even_schedule
+from calo4pqvae.boltzmann.log_z.likelihood import log_z_bounds
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
+from calo4pqvae.models.storage import load_model
 from calo4pqvae.units import GeV
 
 

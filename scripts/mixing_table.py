@@ -13,14 +13,14 @@ import time
 import numpy as np
 import torch
 
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.diagnostics.equilibrium import ConditionMixing
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
+from calo4pqvae.boltzmann.samplers.groups import sample_prior
 from calo4pqvae.errors import Calo4pQVAEError
-from calo4pqvae.generation import draw_energies, measure_sweeps
-from calo4pqvae.model import ShowerModel
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.choose import choose_sampler
-from calo4pqvae.samplers.equilibrium import ConditionMixing
-from calo4pqvae.samplers.groups import sample_prior
-from calo4pqvae.storage import load_model
+from calo4pqvae.generation.bulk import draw_energies, measure_sweeps
+from calo4pqvae.models.base import ShowerModel
+from calo4pqvae.models.storage import load_model
 from calo4pqvae.units import GeV
 
 

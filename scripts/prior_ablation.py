@@ -18,16 +18,16 @@ import math
 import numpy as np
 import torch
 
+from calo4pqvae._core.rng import SharedNoise, derive_seed
+from calo4pqvae.boltzmann.log_z.annealed import even_schedule
+from calo4pqvae.boltzmann.log_z.likelihood import shower_log_likelihood
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
+from calo4pqvae.boltzmann.samplers.groups import sample_prior
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.splits import Split
-from calo4pqvae.layered import LayeredQVAE
-from calo4pqvae.longitudinal.tilt import profile_moments
-from calo4pqvae.random import SharedNoise, derive_seed
-from calo4pqvae.samplers.annealed import even_schedule
-from calo4pqvae.samplers.choose import choose_sampler
-from calo4pqvae.samplers.groups import sample_prior
-from calo4pqvae.samplers.likelihood import shower_log_likelihood
-from calo4pqvae.storage import load_model
+from calo4pqvae.models.autoregressive.layer_energies.tilting import profile_moments
+from calo4pqvae.models.autoregressive.model import LayeredQVAE
+from calo4pqvae.models.storage import load_model
 from calo4pqvae.units import GeV
 
 REDRAWS, SWEEPS = 20, 1200

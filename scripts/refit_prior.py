@@ -8,13 +8,13 @@ OUT is a model folder for `calo4pqvae generate`: the same decoder with another p
 import argparse
 from contextlib import ExitStack
 
-from calo4pqvae.build import build_model
 from calo4pqvae.config import Config, load_config
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.layered import LayeredQVAE
-from calo4pqvae.storage import StoredModel, load_model, save_model
-from calo4pqvae.training.longitudinal_fit import fit_longitudinal
+from calo4pqvae.models.autoregressive.fit import fit_longitudinal
+from calo4pqvae.models.autoregressive.model import LayeredQVAE
+from calo4pqvae.models.build import build_model
+from calo4pqvae.models.storage import StoredModel, load_model, save_model
 from calo4pqvae.training.run import resolve_split
 
 

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from numba import njit
 
+from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.bench.lattice_problem import lattice_problem
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers import kernel
-from calo4pqvae.samplers import lanes as v
-from calo4pqvae.samplers.compiled import CompiledGibbs
-from calo4pqvae.samplers.lanes import LANES
+from calo4pqvae.boltzmann.samplers.cpu import kernel
+from calo4pqvae.boltzmann.samplers.cpu import lanes as v
+from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
+from calo4pqvae.boltzmann.samplers.cpu.lanes import LANES
 
 ZERO, STEP = np.uint64(0), np.uint64(LANES)
 WORDS = np.uint64(kernel.WORDS)

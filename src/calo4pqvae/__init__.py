@@ -8,21 +8,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from calo4pqvae.annealer.emulator.emulator import EmulatedAnnealer
+    from calo4pqvae.annealer.sampler import AnnealerSampler
+    from calo4pqvae.boltzmann.machine import BoltzmannPrior
+    from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
+    from calo4pqvae.boltzmann.samplers.exact import ExactSampler
     from calo4pqvae.config import Config, load_config
     from calo4pqvae.data.energies import draw_energies
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.data.shower_writer import ShowerWriter
-    from calo4pqvae.generation import generate, reconstruct
+    from calo4pqvae.evaluation.evaluate import evaluate
+    from calo4pqvae.generation.bulk import generate, reconstruct
     from calo4pqvae.geometry import CylindricalGeometry
-    from calo4pqvae.metrics.evaluate import evaluate
-    from calo4pqvae.model import Calo4pQVAE
-    from calo4pqvae.prior.boltzmann import BoltzmannPrior
-    from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
-    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
-    from calo4pqvae.samplers.exact import ExactSampler
-    from calo4pqvae.samplers.gibbs import GibbsSampler
+    from calo4pqvae.models.base import Calo4pQVAE
+    from calo4pqvae.models.storage import load_model, load_pretrained
     from calo4pqvae.simulate.job import Simulation, simulate
-    from calo4pqvae.storage import load_model, load_pretrained
     from calo4pqvae.training.run import train
 
 __version__ = "0.1.0"
@@ -51,24 +51,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AnnealerSampler": "samplers.annealer.sampler",
-    "BoltzmannPrior": "prior.boltzmann",
-    "Calo4pQVAE": "model",
+    "AnnealerSampler": "annealer.sampler",
+    "BoltzmannPrior": "boltzmann.machine",
+    "Calo4pQVAE": "models.base",
     "Config": "config",
     "CylindricalGeometry": "geometry",
-    "EmulatedAnnealer": "samplers.annealer.emulator",
-    "ExactSampler": "samplers.exact",
-    "GibbsSampler": "samplers.gibbs",
+    "EmulatedAnnealer": "annealer.emulator.emulator",
+    "ExactSampler": "boltzmann.samplers.exact",
+    "GibbsSampler": "boltzmann.samplers.block_gibbs",
     "ShowerFile": "data.shower_file",
     "ShowerWriter": "data.shower_writer",
     "Simulation": "simulate.job",
     "draw_energies": "data.energies",
-    "evaluate": "metrics.evaluate",
-    "generate": "generation",
+    "evaluate": "evaluation.evaluate",
+    "generate": "generation.bulk",
     "load_config": "config",
-    "load_model": "storage",
-    "load_pretrained": "storage",
-    "reconstruct": "generation",
+    "load_model": "models.storage",
+    "load_pretrained": "models.storage",
+    "reconstruct": "generation.bulk",
     "simulate": "simulate.job",
     "train": "training.run",
 }

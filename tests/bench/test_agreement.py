@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calo4pqvae.bench.agreement import check_agreement
-from calo4pqvae.bench.race import Result
+from calo4pqvae.bench.harness import Result
 from calo4pqvae.errors import SamplerError
 
 ROW = Result(

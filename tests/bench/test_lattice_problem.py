@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from calo4pqvae.bench.lattice_problem import SPREAD, lattice_problem
+from calo4pqvae.boltzmann.ising import to_ising
 from calo4pqvae.errors import SamplerError
-from calo4pqvae.prior.ising import to_ising
 
 
 def test_the_whole_lattice_takes_part() -> None:

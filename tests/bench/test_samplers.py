@@ -5,8 +5,8 @@ import torch
 
 from calo4pqvae.bench import OURS, SAMPLERS
 from calo4pqvae.bench import samplers as bench_samplers
+from calo4pqvae.bench.contender import Task, UnavailableError
 from calo4pqvae.bench.dwave_annealer import dwave_annealer
-from calo4pqvae.bench.entrant import Task, UnavailableError
 from calo4pqvae.bench.lattice_problem import lattice_problem
 from calo4pqvae.bench.samplers import KINDS, entrants
 from calo4pqvae.errors import ConfigError, MissingExtraError

@@ -8,13 +8,13 @@ import pytest
 
 pytest.importorskip("dwave.system")
 
-from calo4pqvae.build import build_model
 from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.evaluation.plotting.prior import prior_energy
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.plotting.prior import prior_energy
-from calo4pqvae.storage import save_model
+from calo4pqvae.models.build import build_model
+from calo4pqvae.models.storage import save_model
 
 SETTINGS = (
     "data.energy_gev=[0.1,10]",

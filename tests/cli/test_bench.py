@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from calo4pqvae.bench.entrant import Prepare, Task
+from calo4pqvae.bench.contender import Prepare, Task
+from calo4pqvae.bench.harness import Result
 from calo4pqvae.bench.lattice_problem import LatticeProblem
-from calo4pqvae.bench.race import Result
 from calo4pqvae.bench.samplers import KINDS
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.cli.main import main
-from calo4pqvae.prior.problem import BoltzmannProblem
 
 # The plugin still imports the deprecated package.
 pytestmark = pytest.mark.filterwarnings("ignore:dwave-networkx is deprecated")

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from calo4pqvae.bench import surrogate
-from calo4pqvae.build import build_model
 from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.storage import save_model
+from calo4pqvae.models.build import build_model
+from calo4pqvae.models.storage import save_model
 
 SETTINGS = (
     "data.energy_gev=[0.1,10]",

@@ -12,10 +12,10 @@ from calo4pqvae.cli.main import main
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
+from calo4pqvae.evaluation.report import folder as evaluation
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.report import folder as evaluation
 
-SCHEMA = Path(calo4pqvae.__file__).parent / "metrics" / "metrics.schema.json"
+SCHEMA = Path(calo4pqvae.__file__).parent / "evaluation" / "metrics.schema.json"
 EACH, LAYERS = 150, 16
 FACTORS = {"reference": 1.0, "good": 1.0, "bright": 1.2}
 

@@ -17,7 +17,7 @@ from calo4pqvae.cli.main import main
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerWriter
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
-from calo4pqvae.storage import load_model
+from calo4pqvae.models.storage import load_model
 
 TINY = (
     "data.energy_gev=[0.1,10]",

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from calo4pqvae.samplers.exact import enumerate_states
+from calo4pqvae.boltzmann.samplers.exact import enumerate_states
 from calo4pqvae.testing.machines import balanced_machine, known_machines
 
 MACHINES = {machine.name: machine for machine in known_machines()}

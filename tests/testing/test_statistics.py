@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from calo4pqvae.samplers.exact import enumerate_states
+from calo4pqvae.boltzmann.samplers.exact import enumerate_states
 from calo4pqvae.testing.statistics import (
     chi_square_p_value,
     deviation_p_value,

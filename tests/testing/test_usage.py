@@ -5,8 +5,8 @@ import re
 import pytest
 
 import calo4pqvae.testing
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.exact import ExactSampler
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.samplers.exact import ExactSampler
 from calo4pqvae.testing import check_sampler, conformance_cases
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
+from calo4pqvae.boltzmann.samplers.exact import ExactSampler
 from calo4pqvae.errors import SamplerError
-from calo4pqvae.prior.problem import BoltzmannProblem
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.exact import ExactSampler
-from calo4pqvae.samplers.gibbs import GibbsSampler
 from calo4pqvae.testing import ConformanceError, check_sampler, conformance_cases
 from calo4pqvae.testing.machines import known_machines
 

@@ -18,11 +18,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, multiprocessing
 
-from calo4pqvae.build import build_model
 from calo4pqvae.config import Config, load_config
 from calo4pqvae.data.batches import Batch, ShowerBatches
 from calo4pqvae.data.shower_file import ShowerFile, ShowerWriter
 from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.models.build import build_model
 from calo4pqvae.training.loop import TERMS, Trainer
 from calo4pqvae.training.processes import Processes
 

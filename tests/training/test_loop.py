@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from calo4pqvae.build import build_model
 from calo4pqvae.config import Config
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import CheckpointError, TrainingError
+from calo4pqvae.models.build import build_model
 from calo4pqvae.training.checkpoint import read_checkpoint
 from calo4pqvae.training.loop import Step, Trainer
 

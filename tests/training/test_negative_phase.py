@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from calo4pqvae.build import build_model
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.gradient import Gradient, centred_gradient
+from calo4pqvae.boltzmann.samplers.exact import ExactSampler
 from calo4pqvae.config import Config, TrainingConfig
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.model import Calo4pQVAE
-from calo4pqvae.prior.gradient import Gradient, centred_gradient
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.exact import ExactSampler
+from calo4pqvae.models.base import Calo4pQVAE
+from calo4pqvae.models.build import build_model
 from calo4pqvae.training.negative_phase import NegativePhase
 from calo4pqvae.training.processes import Processes
 

@@ -21,7 +21,7 @@ from calo4pqvae.errors import (
     OutputError,
 )
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
-from calo4pqvae.storage import load_model
+from calo4pqvae.models.storage import load_model
 from calo4pqvae.training.run import read_run, resolve_split, train
 
 Configure = Callable[..., Config]

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from calo4pqvae.bench.race import Result
+from calo4pqvae.bench.harness import Result
 from calo4pqvae.errors import SamplerError
 
 __all__ = ["LIMIT", "check_agreement"]

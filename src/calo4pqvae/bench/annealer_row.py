@@ -1,8 +1,8 @@
 """The rows of the annealer: its timing model, plus the decoder that we measure."""
 
+from calo4pqvae.annealer.chip.constants import POWER_W, find_chip
+from calo4pqvae.annealer.jobs.timing import AccessTime, access_time
 from calo4pqvae.bench.cost import MODELLED, ShowerCost, Value
-from calo4pqvae.samplers.annealer.chips import POWER_W, find_chip
-from calo4pqvae.samplers.annealer.timing import AccessTime, access_time
 
 __all__ = ["annealer_costs"]
 

@@ -7,8 +7,8 @@ the field of a partition is the sum of three products with the states of the oth
 import torch
 from torch import Tensor
 
-from calo4pqvae.bench.entrant import Draw, Prepare, Task
-from calo4pqvae.prior.problem import BoltzmannProblem
+from calo4pqvae.bench.contender import Draw, Prepare, Task
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
 
 __all__ = ["dense_blocks"]
 

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from calo4pqvae.prior.graph import FourPartiteGraph
-from calo4pqvae.prior.ising import to_ising
-from calo4pqvae.prior.lattices import zephyr
-from calo4pqvae.prior.partition import clamped_field, double
-from calo4pqvae.prior.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.ising import to_ising
+from calo4pqvae.boltzmann.lattices import zephyr
+from calo4pqvae.boltzmann.log_z.normaliser import clamped_field, double
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
 
 __all__ = ["SPREAD", "LatticeProblem", "lattice_problem"]
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from calo4pqvae.bench.entrant import Draw, Prepare, Task
-from calo4pqvae.prior.problem import BoltzmannProblem
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.base import Sampler
-from calo4pqvae.samplers.compiled import CompiledGibbs
-from calo4pqvae.samplers.cuda import CudaGibbs
-from calo4pqvae.samplers.gibbs import GibbsSampler
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.bench.contender import Draw, Prepare, Task
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.samplers.base import Sampler
+from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
+from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
+from calo4pqvae.boltzmann.samplers.cuda.sampler import CudaGibbs
 
 __all__ = ["compiled", "cuda_kernel", "torch_sparse"]
 

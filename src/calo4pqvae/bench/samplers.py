@@ -6,14 +6,14 @@ from importlib.metadata import version
 
 import torch
 
+from calo4pqvae._core.optional import require
+from calo4pqvae.bench.contender import Kind, UnavailableError, place
 from calo4pqvae.bench.dense_blocks import dense_blocks
 from calo4pqvae.bench.dwave_annealer import dwave_annealer
 from calo4pqvae.bench.dwave_plugin import dwave_plugin
-from calo4pqvae.bench.entrant import Kind, UnavailableError, place
 from calo4pqvae.bench.ours import compiled, cuda_kernel, torch_sparse
 from calo4pqvae.bench.thrml_blocks import thrml_blocks
 from calo4pqvae.errors import ConfigError, MissingExtraError
-from calo4pqvae.extras import require
 
 __all__ = ["KINDS", "Entrant", "entrants"]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.bench.cost import MEASURED, ShowerCost, mean_with_error
 from calo4pqvae.bench.power import Meter, clock
+from calo4pqvae.boltzmann.samplers.choose import SamplerKind, choose_sampler
+from calo4pqvae.boltzmann.samplers.groups import sample_prior
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.model import ShowerModel
-from calo4pqvae.random import RowNoise, SharedNoise, derive_seed
-from calo4pqvae.samplers.choose import SamplerKind, choose_sampler
-from calo4pqvae.samplers.groups import sample_prior
+from calo4pqvae.models.base import ShowerModel
 
 __all__ = ["STEPS", "Course", "largest_batch", "our_cost"]
 

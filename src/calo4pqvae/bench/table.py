@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from calo4pqvae.bench import OURS
-from calo4pqvae.bench.entrant import place
-from calo4pqvae.bench.race import Result
+from calo4pqvae.bench.contender import place
+from calo4pqvae.bench.harness import Result
 
 __all__ = ["COLUMNS", "caption", "rows"]
 

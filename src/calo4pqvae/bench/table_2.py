@@ -12,8 +12,8 @@ from calo4pqvae.bench.first_principles import geant4_costs
 from calo4pqvae.bench.power import meter_of
 from calo4pqvae.bench.surrogate import Course, largest_batch, our_cost
 from calo4pqvae.data.energies import Energies
-from calo4pqvae.metrics.published import TABLE_2
-from calo4pqvae.model import ShowerModel
+from calo4pqvae.evaluation.published import TABLE_2
+from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.units import GeV
 
 __all__ = ["Plan", "Ratio", "measure", "published_rows", "ratios", "samples", "steps"]

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calo4pqvae.bench.entrant import Draw, Prepare, Task, UnavailableError
-from calo4pqvae.extras import require
-from calo4pqvae.prior.ising import to_ising
+from calo4pqvae._core.optional import require
+from calo4pqvae.bench.contender import Draw, Prepare, Task, UnavailableError
+from calo4pqvae.boltzmann.ising import to_ising
 
 __all__ = ["thrml_blocks"]
 

@@ -18,8 +18,8 @@ from calo4pqvae.cli.annealer_options import (
 from calo4pqvae.cli.annealer_report import time_rows
 
 if TYPE_CHECKING:
-    from calo4pqvae.samplers.annealer.budget import Plan
-    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
+    from calo4pqvae.annealer.jobs.budget import Plan
+    from calo4pqvae.annealer.sampler import AnnealerSampler
 
 __all__ = ["HELP", "add_arguments", "run", "write_fit"]
 
@@ -94,9 +94,9 @@ def _add_job(parser: argparse.ArgumentParser, name: str) -> None:
 
 def _status(args: argparse.Namespace) -> int:
     """Describe the chip, and where a model lies on it."""
-    from calo4pqvae.samplers.annealer.placement import place
-    from calo4pqvae.samplers.annealer.sampler import chip_of
-    from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
+    from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+    from calo4pqvae.annealer.programs.placement import place
+    from calo4pqvae.annealer.sampler import chip_of
 
     if args.backend == "any" and args.solver is None:
         _list_solvers()
@@ -130,8 +130,8 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _list_solvers() -> None:
+    from calo4pqvae.annealer.chip.solvers import list_solvers
     from calo4pqvae.cli.console import table
-    from calo4pqvae.samplers.annealer.solvers import list_solvers
 
     rows = [(s.name, s.num_active_qubits, s.avg_load) for s in list_solvers()]
     table("solvers of this account", ("solver", "qubits", "load"), rows)
@@ -180,7 +180,7 @@ def _temperature(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     """Try mapping, ranges, both ways of conditioning, temperature and memory."""
-    from calo4pqvae.samplers.annealer.checkup import check_up
+    from calo4pqvae.annealer.calibration.checkup import check_up
 
     sampler, model, e_inc = _open(args)
     if args.beta is None and args.temperature is None:
@@ -198,7 +198,7 @@ def write_fit(fit: Any, sampler: "AnnealerSampler", path: Path) -> None:
     """Write a measured temperature, whole or not at all."""
     from dataclasses import asdict
 
-    from calo4pqvae.storage import write_json
+    from calo4pqvae.models.storage import write_json
 
     write_json(
         path,
@@ -226,7 +226,7 @@ def _cells(plan: "Plan") -> tuple[str, ...]:
 
 
 def _model(args: argparse.Namespace) -> Any:
-    from calo4pqvae.storage import load_model
+    from calo4pqvae.models.storage import load_model
 
     return load_model(args.model).model
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from calo4pqvae.model import ShowerModel
-    from calo4pqvae.prior.graph import FourPartiteGraph
-    from calo4pqvae.samplers.annealer.budget import Plan
-    from calo4pqvae.samplers.annealer.matching import Fit
-    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
+    from calo4pqvae.annealer.calibration.matching import Fit
+    from calo4pqvae.annealer.jobs.budget import Plan
+    from calo4pqvae.annealer.sampler import AnnealerSampler
+    from calo4pqvae.boltzmann.graph import FourPartiteGraph
+    from calo4pqvae.models.base import ShowerModel
 
 __all__ = [
     "BATCH",
@@ -148,8 +148,8 @@ def open_backend(args: argparse.Namespace, graph: "FourPartiteGraph | None", see
         AnnealerError: the solver cannot be reached, or no chip is known.
     """
     if args.backend == EMULATOR:
-        from calo4pqvae.samplers.annealer.emulator import EmulatedAnnealer
-        from calo4pqvae.samplers.annealer.imperfections import IMPERFECTIONS
+        from calo4pqvae.annealer.emulator.emulator import EmulatedAnnealer
+        from calo4pqvae.annealer.emulator.imperfections import IMPERFECTIONS
 
         return EmulatedAnnealer(
             args.chip,
@@ -158,7 +158,7 @@ def open_backend(args: argparse.Namespace, graph: "FourPartiteGraph | None", see
             imperfections=IMPERFECTIONS[args.imperfections],
             seed=seed,
         )
-    from calo4pqvae.samplers.annealer.solvers import open_solver
+    from calo4pqvae.annealer.chip.solvers import open_solver
 
     return open_solver(args.solver)
 
@@ -172,9 +172,9 @@ def make_sampler(
         ConfigError: options do not fit each other.
         AnnealerError: the chip lacks what the model needs, or the journal is another one's.
     """
+    from calo4pqvae._core.rng import SharedNoise
+    from calo4pqvae.annealer.sampler import AnnealerSampler, Settings
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.random import SharedNoise
-    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler, Settings
 
     if args.backend != EMULATOR and args.max_seconds is None:
         raise ConfigError("say how much of a real annealer may be spent: --max-seconds S")
@@ -209,10 +209,10 @@ def calibrate(
     sweeps: int = 500,
 ) -> "Fit":
     """Measure the annealer's temperature at energies of the job, telling each step."""
-    from calo4pqvae.random import SharedNoise, derive_seed
-    from calo4pqvae.samplers.annealer.matching import match_temperature
-    from calo4pqvae.samplers.annealer.temperature import Reference
-    from calo4pqvae.samplers.choose import choose_sampler
+    from calo4pqvae._core.rng import SharedNoise, derive_seed
+    from calo4pqvae.annealer.calibration.matching import match_temperature
+    from calo4pqvae.annealer.calibration.temperature import Reference
+    from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 
     problem, code = batch_of(args, model, e_inc, reads)
     noise = SharedNoise(derive_seed(args.seed, 7))
@@ -276,7 +276,7 @@ def _copies(word: str) -> int | None:
 
 def _emulated_graph(args: argparse.Namespace, graph: "FourPartiteGraph | None") -> Any:
     """The working graph that was named; else all of the model's lattice."""
-    from calo4pqvae.samplers.annealer.working_graph import WorkingGraph, lattice_of
+    from calo4pqvae.annealer.chip.working_graph import WorkingGraph, lattice_of
 
     if args.graph is not None:
         return WorkingGraph.load(args.graph)
@@ -288,8 +288,8 @@ def _emulated_graph(args: argparse.Namespace, graph: "FourPartiteGraph | None") 
 
 def _first_beta(args: argparse.Namespace, backend: Any) -> float:
     """The inverse temperature given, or where to begin measuring it."""
+    from calo4pqvae.annealer.sampler import chip_of
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.samplers.annealer.sampler import chip_of
 
     if args.beta is not None:
         return args.beta
@@ -311,10 +311,10 @@ def _record(args: argparse.Namespace, backend: Any, seed: int, out: Path) -> Any
     """A journal where there is something to lose, else marks in memory."""
     import uuid
 
+    from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+    from calo4pqvae.annealer.jobs.backend import Backend
+    from calo4pqvae.annealer.jobs.journal import Journal, Record
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.samplers.annealer.backend import Backend
-    from calo4pqvae.samplers.annealer.journal import Journal, Record
-    from calo4pqvae.samplers.annealer.working_graph import WorkingGraph
 
     emulated = args.backend == EMULATOR
     folder = args.journal

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
-    from calo4pqvae.samplers.annealer.timing import AccessTime
+    from calo4pqvae.annealer.jobs.timing import AccessTime
+    from calo4pqvae.annealer.sampler import AnnealerSampler
 
 __all__ = ["annealer_note", "tell_usage", "time_rows"]
 
@@ -16,7 +16,7 @@ def time_rows(
     time: "AccessTime", showers: int, decoding_s: float | None = None
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Times and energies per shower, in the terms of the paper's table 2."""
-    from calo4pqvae.samplers.annealer.timing import AccessTime
+    from calo4pqvae.annealer.jobs.timing import AccessTime
 
     parts = {
         "annealing": AccessTime(anneal=time.anneal),

@@ -13,7 +13,7 @@ from calo4pqvae.cli.bench_generate import (
 )
 
 if TYPE_CHECKING:
-    from calo4pqvae.bench.race import Course, Result
+    from calo4pqvae.bench.harness import Course, Result
     from calo4pqvae.bench.samplers import Entrant
 
 __all__ = ["HELP", "add_arguments", "check_output", "require_range", "run"]
@@ -81,7 +81,7 @@ def _add_sampler_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _bench_samplers(args: argparse.Namespace) -> int:
     """Measure on each lattice, show it, refuse disagreement, write the file."""
-    from calo4pqvae.bench.race import Course
+    from calo4pqvae.bench.harness import Course
     from calo4pqvae.bench.samplers import entrants
 
     threads = _check(args)
@@ -104,8 +104,8 @@ def _race(
     rows: "Sequence[Entrant]", m: int, course: "Course"
 ) -> "tuple[list[Result], dict[str, str]]":
     """Run the race under a progress bar, a step per call of a sampler."""
+    from calo4pqvae.bench.harness import race
     from calo4pqvae.bench.lattice_problem import lattice_problem
-    from calo4pqvae.bench.race import race
     from calo4pqvae.cli.console import progress
 
     lattice = lattice_problem(m)
@@ -143,7 +143,7 @@ def _write(results: "Sequence[Result]", path: Path) -> None:
     from dataclasses import asdict
 
     from calo4pqvae.bench.machine import describe_machine
-    from calo4pqvae.storage import write_json
+    from calo4pqvae.models.storage import write_json
 
     content = {"machine": describe_machine(), "results": [asdict(r) for r in results]}
     write_json(path, content)

@@ -55,10 +55,10 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def bench_generate(args: argparse.Namespace) -> int:
     """Measure everything, show it, write the file."""
+    from calo4pqvae.annealer.chip.constants import find_chip
     from calo4pqvae.bench.table_2 import measure, published_rows, ratios, steps
     from calo4pqvae.cli.console import progress
-    from calo4pqvae.samplers.annealer.chips import find_chip
-    from calo4pqvae.storage import load_model
+    from calo4pqvae.models.storage import load_model
 
     plan = _plan(args)
     find_chip(plan.chip)
@@ -143,7 +143,7 @@ def _write(
 
     from calo4pqvae.bench.machine import describe_machine
     from calo4pqvae.bench.table_2 import published_rows
-    from calo4pqvae.storage import write_json
+    from calo4pqvae.models.storage import write_json
 
     content = {
         "machine": describe_machine(),

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write comparison.json, the figures and the page, and print the table."""
-    from calo4pqvae.report.comparison import compare_to_folder
+    from calo4pqvae.evaluation.report.comparison import compare_to_folder
 
     named = _names(args.systems)
     rows = reference_rows(args)
@@ -54,7 +54,7 @@ def _names(words: list[str]) -> dict[str, str]:
 
 def _print(result: dict) -> None:
     from calo4pqvae.cli.console import table
-    from calo4pqvae.report.rows import cell
+    from calo4pqvae.evaluation.report.rows import cell
 
     places = {place["name"]: str(place["place"]) for place in result["ranking"]}
     order = [place["name"] for place in result["ranking"]] or list(result["systems"])

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from calo4pqvae.config import Config
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.storage import StoredModel
+    from calo4pqvae.models.storage import StoredModel
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -35,13 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Take the pretrained model, or train one, then show what it makes."""
+    from calo4pqvae._core.optional import require
     from calo4pqvae.cli.evaluate import print_metrics
     from calo4pqvae.data.sample import sample_path, sample_split
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.extras import require
+    from calo4pqvae.models.storage import load_pretrained
     from calo4pqvae.pretrained import unseen_sample_rows
-    from calo4pqvae.storage import load_pretrained
 
     for module in ("matplotlib", "jinja2"):
         require(module, "report")
@@ -75,7 +75,7 @@ def _trained(config: "Config", sample: "ShowerFile", folder: Path) -> "StoredMod
     """Train, resume, or take the finished model of the same configuration."""
     from calo4pqvae.cli.train import show_training, stop_on_signal
     from calo4pqvae.errors import CheckpointError
-    from calo4pqvae.storage import load_model
+    from calo4pqvae.models.storage import load_model
     from calo4pqvae.training.run import read_run, train
 
     resume = (folder / "checkpoints" / "last.pt").exists()
@@ -101,7 +101,7 @@ def _make_showers(
     from calo4pqvae.cli.console import progress
     from calo4pqvae.cli.generate import provenance
     from calo4pqvae.data.shower_writer import ShowerWriter
-    from calo4pqvae.generation import generate, reconstruct
+    from calo4pqvae.generation.bulk import generate, reconstruct
 
     model = stored.model
     e_inc = np.tile(sample.e_inc(rows), (PER_TEST_SHOWER, 1))
@@ -120,8 +120,8 @@ def _make_showers(
 
 def _evaluate(sample: "ShowerFile", rows: "np.ndarray", folder: Path) -> dict:
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.report.build import build_report
-    from calo4pqvae.report.folder import evaluate_to_folder
+    from calo4pqvae.evaluation.report.build import build_report
+    from calo4pqvae.evaluation.report.folder import evaluate_to_folder
     from calo4pqvae.units import GeV
 
     with (

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.metrics.requirements import Requirement
+    from calo4pqvae.evaluation.requirements import Requirement
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -52,9 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write metrics.json and the figures, and print the numbers."""
-    from calo4pqvae.metrics.comparison import WINDOWS
-    from calo4pqvae.metrics.requirements import Requirement
-    from calo4pqvae.report.folder import evaluate_to_folder
+    from calo4pqvae.evaluation.comparison import WINDOWS
+    from calo4pqvae.evaluation.report.folder import evaluate_to_folder
+    from calo4pqvae.evaluation.requirements import Requirement
 
     requirements = [Requirement.parse(text) for text in args.require]
     windows = _windows(args.windows_gev) if args.windows_gev else WINDOWS
@@ -111,8 +111,8 @@ def _reconstruct(
     from calo4pqvae.cli.generate import provenance
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.generation import reconstruct
-    from calo4pqvae.storage import load_model
+    from calo4pqvae.generation.bulk import reconstruct
+    from calo4pqvae.models.storage import load_model
 
     if args.reconstructed is not None:
         raise ConfigError("--model and --reconstructed exclude each other")
@@ -128,7 +128,7 @@ def _reconstruct(
 def print_metrics(metrics: dict) -> None:
     """Print the numbers of an evaluation as tables on stdout."""
     from calo4pqvae.cli.console import table
-    from calo4pqvae.report.rows import entries_of, metric_rows
+    from calo4pqvae.evaluation.report.rows import entries_of, metric_rows
 
     blocks = {"generated": metrics, "reconstructed": metrics.get("reconstructed")}
     for name, block in blocks.items():

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from calo4pqvae.model import ShowerModel
-    from calo4pqvae.samplers.annealer.sampler import AnnealerSampler
+    from calo4pqvae.annealer.sampler import AnnealerSampler
+    from calo4pqvae.models.base import ShowerModel
 
 HELP = "generate showers with a trained model"
 
@@ -79,8 +79,8 @@ def _generate(args: argparse.Namespace) -> int:
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.generation import generate
-    from calo4pqvae.storage import load_model
+    from calo4pqvae.generation.bulk import generate
+    from calo4pqvae.models.storage import load_model
     from calo4pqvae.training.processes import Processes
 
     if args.batch_size < 1 or args.seed < 0:
@@ -130,6 +130,7 @@ def _prepare_annealer(
     args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray"
 ) -> "AnnealerSampler":
     """Plan the job, measure the temperature if it is not known, and watch it from then on."""
+    from calo4pqvae.annealer.calibration.drift import DriftMonitor
     from calo4pqvae.cli.annealer_options import (
         BATCH,
         BATCHES,
@@ -138,7 +139,6 @@ def _prepare_annealer(
         make_sampler,
         plan_of,
     )
-    from calo4pqvae.samplers.annealer.drift import DriftMonitor
 
     args.backend = EMULATOR if args.sampler == EMULATOR else "any"
     sampler = make_sampler(args, model.prior.graph, args.seed, Path(args.out))
@@ -190,8 +190,8 @@ def _measure(
     args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray", device: "torch.device"
 ) -> int:
     """Measure how many sweeps are needed, and say what was found."""
-    from calo4pqvae.generation import measure_sweeps
-    from calo4pqvae.samplers.equilibrium import R_HAT
+    from calo4pqvae.boltzmann.diagnostics.equilibrium import R_HAT
+    from calo4pqvae.generation.bulk import measure_sweeps
 
     mixing = measure_sweeps(model, e_inc, seed=args.seed, device=device, sampler=args.sampler)
     slowest = max(condition.tau for condition in mixing.conditions)
@@ -209,7 +209,7 @@ def read_energies(args: argparse.Namespace, model: "ShowerModel") -> "np.ndarray
 
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.generation import draw_energies
+    from calo4pqvae.generation.bulk import draw_energies
     from calo4pqvae.units import GeV
 
     if args.energies_from and args.energy_gev:

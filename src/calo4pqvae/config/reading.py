@@ -15,7 +15,7 @@ __all__ = ["load_config", "presets"]
 
 def presets() -> list[str]:
     """List the presets that come with the package."""
-    folder = files("calo4pqvae.presets")
+    folder = files("calo4pqvae.config.presets")
     return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
@@ -31,7 +31,7 @@ def load_config(
         raise ConfigError(
             f"there is no preset {preset!r}; choose one of {', '.join(presets())}"
         )
-    text = (files("calo4pqvae.presets") / f"{preset}.yaml").read_text()
+    text = (files("calo4pqvae.config.presets") / f"{preset}.yaml").read_text()
     values = _merge({"preset": preset}, _read_yaml(text, f"preset {preset}"))
     if path is not None:
         try:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from calo4pqvae._core.optional import require
 from calo4pqvae.data.registry import DATASETS, RemoteFile, find_dataset
 from calo4pqvae.data.transfer import Transfer, writing_to
 from calo4pqvae.errors import DownloadError
-from calo4pqvae.extras import require
 
 __all__ = ["download"]
 

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from calo4pqvae._core.typing import IncidentEnergy
 from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.shapes import IncidentEnergy
 
 __all__ = ["CodeName", "EnergyCode", "IntegerCode", "ThermometerCode", "make_energy_code"]
 

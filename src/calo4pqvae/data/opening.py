@@ -8,10 +8,19 @@ import h5py
 
 from calo4pqvae.errors import ShowerFileError
 
-__all__ = ["INCIDENT_ENERGIES", "SHOWERS", "find_arrays", "open_hdf5", "part_path"]
+__all__ = [
+    "INCIDENT_ENERGIES",
+    "PRIOR_ENERGY",
+    "SHOWERS",
+    "find_arrays",
+    "open_hdf5",
+    "part_path",
+]
 
 INCIDENT_ENERGIES = "incident_energies"
 SHOWERS = "showers"
+PRIOR_ENERGY = "prior_energy"
+"""Column of a shower file: energy of the state behind each shower, eq. (2), no unit."""
 MAX_CHUNK_CACHE = 512 * 2**20
 
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from calo4pqvae.shapes import Showers
+from calo4pqvae._core.typing import Showers
 
 __all__ = ["rotate_and_mirror"]
 

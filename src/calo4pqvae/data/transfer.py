@@ -18,9 +18,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from calo4pqvae._core.optional import require
 from calo4pqvae.data.registry import RemoteFile
 from calo4pqvae.errors import DownloadError
-from calo4pqvae.extras import require
 
 __all__ = ["Transfer", "writing_to"]
 

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from calo4pqvae._core.typing import IncidentEnergy, Showers
 from calo4pqvae.errors import ConfigError, ShowerFileError
-from calo4pqvae.shapes import IncidentEnergy, Showers
 from calo4pqvae.units import GeV, TeV
 
 __all__ = ["DELTA", "EnergyScale", "from_logits", "to_logits"]

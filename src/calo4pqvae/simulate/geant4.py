@@ -6,8 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
+from calo4pqvae._core.optional import require
 from calo4pqvae.errors import SimulationError
-from calo4pqvae.extras import require
 
 __all__ = ["elements_of", "geant4", "material_name", "versions"]
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 from jaxtyping import Float
 
-from calo4pqvae.extras import require
+from calo4pqvae._core.optional import require
 from calo4pqvae.units import MeV, keV
 
 __all__ = ["Shell", "coherent", "photo_effect"]

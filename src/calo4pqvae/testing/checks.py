@@ -9,10 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.errors import SamplerError
-from calo4pqvae.prior.graph import FourPartiteGraph
-from calo4pqvae.prior.problem import BoltzmannProblem
-from calo4pqvae.samplers.base import Sampler
 from calo4pqvae.testing.machines import known_machines
 from calo4pqvae.testing.subject import ConformanceError, Subject, require
 

@@ -7,8 +7,8 @@ Each function takes a `Subject` and returns what it found in a few words, or rai
 import torch
 from torch import Tensor
 
-from calo4pqvae.samplers.base import Sampler
-from calo4pqvae.samplers.exact import enumerate_states
+from calo4pqvae.boltzmann.samplers.base import Sampler
+from calo4pqvae.boltzmann.samplers.exact import enumerate_states
 from calo4pqvae.testing.machines import KnownMachine, balanced_machine
 from calo4pqvae.testing.statistics import (
     deviation_p_value,

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from calo4pqvae.prior.boltzmann import BoltzmannPrior
-from calo4pqvae.prior.graph import FourPartiteGraph
-from calo4pqvae.prior.lattices import zephyr
-from calo4pqvae.prior.problem import BoltzmannProblem
-from calo4pqvae.samplers.exact import ExactSampler, enumerate_states
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.lattices import zephyr
+from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.samplers.exact import ExactSampler, enumerate_states
 
 __all__ = ["KnownMachine", "balanced_machine", "known_machines"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from calo4pqvae.prior.graph import FourPartiteGraph
-from calo4pqvae.samplers.base import Sampler
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.testing.machines import KnownMachine
 
 __all__ = ["ConformanceError", "Make", "Subject", "require"]

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
+from calo4pqvae.boltzmann.gradient import centred_gradient, plain_gradient
 from calo4pqvae.config import Config
 from calo4pqvae.data.batches import Batch, ShowerBatches
 from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.errors import TrainingError
-from calo4pqvae.model import Losses, ShowerModel
-from calo4pqvae.prior.gradient import centred_gradient, plain_gradient
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.shapes import Bits, IncidentEnergy, Showers
+from calo4pqvae.models.base import Losses, ShowerModel
 from calo4pqvae.training import schedules
 from calo4pqvae.training.checkpoint import check_same, read_checkpoint, write_checkpoint
 from calo4pqvae.training.log import RunLog

@@ -2,12 +2,12 @@
 
 import torch
 
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.typing import Bits, IncidentEnergy
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
+from calo4pqvae.boltzmann.samplers.groups import sample_prior
 from calo4pqvae.config import TrainingConfig
-from calo4pqvae.model import ShowerModel
-from calo4pqvae.random import SharedNoise
-from calo4pqvae.samplers.choose import choose_sampler
-from calo4pqvae.samplers.groups import sample_prior
-from calo4pqvae.shapes import Bits, IncidentEnergy
+from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.training.processes import Processes
 
 __all__ = ["NegativePhase"]

@@ -8,8 +8,8 @@ import torch.distributed as dist
 from jaxtyping import Shaped
 from torch import Tensor
 
+from calo4pqvae.boltzmann.gradient import Moments
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.prior.gradient import Moments
 
 __all__ = ["Processes"]
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 import calo4pqvae
-from calo4pqvae.build import build_model
 from calo4pqvae.config import CONFIG_SCHEMA, Config
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.sample import sample_split
@@ -18,11 +17,12 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.splits import PROTOCOLS, Split, make_split
 from calo4pqvae.errors import CheckpointError, GeometryError, OutputError
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.layered import LayeredQVAE
-from calo4pqvae.model import ShowerModel
-from calo4pqvae.storage import save_model, write_json
-from calo4pqvae.training.calibration import calibrate_voxels
-from calo4pqvae.training.longitudinal_fit import fit_longitudinal
+from calo4pqvae.models.autoregressive.fit import fit_longitudinal
+from calo4pqvae.models.autoregressive.model import LayeredQVAE
+from calo4pqvae.models.base import ShowerModel
+from calo4pqvae.models.build import build_model
+from calo4pqvae.models.calibration import calibrate_voxels
+from calo4pqvae.models.storage import save_model, write_json
 from calo4pqvae.training.loop import Step, Trainer
 from calo4pqvae.training.processes import Processes
 

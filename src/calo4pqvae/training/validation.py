@@ -2,9 +2,9 @@
 
 import torch
 
+from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.data.batches import ShowerBatches
-from calo4pqvae.model import ShowerModel
-from calo4pqvae.random import SharedNoise
+from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.training.processes import Processes
 
 __all__ = ["LOSS_TERMS", "validate"]

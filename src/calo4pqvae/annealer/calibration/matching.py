@@ -1,0 +1,197 @@
+r"""Find the inverse temperature of an annealer for a model, step by step.
+
+The values programmed are those of the model divided by b. Three rules lead to the b at which
+the states are those of the model:
+
+* ``energy``: Newton's step to equal mean energies (`temperature.match_energies`).
+* ``likelihood``: the maximum of the pseudo-likelihood (`temperature.pseudo_likelihood`), which
+  needs no classical states.
+* ``paper``: the scaling by the ratio of mean energies, $b \leftarrow b\,(\langle H\rangle_Q /
+  \langle H\rangle_C)^\delta$, with $\delta = \max(4, |\langle H\rangle_Q| / \mathrm{Var}_Q)$
+  and b at least 2, as configured by the authors. One step per batch is the paper's procedure.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from calo4pqvae.annealer.calibration.temperature import (
+    Estimate,
+    Reference,
+    energies,
+    match_energies,
+    pseudo_likelihood,
+)
+from calo4pqvae.annealer.sampler import AnnealerSampler
+from calo4pqvae.boltzmann.ising import to_ising
+from calo4pqvae.boltzmann.log_z.normaliser import double
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.errors import AnnealerError
+
+__all__ = ["Fit", "Rule", "Step", "match_temperature"]
+
+Rule = Literal["energy", "likelihood", "paper"]
+
+CLOSE = 0.01
+"""Relative distance from the target below which a fit counts as converged, if its error is
+smaller."""
+
+_LEAST, _TOLERANCE = 2.0, 1.5
+"""Smallest b and the factor of the criterion to stop of the paper's rule."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch.
+
+    Attributes:
+        tried: b of this batch.
+        energy: mean energy of its states minus the classical one, with its error.
+        by_energy, by_likelihood: inverse temperature of the annealer by either estimate; the
+            second is None where the states are local minima.
+    """
+
+    tried: float
+    energy: Estimate
+    by_energy: Estimate
+    by_likelihood: Estimate | None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result.
+
+    Attributes:
+        rule: rule that led to it.
+        beta: inverse temperature of the annealer, to program with.
+        steps: all batches.
+        converged: whether the last batch was close enough to its target.
+        classical: mean energy of the classical states.
+    """
+
+    rule: Rule
+    beta: Estimate
+    steps: tuple[Step, ...]
+    converged: bool
+    classical: float
+
+    @property
+    def likelihood_ratio(self) -> Estimate | None:
+        r"""$\alpha$ by pseudo-likelihood of the last batch, at the final b: 1 if all agrees."""
+        last = self.steps[-1].by_likelihood
+        return None if last is None else last.times(1 / self.beta.value)
+
+
+def match_temperature(
+    sampler: AnnealerSampler,
+    problem: BoltzmannProblem,
+    clamped: Bool[Tensor, "reads clamped"],
+    reference: Reference,
+    *,
+    rule: Rule = "energy",
+    start: float | None = None,
+    iterations: int = 8,
+    exponent: float = 4.0,
+    on_step: Callable[[Step], None] | None = None,
+) -> Fit:
+    """Program batches until their states have the model's temperature.
+
+    The sampler's setting `beta` is moved, and left at the result.
+
+    Arguments:
+        sampler: the annealer.
+        problem: biases (one row, or one per read) and couplings.
+        clamped: condition of each read of a batch.
+        reference: classical energies under the same conditions.
+        rule: how to go on from a batch.
+        start: first b; the sampler's setting when absent.
+        iterations: batches at most.
+        exponent: smallest exponent of the paper's rule.
+        on_step: called after each batch.
+
+    Raises:
+        AnnealerError: the solver fails, or a rule has no next step.
+    """
+    beta, steps, converged = start or sampler.settings.beta, [], False
+    estimate = Estimate(beta, math.inf)
+    while len(steps) < iterations and not converged:
+        sampler.settings = replace(sampler.settings, beta=beta)
+        states = sampler.sample(problem, clamped)
+        step = _judge(problem, states, reference, beta)
+        steps.append(step)
+        if on_step is not None:
+            on_step(step)
+        if rule == "paper":
+            estimate, converged, beta = _paper(problem, states, reference, beta, exponent)
+            continue
+        found = step.by_energy if rule == "energy" else step.by_likelihood
+        if found is None:
+            raise AnnealerError(
+                f"states of {sampler.dispatcher.backend.name} are local minima: they have no "
+                "temperature, and this solver cannot sample the model"
+            )
+        estimate, converged = found, _is_close(found, beta)
+        beta = found.value
+    sampler.settings = replace(sampler.settings, beta=estimate.value)
+    return Fit(rule, estimate, tuple(steps), converged, float(reference.mean.mean()))
+
+
+def _judge(
+    problem: BoltzmannProblem, states: Tensor, reference: Reference, beta: float
+) -> Step:
+    away = energies(problem, states) - reference.mean
+    error = math.hypot(float(away.std()) / math.sqrt(len(away)), reference.error)
+    try:
+        likelihood = pseudo_likelihood(problem, states).times(beta)
+    except AnnealerError:
+        likelihood = None
+    by_energy = match_energies(problem, states, reference).times(beta)
+    return Step(beta, Estimate(float(away.mean()), error), by_energy, likelihood)
+
+
+def _is_close(found: Estimate, tried: float) -> bool:
+    """Whether the target lies within two errors, or 1 %, of what was tried."""
+    away = abs(found.value - tried)
+    return away <= max(2 * found.error, CLOSE * tried) and found.error < 0.03 * tried
+
+
+def _paper(
+    problem: BoltzmannProblem,
+    states: Tensor,
+    reference: Reference,
+    beta: float,
+    exponent: float,
+) -> tuple[Estimate, bool, float]:
+    """Take the authors' step; the result is the b that was tried, as theirs."""
+    constant = to_ising(double(problem)).constant
+    q = (energies(problem, states) - constant).numpy()
+    c = (reference.mean - constant).numpy()
+    mean, variance, n = float(q.mean()), float(q.var(ddof=1)), len(q)
+    ratio = mean / float(c.mean())
+    if ratio <= 0:
+        raise AnnealerError(
+            "mean energies have different signs, so that their ratio gives no step; use the "
+            "rule 'energy' or 'likelihood'"
+        )
+    exponent = max(exponent, abs(mean) / variance)
+    spread_q = math.sqrt(variance)
+    spread_c = math.sqrt(float(np.var(c)) + reference.variance)
+    allowed = _TOLERANCE * 2 * spread_q * spread_c / (spread_q + spread_c)
+    error = math.hypot(spread_q / math.sqrt(n), reference.error) / reference.variance
+    done = abs(mean - float(c.mean())) < allowed / math.sqrt(n)
+    following = max(_LEAST, beta * ratio**exponent)
+    return Estimate(beta, beta * error), done, following
+
+
+def spread_conditions(
+    clamped: Bool[Tensor, "conditions clamped"], reads: int
+) -> tuple[Bool[Tensor, "reads clamped"], Tensor]:
+    """Repeat conditions to fill a batch; also say which condition each read is under."""
+    which = torch.arange(reads) % len(clamped)
+    return clamped[which], which

@@ -1,0 +1,1 @@
+"""What a chip is: qubits, couplers, constants, solvers."""

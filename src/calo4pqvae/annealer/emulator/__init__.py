@@ -1,0 +1,1 @@
+"""An annealer to rehearse on, with the manners of a real chip."""

@@ -1,0 +1,84 @@
+"""States of an Ising problem at a hidden temperature, drawn by the package's Gibbs kernel."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from calo4pqvae._core.rng import SharedNoise, derive_seed
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs, random_states
+
+__all__ = ["HiddenMachine"]
+
+_CHAINS = 128
+
+
+class HiddenMachine:
+    """Draw all spins of an Ising problem by block Gibbs sampling; none is held.
+
+    Arguments:
+        colour: colour 0 to 3 of each variable; no coupler joins two of one colour.
+        ends: couplers, as pairs of variables.
+    """
+
+    def __init__(
+        self, colour: Int[np.ndarray, " nodes"], ends: Int[np.ndarray, "2 couplers"]
+    ) -> None:
+        self._order = np.argsort(colour, kind="stable")
+        number = np.empty_like(self._order)
+        number[self._order] = np.arange(len(colour))
+        pairs = np.sort(number[ends], axis=0)
+        self._edge = np.lexsort((pairs[1], pairs[0]))
+        a, b, c, d = np.bincount(colour, minlength=4).tolist()
+        self._graph = FourPartiteGraph(
+            (a, b, c, d),
+            torch.from_numpy(pairs[:, self._edge]),
+            torch.from_numpy(self._order),
+        )
+        self._kernel = CompiledGibbs(self._graph, SharedNoise(0))
+        self._ends = np.cumsum([0, a, b, c, d]).astype(np.uint64)
+
+    def draw(
+        self,
+        h: Float[np.ndarray, " nodes"],
+        j: Float[np.ndarray, " couplers"],
+        reads: int,
+        *,
+        sweeps: int,
+        key: int,
+        between: int | None = None,
+    ) -> Int[np.ndarray, "reads nodes"]:
+        r"""Draw states from $p(s) \propto e^{-H(s)}$.
+
+        Arguments:
+            h: fields, times the inverse temperature.
+            j: couplings, times the inverse temperature.
+            reads: states wanted.
+            sweeps: sweeps from a random start.
+            key: key of the random numbers.
+            between: sweeps between successive reads of a chain; None for a chain per read.
+        """
+        problem = self._problem(h, j)
+        chains = reads if between is None else min(reads, _CHAINS)
+        states = random_states(key, 0, chains, len(h))
+        found = []
+        for step in range(-(-reads // chains)):
+            n = (between or 0) if step else sweeps
+            moment = derive_seed(key, step)
+            states = self._kernel.sweep(problem, states, n, self._ends, moment)
+            found.append(states)
+        spins = np.empty((reads, len(h)), np.int8)
+        states = np.stack(found, axis=1).reshape(-1, len(h))[:reads]
+        spins[:, self._order] = 2 * states.astype(np.int8) - 1
+        return spins
+
+    def _problem(self, h: np.ndarray, j: np.ndarray) -> BoltzmannProblem:
+        r"""Turn spins into bits: $W = -4 J$ and $b_i = -2 h_i + 2 \sum_j J_{ij}$."""
+        coupling = j[self._edge]
+        i, k = self._graph.edges.numpy()
+        incident = np.bincount(i, coupling, len(h)) + np.bincount(k, coupling, len(h))
+        bias = -2 * h[self._order] + 2 * incident
+        return BoltzmannProblem(
+            self._graph, torch.from_numpy(bias)[None], torch.from_numpy(-4 * coupling)
+        )

@@ -1,0 +1,1 @@
+"""Submissions: cost, dispatch, journal, timing."""

@@ -1,0 +1,1 @@
+"""What is sent to a chip: placement, fields, couplings, flux biases, and their ranges."""

@@ -1,0 +1,77 @@
+"""How an annealer is used, and what was used of it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from calo4pqvae.annealer.jobs.timing import AccessTime
+from calo4pqvae.annealer.programs.programmer import Conditioning
+from calo4pqvae.annealer.programs.ranges import OutOfRange, RangeReport
+from calo4pqvae.errors import ConfigError
+
+__all__ = ["Settings", "Usage"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an annealer is used.
+
+    Attributes:
+        beta: its inverse temperature, by which values are divided; `matching` measures it.
+        conditioning: ``fold`` or ``flux`` (`programmer.Conditioning`).
+        mode: ``shared`` reads many states per programming where chains have equal biases and
+            codes; ``single`` programs anew for each chain, as in the paper.
+        gauges: 0 for none; else spins are reversed at random in each programming, and a group
+            of equal chains is spread over at least so many programmings.
+        copies: copies of the model side by side; as many as fit when None.
+        out_of_range: what to do with values that the chip cannot hold.
+        holding_field: field that holds clamped qubits; the recommended one when None.
+        anneal_us: annealing time [us].
+        most_reads: reads per programming at most; as many as the chip allows when None.
+        limit_s: access time that may be spent [s]; None for any.
+    """
+
+    beta: float
+    conditioning: Conditioning = "fold"
+    mode: Literal["shared", "single"] = "shared"
+    gauges: int = 0
+    copies: int | None = 1
+    out_of_range: OutOfRange = "refuse"
+    holding_field: float | None = None
+    anneal_us: float = 20.0
+    most_reads: int | None = None
+    limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.beta < float("inf") or self.anneal_us <= 0 or self.gauges < 0:
+            raise ConfigError(
+                f"an annealer needs an inverse temperature and an annealing time above zero "
+                f"and no negative number of gauges, not {self.beta}, {self.anneal_us} us and "
+                f"{self.gauges}"
+            )
+
+
+@dataclass
+class Usage:
+    """What was used and found.
+
+    Attributes:
+        reads, programmings, surplus: as of `budget.Plan`.
+        time: access time by the solver's own fields [us].
+        ranges: values outside the chip's ranges, before anything was done about it.
+        divided_by: number that all values were divided by to bring them inside.
+        held_reads, held_bits: reads, and held qubits in all reads.
+        moved_reads, moved_bits: those of them that came out against their flux bias.
+        flux: largest flux bias [Phi_0].
+    """
+
+    reads: int = 0
+    programmings: int = 0
+    surplus: int = 0
+    time: AccessTime = field(default_factory=AccessTime)
+    ranges: RangeReport = field(default_factory=RangeReport)
+    divided_by: float = 1.0
+    held_reads: int = 0
+    held_bits: int = 0
+    moved_reads: int = 0
+    moved_bits: int = 0
+    flux: float = 0.0

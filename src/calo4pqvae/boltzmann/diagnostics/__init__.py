@@ -1,0 +1,1 @@
+"""How fast chains mix, and how many sweeps they need."""

@@ -1,0 +1,189 @@
+"""Four-partite graphs: the nodes and couplers that the prior may use.
+
+Nodes are numbered partition by partition; couplers join different partitions only, so that
+one partition can be drawn at once given the other three (block Gibbs). A node stands for
+one qubit of the lattice it was cut from, whose number is kept as its label.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from calo4pqvae._core.typing import Edges
+from calo4pqvae.errors import SamplerError
+
+__all__ = ["FourPartiteGraph"]
+
+
+@dataclass(frozen=True, eq=False)
+class FourPartiteGraph:
+    """Nodes in four partitions, and the couplers between them.
+
+    Arguments:
+        sizes: number of nodes of partitions 0 to 3; partition 0 is the conditioning one.
+        edges: couplers as pairs of node numbers, smaller first, sorted, without repetition.
+        labels: number of each node in the lattice it comes from (its qubit).
+        lattice: name of that lattice, such as ``"zephyr(6,4)"``.
+
+    Raises:
+        SamplerError: an edge lies inside a partition, outside the graph, or occurs twice.
+    """
+
+    sizes: tuple[int, int, int, int]
+    edges: Edges
+    labels: Int[Tensor, " nodes"]
+    lattice: str = "custom"
+
+    def __post_init__(self) -> None:
+        edges, parts = self.edges, self.partition_of_node
+        if len(self.sizes) != 4 or min(self.sizes) < 0 or len(self.labels) != self.n_nodes:
+            raise SamplerError(
+                f"a four-partite graph of sizes {self.sizes} needs {sum(self.sizes)} labels, "
+                f"not {len(self.labels)}"
+            )
+        if edges.numel() == 0:
+            return
+        if edges.min() < 0 or edges.max() >= self.n_nodes or bool((edges[0] >= edges[1]).any()):
+            raise SamplerError(f"couplers must be pairs i < j of nodes 0 to {self.n_nodes - 1}")
+        inside = int((parts[edges[0]] == parts[edges[1]]).sum())
+        if inside:
+            raise SamplerError(
+                f"{inside} couplers join nodes of one partition: not four-partite"
+            )
+        if edges.unique(dim=1).shape[1] != edges.shape[1]:
+            raise SamplerError("some couplers are listed twice")
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return sum(self.sizes)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of couplers."""
+        return self.edges.shape[1]
+
+    @property
+    def n_latents(self) -> int:
+        """Number of nodes outside the conditioning partition."""
+        return self.n_nodes - self.sizes[0]
+
+    @property
+    def partitions(self) -> list[slice]:
+        """Node numbers of each partition."""
+        ends = np.cumsum(self.sizes).tolist()
+        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
+
+    @property
+    def partition_of_node(self) -> Int[Tensor, " nodes"]:
+        """Partition number of each node."""
+        return torch.repeat_interleave(torch.arange(4), torch.tensor(self.sizes))
+
+    @property
+    def degree(self) -> Int[Tensor, " nodes"]:
+        """Number of couplers of each node."""
+        return torch.bincount(self.edges.flatten(), minlength=self.n_nodes)
+
+    @classmethod
+    def complete(cls, sizes: Sequence[int]) -> "FourPartiteGraph":
+        """Join every node with all nodes of the three other partitions."""
+        a, b, c, d = sizes
+        parts = np.repeat(np.arange(4), sizes)
+        pairs = [p for p in combinations(range(len(parts)), 2) if parts[p[0]] != parts[p[1]]]
+        edges = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T.contiguous()
+        return cls((a, b, c, d), edges, torch.arange(len(parts)), "complete")
+
+    @classmethod
+    def without(cls, sizes: Sequence[int]) -> "FourPartiteGraph":
+        """Leave out all couplers: independent nodes."""
+        a, b, c, d = sizes
+        nodes = torch.arange(sum(sizes))
+        return cls((a, b, c, d), torch.zeros(2, 0, dtype=torch.int64), nodes, "none")
+
+    @classmethod
+    def from_lattice(
+        cls,
+        colour: Int[np.ndarray, " qubits"],
+        couplers: Int[np.ndarray, "couplers 2"],
+        distance: np.ndarray,
+        per_partition: int,
+        lattice: str,
+    ) -> "FourPartiteGraph":
+        """Cut a compact, well connected piece with equal partitions out of a lattice.
+
+        While a colour has more than `per_partition` qubits, its qubit with the fewest
+        couplers left is dropped, the one furthest from the centre first among equals.
+
+        Arguments:
+            colour: colour 0 to 3 of each qubit, a proper colouring.
+            couplers: pairs of qubit numbers.
+            distance: distance of each qubit from the centre of the chip.
+            per_partition: nodes wanted in each partition.
+            lattice: name to keep.
+
+        Raises:
+            SamplerError: a colour has fewer than `per_partition` qubits.
+        """
+        available = np.bincount(colour, minlength=4)
+        if available.min() < per_partition:
+            raise SamplerError(
+                f"{lattice} has {available.tolist()} qubits of its four colours; "
+                f"{per_partition} per partition do not fit"
+            )
+        kept = _peel(colour, couplers, distance, per_partition)
+        order = kept[np.lexsort((kept, colour[kept]))]
+        number = np.full(len(colour), -1)
+        number[order] = np.arange(len(order))
+        edges = number[couplers]
+        edges = np.sort(edges[(edges >= 0).all(axis=1)], axis=1)
+        edges = edges[np.lexsort((edges[:, 1], edges[:, 0]))]
+        n = per_partition
+        return cls(
+            (n, n, n, n), torch.from_numpy(edges.T.copy()), torch.from_numpy(order), lattice
+        )
+
+    def to_dict(self) -> dict:
+        """Describe the graph with plain lists (inverse of `from_dict`)."""
+        return {
+            "lattice": self.lattice,
+            "sizes": list(self.sizes),
+            "labels": self.labels.tolist(),
+            "edges": self.edges.T.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, description: dict) -> "FourPartiteGraph":
+        """Rebuild a graph from `to_dict`."""
+        a, b, c, d = description["sizes"]
+        edges = (
+            torch.tensor(description["edges"], dtype=torch.int64).reshape(-1, 2).T.contiguous()
+        )
+        labels = torch.tensor(description["labels"], dtype=torch.int64)
+        return cls((a, b, c, d), edges, labels, description["lattice"])
+
+
+def _peel(
+    colour: np.ndarray, couplers: np.ndarray, distance: np.ndarray, per_partition: int
+) -> np.ndarray:
+    neighbours: list[set[int]] = [set() for _ in colour]
+    for i, j in couplers.tolist():
+        neighbours[i].add(j)
+        neighbours[j].add(i)
+    members = [set(np.flatnonzero(colour == c).tolist()) for c in range(4)]
+    for surplus in _surplus_colours(members, per_partition):
+        worst = min(members[surplus], key=lambda q: (len(neighbours[q]), -distance[q], -q))
+        members[surplus].discard(worst)
+        for other in neighbours[worst]:
+            neighbours[other].discard(worst)
+    return np.array(sorted(set().union(*members)))
+
+
+def _surplus_colours(members: list[set[int]], wanted: int) -> Iterator[int]:
+    """Name the fullest colour until none holds more than wanted."""
+    while max(len(m) for m in members) > wanted:
+        yield max(range(4), key=lambda c: len(members[c]))

@@ -1,0 +1,54 @@
+r"""The one place that turns 0/1 nodes into spins and back.
+
+With $z = (1 + s) / 2$ the energy of eq. (2) becomes an Ising energy
+$H(s) = \sum_i h_i s_i + \sum_{(ij)} J_{ij} s_i s_j$ plus a constant.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+
+__all__ = ["IsingProblem", "to_bits", "to_ising", "to_spins"]
+
+
+@dataclass(frozen=True, eq=False)
+class IsingProblem:
+    """Fields h, couplings J and the constant that was left out, per chain.
+
+    H(s) + constant equals the energy E(z) of the problem it was made from.
+    """
+
+    field: Float[Tensor, "chains nodes"]
+    coupling: Float[Tensor, " edges"]
+    constant: Float[Tensor, " chains"]
+
+
+def to_ising(problem: BoltzmannProblem) -> IsingProblem:
+    r"""Convert a 0/1 problem.
+
+    $J_{ij} = -W_{ij}/4$, $h_i = -b_i/2 - \frac14 \sum_j W_{ij}$, and the constant is
+    $-\frac12 \sum_i b_i - \frac14 \sum_{(ij)} W_{ij}$.
+    """
+    i, j = problem.graph.edges.to(problem.coupling.device)
+    w = problem.coupling
+    incident = torch.zeros(problem.graph.n_nodes, dtype=w.dtype, device=w.device)
+    incident = incident.index_add(0, i, w).index_add(0, j, w)
+    return IsingProblem(
+        field=-problem.bias / 2 - incident / 4,
+        coupling=-w / 4,
+        constant=-problem.bias.sum(dim=1) / 2 - w.sum() / 4,
+    )
+
+
+def to_spins(bits: Bool[Tensor, "chains nodes"]) -> Int[Tensor, "chains nodes"]:
+    """Turn false and true into -1 and +1 (int8)."""
+    return 2 * bits.to(torch.int8) - 1
+
+
+def to_bits(spins: Int[Tensor, "chains nodes"]) -> Bool[Tensor, "chains nodes"]:
+    """Turn -1 and +1 into false and true."""
+    return spins > 0

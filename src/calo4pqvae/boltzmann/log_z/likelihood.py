@@ -1,0 +1,183 @@
+"""How probable the prior finds given showers: ln Z(u) and likelihood between two bounds."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from calo4pqvae.boltzmann.log_z.annealed import forward_log_z, matched_base, reverse_log_z
+from calo4pqvae.boltzmann.log_z.normaliser import LogZEstimate, conditional_log_likelihood
+from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.samplers.base import Sampler
+from calo4pqvae.errors import SamplerError
+
+__all__ = [
+    "EachBound",
+    "LikelihoodBounds",
+    "LogZBounds",
+    "log_z_bounds",
+    "prior_log_likelihood",
+    "shower_log_likelihood",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class LogZBounds:
+    """Stochastic bounds of ln Z(u): below and above it in expectation [nats]."""
+
+    lower: LogZEstimate
+    upper: LogZEstimate
+
+
+@dataclass(frozen=True)
+class LikelihoodBounds:
+    """Stochastic bounds of the mean of ln p(x | u) over showers, with errors [nats].
+
+    The errors contain the spread of the showers and the errors of ln Z(u).
+    """
+
+    lower: float
+    lower_error: float
+    upper: float
+    upper_error: float
+    n_showers: int
+
+
+class EachBound(NamedTuple):
+    """A stochastic bound of ln p(x | u) for each shower [nats].
+
+    Attributes:
+        value: the bound.
+        shared_error: error of the mean over showers that comes from ln Z(u).
+    """
+
+    value: Float[Tensor, " showers"]
+    shared_error: float
+
+
+@torch.no_grad()
+def log_z_bounds(
+    problem: BoltzmannProblem,
+    clamped: Bool[Tensor, "conditions clamped"],
+    sampler: Sampler,
+    schedule: Float[Tensor, " steps"],
+    *,
+    chains: int = 64,
+    sweeps: int = 1,
+    burn_in: int = 1000,
+) -> LogZBounds:
+    """Bound ln Z(u) from below and above, with a base matched to equilibrated chains.
+
+    Chains of `burn_in` sweeps choose the base; after as many sweeps again they are melted.
+    The upper bound is as good as their equilibrium: compare it for two values of `burn_in`.
+
+    Arguments:
+        problem: biases (one row, or one per condition) and couplings.
+        clamped: states u of the conditioning partition.
+        sampler: draws the chains; a sweep must leave the distribution invariant.
+        schedule: inverse temperatures, rising from 0 to 1.
+        chains: independent chains per condition.
+        sweeps: sweeps at each temperature.
+        burn_in: sweeps after which chains count as equilibrated.
+
+    Raises:
+        SamplerError: as for `boltzmann.log_z.annealed.forward_log_z`.
+    """
+    if chains < 2:
+        raise SamplerError(f"an error needs at least 2 chains per condition, not {chains}")
+    shape = (len(clamped), chains, problem.graph.n_nodes)
+    rows = clamped.repeat_interleave(chains, dim=0)
+    bias = problem.bias
+    if len(bias) > 1:
+        bias = bias.repeat_interleave(chains, dim=0)
+    repeated = BoltzmannProblem(problem.graph, bias, problem.coupling)
+    pilot = sampler.sample(repeated, rows, burn_in)
+    base = matched_base(pilot.reshape(shape), problem.graph.sizes[0])
+    lower = forward_log_z(
+        problem, clamped, sampler, schedule, chains=chains, sweeps=sweeps, base=base
+    )
+    samples = sampler.sample(repeated, rows, burn_in, pilot).reshape(shape)
+    upper = reverse_log_z(problem, samples, sampler, schedule, sweeps=sweeps, base=base)
+    return LogZBounds(lower, upper)
+
+
+@torch.no_grad()
+def prior_log_likelihood(
+    prior: BoltzmannPrior,
+    bits: Bool[Tensor, "showers nodes"],
+    t: Float[Tensor, "showers 1"],
+    sampler: Sampler,
+    schedule: Float[Tensor, " steps"],
+    *,
+    chains: int = 64,
+    sweeps: int = 1,
+    burn_in: int = 1000,
+) -> LikelihoodBounds:
+    """Bound the mean log-likelihood of encoded showers given their incident energies.
+
+    ln Z(u) is estimated once per distinct incident energy; all its chains are held at once.
+
+    Arguments:
+        prior: the Boltzmann machine.
+        bits: encoded showers, the code of the incident energy first.
+        t: scaled incident energy of each shower.
+        sampler: draws the chains; a sweep must leave the distribution invariant.
+        schedule: inverse temperatures, rising from 0 to 1.
+        chains: independent chains per incident energy.
+        sweeps: sweeps at each temperature.
+        burn_in: sweeps after which chains count as equilibrated.
+
+    Raises:
+        SamplerError: fewer than 2 showers, or as for `boltzmann.log_z.annealed.forward_log_z`.
+    """
+    n = len(bits)
+    if n < 2:
+        raise SamplerError(f"an error needs at least 2 showers, not {n}")
+    below, above = shower_log_likelihood(
+        prior, bits, t, sampler, schedule, chains=chains, sweeps=sweeps, burn_in=burn_in
+    )
+    results = []
+    for side in (below, above):
+        squares = side.value.var() / n + side.shared_error**2
+        results += [float(side.value.mean()), math.sqrt(squares)]
+    return LikelihoodBounds(*results, n_showers=n)
+
+
+@torch.no_grad()
+def shower_log_likelihood(
+    prior: BoltzmannPrior,
+    bits: Bool[Tensor, "showers nodes"],
+    t: Float[Tensor, "showers 1"],
+    sampler: Sampler,
+    schedule: Float[Tensor, " steps"],
+    *,
+    chains: int = 64,
+    sweeps: int = 1,
+    burn_in: int = 1000,
+) -> tuple[EachBound, EachBound]:
+    """Bound the log-likelihood of each shower from below and from above.
+
+    Two priors of the same bits are best compared by their differences, shower by shower.
+    Arguments and errors are those of `prior_log_likelihood`.
+    """
+    n0 = prior.graph.sizes[0]
+    keys = torch.cat([t, bits[:, :n0].to(t.dtype)], dim=1)
+    values = torch.zeros(2, len(bits), dtype=torch.float64, device=bits.device)
+    squares = [0.0, 0.0]
+    for rows in prior.groups(t):
+        conditions, number = keys[rows].unique(dim=0, return_inverse=True)
+        problem, clamped = prior.problem(conditions[:, :1]), conditions[:, 1:] > 0.5
+        bounds = log_z_bounds(
+            problem, clamped, sampler, schedule, chains=chains, sweeps=sweeps, burn_in=burn_in
+        )
+        own, share = prior.problem(t[rows]), torch.bincount(number) / len(bits)
+        for side, log_z in enumerate((bounds.upper, bounds.lower)):
+            each = conditional_log_likelihood(own, bits[rows], log_z.value[number])
+            values[side, rows] = each
+            squares[side] += float(((share * log_z.error) ** 2).sum())
+    low, high = (EachBound(v, math.sqrt(e)) for v, e in zip(values, squares, strict=True))
+    return low, high

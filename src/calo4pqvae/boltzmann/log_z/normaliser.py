@@ -1,0 +1,176 @@
+"""The conditional normaliser ln Z(u): exact, or estimated by weights; and its likelihood."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.errors import SamplerError
+
+__all__ = [
+    "LogZEstimate",
+    "clamped_field",
+    "conditional_log_likelihood",
+    "double",
+    "exact_log_z",
+]
+
+_LIMIT = 24
+_BLOCK = 2**14
+
+
+@dataclass(frozen=True, eq=False)
+class LogZEstimate:
+    """Estimates of ln Z(u), one per condition u.
+
+    Attributes:
+        value: the estimates [nats].
+        error: their standard errors, jackknife over chains [nats]; too small where few chains
+            carry most of the weight.
+        effective_sample_size: number of equally weighted chains worth as much.
+        log_weights: logarithm of what each chain says of Z(u), or of 1/Z(u) in reverse.
+    """
+
+    value: Float[Tensor, " conditions"]
+    error: Float[Tensor, " conditions"]
+    effective_sample_size: Float[Tensor, " conditions"]
+    log_weights: Float[Tensor, "conditions chains"]
+
+    @property
+    def n_chains(self) -> int:
+        """Number of chains per condition."""
+        return self.log_weights.shape[1]
+
+    @classmethod
+    def from_log_weights(
+        cls, log_weights: Float[Tensor, "conditions chains"], *, reverse: bool = False
+    ) -> "LogZEstimate":
+        """Average weights of Z(u), or of 1/Z(u) if reverse, over the chains.
+
+        Raises:
+            SamplerError: fewer than 2 chains, which have no error.
+        """
+        n = log_weights.shape[1]
+        if n < 2:
+            raise SamplerError(f"an error needs at least 2 chains per condition, not {n}")
+        total = torch.logsumexp(log_weights, dim=1)
+        share = torch.softmax(log_weights, dim=1)
+        top = log_weights.argmax(dim=1, keepdim=True)
+        without_top = log_weights.scatter(1, top, -torch.inf).logsumexp(dim=1, keepdim=True)
+        # Near 1, 1 - share has lost its digits: the largest weight is left out by a new sum.
+        without = (total[:, None] + torch.log1p(-share)).scatter(1, top, without_top)
+        error = torch.sqrt((n - 1) * without.var(dim=1, correction=0))
+        value = total - math.log(n)
+        size = 1 / (share**2).sum(dim=1)
+        return cls(-value if reverse else value, error, size, log_weights)
+
+
+def double(problem: BoltzmannProblem) -> BoltzmannProblem:
+    """Return the same problem in float64."""
+    return replace(problem, bias=problem.bias.double(), coupling=problem.coupling.double())
+
+
+def clamped_field(
+    problem: BoltzmannProblem, clamped: Bool[Tensor, "conditions clamped"]
+) -> Float[Tensor, "conditions free"]:
+    r"""Fold the clamped partition into the biases: $f_i(u) = b_i + \sum_{j \in u} W_{ij} u_j$.
+
+    Arguments:
+        problem: biases (one row, or one per condition) and couplings.
+        clamped: states u of the conditioning partition.
+
+    Raises:
+        SamplerError: the number of clamped nodes or of rows of biases does not fit.
+    """
+    n0 = problem.graph.sizes[0]
+    if clamped.shape[1] != n0:
+        raise SamplerError(
+            f"clamped states have {clamped.shape[1]} nodes, the conditioning partition {n0}"
+        )
+    if len(problem.bias) not in {1, len(clamped)}:
+        raise SamplerError(
+            f"{len(problem.bias)} rows of biases do not fit {len(clamped)} clamped states"
+        )
+    i, j = problem.graph.edges.to(problem.coupling.device)
+    touching = i < n0
+    terms = clamped[:, i[touching]] * problem.coupling[touching]
+    bias = problem.bias[:, n0:].expand(len(clamped), -1)
+    return bias.index_add(1, j[touching] - n0, terms)
+
+
+def exact_log_z(
+    problem: BoltzmannProblem, clamped: Bool[Tensor, "conditions clamped"]
+) -> Float[Tensor, " conditions"]:
+    r"""Compute $\ln Z(u) = \ln \sum_x e^{-E(u, x)}$ over the free nodes x [nats], in float64.
+
+    The largest free partition is summed in closed form, since its nodes are independent
+    given the others; the states of the other two are listed block by block, so that memory
+    does not grow with their number. Biases of the clamped nodes are part of E and of ln Z.
+    Automatic differentiation passes through.
+
+    Arguments:
+        problem: biases (one row, or one per condition) and couplings.
+        clamped: states u of the conditioning partition.
+
+    Raises:
+        SamplerError: more than 24 nodes would have to be listed, or sizes do not match.
+    """
+    problem = double(problem)
+    field = clamped_field(problem, clamped)
+    n0 = problem.graph.sizes[0]
+    constant = (problem.bias[:, :n0] * clamped).sum(dim=1)
+    part = problem.graph.partition_of_node[n0:].to(field.device)
+    summed = part == 1 + max(range(3), key=lambda p: problem.graph.sizes[1 + p])
+    if int((~summed).sum()) > _LIMIT:
+        raise SamplerError(
+            f"ln Z of this machine needs a list of 2^{int((~summed).sum())} states; at most "
+            f"2^{_LIMIT} are listed, use annealed importance sampling"
+        )
+    i, j = problem.graph.edges.to(field.device)
+    free = i >= n0
+    matrix = torch.zeros(len(part), len(part), dtype=field.dtype, device=field.device)
+    matrix = matrix.index_put((i[free] - n0, j[free] - n0), problem.coupling[free])
+    matrix = matrix + matrix.T
+    within, across = matrix[~summed][:, ~summed] / 2, matrix[~summed][:, summed]
+    rows = [_sum_states(f[~summed], f[summed], within, across) for f in field]
+    return constant + torch.stack(rows)
+
+
+def _sum_states(listed: Tensor, summed: Tensor, within: Tensor, across: Tensor) -> Tensor:
+    totals, zero = [], listed.new_zeros(())
+    for states in _blocks(listed):
+        outer = states @ listed + ((states @ within) * states).sum(dim=1)
+        inner = torch.logaddexp(summed + states @ across, zero).sum(dim=1)
+        totals.append(torch.logsumexp(outer + inner, dim=0))
+    return torch.logsumexp(torch.stack(totals), dim=0)
+
+
+def _blocks(like: Tensor) -> Iterator[Tensor]:
+    """Count through all states of as many nodes as `like` has, in its type and place."""
+    places = torch.arange(len(like), device=like.device)
+    for first in range(0, 2 ** len(like), _BLOCK):
+        last = min(first + _BLOCK, 2 ** len(like))
+        numbers = torch.arange(first, last, device=like.device)
+        yield (numbers[:, None] >> places & 1).to(like.dtype)
+
+
+def conditional_log_likelihood(
+    problem: BoltzmannProblem,
+    bits: Bool[Tensor, "showers nodes"],
+    log_z: Float[Tensor, " showers"],
+) -> Float[Tensor, " showers"]:
+    r"""Evaluate $\ln p(x | u) = -E(u, x) - \ln Z(u)$ of each shower's bits [nats].
+
+    Both terms contain the biases of the clamped nodes, which therefore cancel. An upper
+    bound of ln Z gives a lower bound of the likelihood, and the other way round.
+
+    Arguments:
+        problem: biases (one row, or one per shower) and couplings.
+        bits: states of all nodes, the clamped ones included.
+        log_z: ln Z(u) of each shower's own clamped state and biases [nats].
+    """
+    return -double(problem).energy(bits) - log_z.double()

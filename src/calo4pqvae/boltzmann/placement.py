@@ -1,0 +1,91 @@
+"""Which variable sits on which qubit: strong couplings want neighbouring qubits."""
+
+from typing import no_type_check
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from calo4pqvae._core.jit import compiled
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.errors import SamplerError
+
+__all__ = ["place"]
+
+_COOLING = (0.3, 0.001)
+
+
+def place(
+    wish: Float[Tensor, "variables variables"],
+    graph: FourPartiteGraph,
+    seed: int = 0,
+    rounds: int = 4000,
+) -> Int[Tensor, " variables"]:
+    """Find free nodes for variables so that the wishes met by couplers add up to the most.
+
+    Simulated annealing over exchanges of two nodes' occupants (a node may be empty); the
+    temperature falls geometrically from 0.3 to 0.001 of the largest wish.
+
+    Arguments:
+        wish: how much each pair wants a coupler, symmetric.
+        graph: nodes and couplers; those of partition 0 are not used.
+        seed: seed of the proposals.
+        rounds: proposals per node.
+
+    Returns:
+        the node of each variable.
+
+    Raises:
+        SamplerError: more variables than free nodes.
+    """
+    n, n0 = len(wish), graph.sizes[0]
+    if n > graph.n_latents:
+        raise SamplerError(f"{n} variables do not fit {graph.n_latents} free nodes")
+    padded = np.zeros((graph.n_latents, graph.n_latents))
+    padded[:n, :n] = wish.numpy()
+    joined = np.zeros(padded.shape, dtype=np.bool_)
+    i, j = graph.edges.numpy() - n0
+    free = i >= 0
+    joined[i[free], j[free]] = joined[j[free], i[free]] = True
+    degree = joined.sum(axis=1)
+    neighbours = np.full((len(joined), max(1, int(degree.max()))), -1)
+    for node, row in enumerate(joined):
+        neighbours[node, : degree[node]] = np.flatnonzero(row)
+    occupant = np.arange(len(joined))
+    start, end = (share * padded.max() for share in _COOLING)
+    _anneal(occupant, padded, neighbours, degree, start, end, rounds * len(joined), seed)
+    node_of = np.empty(len(joined), dtype=np.int64)
+    node_of[occupant] = np.arange(len(joined)) + n0
+    return torch.from_numpy(node_of[:n])
+
+
+@compiled()
+@no_type_check
+def _anneal(  # noqa: ANN202 - compiled
+    occupant: np.ndarray,
+    wish: np.ndarray,
+    neighbours: np.ndarray,
+    degree: np.ndarray,
+    start: float,
+    end: float,
+    steps: int,
+    seed: int,
+):
+    np.random.seed(seed)  # noqa: NPY002 - the only generator of compiled code
+    nodes = len(occupant)
+    for step in range(steps):
+        temperature = start * (end / start) ** (step / steps)
+        a, b = np.random.randint(nodes), np.random.randint(nodes)  # noqa: NPY002
+        x, y = occupant[a], occupant[b]
+        gain = 0.0
+        for k in range(degree[a]):
+            if neighbours[a, k] != b:
+                other = occupant[neighbours[a, k]]
+                gain += wish[y, other] - wish[x, other]
+        for k in range(degree[b]):
+            if neighbours[b, k] != a:
+                other = occupant[neighbours[b, k]]
+                gain += wish[x, other] - wish[y, other]
+        if gain >= 0 or np.random.random() < np.exp(gain / temperature):  # noqa: NPY002
+            occupant[a], occupant[b] = y, x

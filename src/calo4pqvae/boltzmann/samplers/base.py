@@ -1,0 +1,106 @@
+"""What every sampler promises, and the one place where requests to samplers are checked."""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.errors import SamplerError
+
+__all__ = ["Sampler", "check_request"]
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Anything that draws states of a Boltzmann problem with clamped partitions 0.
+
+    A sampler is made with its seed and its device. Each call goes on in its stream of random
+    numbers: the same calls after the same seed give the same states, and no two calls, chains
+    or seeds share random numbers. It leaves the tensors that it is given as they are.
+
+    Chains that persist are a plain value, the returned states: keep them, store them, and
+    give them back as `start`. Energies are `problem.energy(states)`.
+
+    A sampler whose states do not depend on `start` says so by an attribute
+    ``ignores_start = True``. `calo4pqvae.testing` checks these promises.
+    """
+
+    def sample(
+        self,
+        problem: BoltzmannProblem,
+        clamped: Bool[Tensor, "chains clamped"],
+        sweeps: int,
+        start: Bool[Tensor, "chains nodes"] | None = None,
+    ) -> Bool[Tensor, "chains nodes"]:
+        """Run every chain for a number of sweeps and return its last state.
+
+        Arguments:
+            problem: biases (one row, or one per chain) and couplings.
+            clamped: state of the conditioning partition of each chain.
+            sweeps: number of sweeps; 0 returns the start with `clamped` in its place.
+            start: initial states, as the sampler chooses when absent. Its conditioning
+                partition is replaced by `clamped`.
+
+        Raises:
+            SamplerError: what `check_request` refuses.
+        """
+        ...
+
+
+def check_request(
+    problem: BoltzmannProblem,
+    clamped: Tensor,
+    sweeps: int,
+    start: Tensor | None = None,
+    graph: FourPartiteGraph | None = None,
+) -> None:
+    """Refuse what no sampler can answer; every sampler calls this first.
+
+    Arguments:
+        problem: biases and couplings; looked at again, as their tensors may have changed.
+        clamped: state of the conditioning partition of each chain.
+        sweeps: number of sweeps.
+        start: initial states, if any.
+        graph: graph that the sampler was made for, if it was made for one.
+
+    Raises:
+        SamplerError: sizes, types, devices or graphs do not match, a bias or coupling is not
+            finite, no node is free, or the number of sweeps is negative.
+    """
+    problem.check()
+    nodes, n0 = problem.graph.n_nodes, problem.graph.sizes[0]
+    chains = len(clamped)
+    if graph is not None and not _same(problem.graph, graph):
+        raise SamplerError("the problem lives on another graph than the sampler")
+    if problem.graph.n_latents == 0:
+        raise SamplerError(f"all {nodes} nodes are clamped, none is left to sample")
+    if clamped.ndim != 2 or clamped.shape[1] != n0:
+        raise SamplerError(
+            f"clamped states have {clamped.shape[-1]} nodes, the conditioning partition {n0}"
+        )
+    if len(problem.bias) not in {1, chains}:
+        raise SamplerError(f"{len(problem.bias)} rows of biases do not fit {chains} chains")
+    if start is not None and start.shape != (chains, nodes):
+        raise SamplerError(
+            f"initial states of shape {tuple(start.shape)} do not fit "
+            f"{chains} chains of {nodes} nodes"
+        )
+    if sweeps < 0:
+        raise SamplerError(f"the number of sweeps must be >= 0, not {sweeps}")
+    _check_states(problem, [clamped] if start is None else [clamped, start])
+
+
+def _check_states(problem: BoltzmannProblem, states: list[Tensor]) -> None:
+    if any(tensor.dtype != torch.bool for tensor in states):
+        raise SamplerError("clamped and initial states must be tensors of type bool")
+    devices = {t.device for t in (problem.bias, problem.coupling, *states)}
+    if len(devices) > 1:
+        names = ", ".join(sorted(map(str, devices)))
+        raise SamplerError(f"problem and states lie on several devices: {names}")
+
+
+def _same(a: FourPartiteGraph, b: FourPartiteGraph) -> bool:
+    return a is b or (a.sizes == b.sizes and torch.equal(a.edges, b.edges))

@@ -1,0 +1,1 @@
+"""Block Gibbs sampling by compiled code on all cores of a CPU."""

@@ -1,0 +1,136 @@
+r"""Biases and couplings as 16-bit integers, with a bound of what the rounding can change.
+
+The field of a node, $f = b + \sum_j W_j z_j$, is summed in units of $2^s \ln 2 / 4096$, with s
+so large that the sum fits into 16 bits for all states of the neighbours. The kernel then knows
+$\log_2 e^{|f|}$ to a few parts in 4096. It compares a uniform number of 16 bits with
+$\sigma(f)$; if the two are closer than the rounding can explain, the comparison is made again
+with the exact field and more random bits. The samples are therefore those of the problem as
+given, not of a rounded one.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, UInt16, UInt32
+
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.errors import SamplerError
+
+__all__ = ["FixedPoint", "Neighbours", "round_problem"]
+
+UNIT = np.log(2) / 4096
+"""Fields are known in multiples of this [nats] where they are smaller than 5.5 nats."""
+
+FINE = 2.0**40
+"""Fields are summed again in units of 1 / FINE, which no order of summation changes."""
+
+LARGEST = 32767
+"""Largest field in units."""
+
+ARITHMETIC = 6
+"""By so much, in 2^-16, the kernel can miss the sigmoid of a field that it knows exactly."""
+
+LARGEST_FIELD = 2.0**22
+"""Problems with larger fields are refused: 64 bits would overflow [nats]."""
+
+LARGEST_DOUBT = 0.1
+"""Fields that rounding can change by more are never trusted [nats]."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Who is coupled to whom: neighbours of node i are entries first[i] to first[i + 1].
+
+    Arguments:
+        first: first entry of each node, and the number of all entries.
+        node: the neighbour.
+        edge: number of the edge that joins them.
+    """
+
+    first: UInt32[np.ndarray, " starts"]
+    node: UInt32[np.ndarray, " entries"]
+    edge: Int[np.ndarray, " entries"]
+
+    @classmethod
+    def of(cls, graph: FourPartiteGraph) -> "Neighbours":
+        """List the neighbours of each node in rising order."""
+        i, j = graph.edges.numpy()
+        mine, other = np.concatenate([i, j]), np.concatenate([j, i])
+        edge = np.tile(np.arange(graph.n_edges), 2)
+        order = np.lexsort((other, mine))
+        first = np.zeros(graph.n_nodes + 1, np.uint32)
+        first[1:] = np.bincount(mine, minlength=graph.n_nodes).cumsum()
+        return cls(first, other[order].astype(np.uint32), edge[order])
+
+    @property
+    def degree(self) -> Int[np.ndarray, " nodes"]:
+        """Number of neighbours of each node."""
+        return np.diff(self.first.astype(np.int64))
+
+    def sum(self, values: Float[np.ndarray, " entries"]) -> Float[np.ndarray, " nodes"]:
+        """Add up the entries of each node."""
+        node = np.repeat(np.arange(len(self.degree)), self.degree)
+        return np.bincount(node, values, minlength=len(self.degree)).astype(np.float64)
+
+    def largest_sum(self, values: Float[np.ndarray, " entries"]) -> Float[np.ndarray, " nodes"]:
+        """Find the largest size of a sum over any of each node's entries."""
+        return np.maximum(self.sum(values.clip(min=0)), self.sum((-values).clip(min=0)))
+
+
+class FixedPoint(NamedTuple):
+    """What the kernel needs to know of a problem, apart from its biases.
+
+    Attributes:
+        first: first entry of each node, and the number of all entries.
+        node: neighbour of each entry.
+        fine: coupling of each entry, times `FINE`.
+        weight: the same in units of the first node.
+        limits: of each node its shift s; the largest field, in units, that is still told
+            apart; the m of $2^{-m}$, a bound of 1.25 times the doubt about its field [nats];
+            and 65535 if every comparison must be made again, otherwise 0.
+    """
+
+    first: UInt32[np.ndarray, " starts"]
+    node: UInt32[np.ndarray, " entries"]
+    fine: Int[np.ndarray, " entries"]
+    weight: UInt16[np.ndarray, " entries"]
+    limits: UInt16[np.ndarray, "nodes 4"]
+
+
+def round_problem(
+    neighbours: Neighbours,
+    coupling: Float[np.ndarray, " edges"],
+    least: Float[np.ndarray, " nodes"],
+    most: Float[np.ndarray, " nodes"],
+) -> FixedPoint:
+    """Round the couplings of a problem whose biases lie between `least` and `most`.
+
+    Raises:
+        SamplerError: a field can exceed `LARGEST_FIELD`.
+    """
+    given = coupling[neighbours.edge].astype(np.float64)
+    highest = most + neighbours.sum(np.maximum(given, 0))
+    lowest = least + neighbours.sum(np.minimum(given, 0))
+    largest = np.maximum(highest, -lowest)
+    if largest.max() > LARGEST_FIELD:
+        raise SamplerError(
+            f"the field of node {largest.argmax()} can be {largest.max():.3g} nats; "
+            f"the sampler holds fields up to {LARGEST_FIELD:.3g}"
+        )
+    reach = largest / (LARGEST - neighbours.degree)
+    shift = np.ceil(np.log2(np.maximum(reach / UNIT, 1))).clip(max=15)
+    exact = given / np.repeat(UNIT * 2**shift, neighbours.degree)
+    weight = np.rint(exact)
+    doubt = (neighbours.largest_sum(weight - exact) + 0.5) * UNIT * 2**shift
+    never = (doubt > LARGEST_DOUBT) | (reach > UNIT * 2**shift)
+    margin = np.floor(-np.log2(1.25 * doubt)).clip(0, 15)
+    limits = np.stack([shift, 65535 // 2**shift, margin, 65535 * never], axis=1)
+    fine = np.rint(given * FINE).astype(np.int64)
+    fixed = neighbours.first, neighbours.node, fine, _sixteen_bits(weight)
+    return FixedPoint(*fixed, _sixteen_bits(limits))
+
+
+def _sixteen_bits(whole: np.ndarray) -> np.ndarray:
+    """Keep the lower 16 bits, in two's complement."""
+    return (whole.astype(np.int64) & 0xFFFF).astype(np.uint16)

@@ -1,0 +1,1 @@
+"""Block Gibbs sampling by a CUDA kernel."""

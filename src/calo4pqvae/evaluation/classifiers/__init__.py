@@ -1,0 +1,1 @@
+"""Classifiers between Geant4 and generated showers."""

@@ -1,0 +1,1 @@
+"""Separation powers and chi-square in the official bins."""

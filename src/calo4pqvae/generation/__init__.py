@@ -1,0 +1,1 @@
+"""Showers in bulk, streamed to a file."""

@@ -1,0 +1,1 @@
+"""Models: what joins bits and showers. One folder for each."""

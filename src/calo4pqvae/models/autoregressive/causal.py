@@ -1,0 +1,223 @@
+"""A decoder that goes through the layers in the order in which a shower crosses them."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from calo4pqvae._core.typing import Showers
+from calo4pqvae.models.autoregressive.counts import HitCounts
+from calo4pqvae.models.autoregressive.sectors import Opened, SectorNetwork
+from calo4pqvae.models.vae.depth import energy_features
+
+__all__ = ["KEPT", "CausalDecoder", "Passage"]
+
+_Y_SCALE = 8.0
+_USUAL_Y = 5.0
+_N_LAYER_FEATURES = 3
+KEPT = (0.7, 0.95)
+
+LayerEnergies = Float[Tensor, "batch layer"]
+World = Float[Tensor, "... world"]
+
+
+@dataclass(eq=False)
+class Passage:
+    """Where a drawing stands between two layers.
+
+    Attributes:
+        context: what is known beforehand of every layer.
+        state: memory of the layers already drawn.
+        before: features of the layer drawn last.
+        kept: fading sums over all layers already drawn, one for each rate.
+    """
+
+    context: Float[Tensor, "batch layer channels"]
+    state: Float[Tensor, "1 batch memory"]
+    before: Float[Tensor, "batch features"]
+    kept: list[Float[Tensor, "batch features"]]
+
+
+class CausalDecoder(nn.Module):
+    r"""What is needed to draw each layer's voxels, given earlier layers and all energies.
+
+    Energies of all layers enter through convolutions along the depth. Rings of earlier layers
+    are remembered by a recurrent network, single voxels by fading sums
+    $m_l = \lambda m_{l-1} + (1 - \lambda) f_{l-1}$ of their features f, which keep the
+    azimuth: each sector sees its own past, that of the sectors beside it, and the centre of the
+    shower as seen from there. In training all layers are computed at once.
+
+    Layers are meant as `zigzag` leaves them.
+
+    Arguments:
+        shape: (layers, alpha, r) of the cylinder.
+        threshold: readout threshold [MeV].
+        widths: channels of the layer energies, memory, hidden units of a sector, first and
+            second.
+    """
+
+    moments: Float[Tensor, "voxels 4"]
+    directions: Float[Tensor, "alpha 2 2"]
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        threshold: float,
+        widths: tuple[int, int, int, int] = (64, 128, 96, 96),
+    ) -> None:
+        super().__init__()
+        known, memory, *hidden = widths
+        n_layers, n_alpha, n_r = shape
+        self.shape, self.threshold = shape, threshold
+        self.known = nn.ModuleList(
+            [
+                nn.Conv1d(_N_LAYER_FEATURES + 4, known, 9, padding=4),
+                nn.Conv1d(known, known, 9, padding=4),
+            ]
+        )
+        self.rings = nn.Linear(2 * n_r, known // 2)
+        self.memory = nn.GRU(known + known // 2, memory, batch_first=True)
+        self.counts = HitCounts(memory + known, n_alpha * n_r)
+        n_history = 2 * n_r * (3 + len(KEPT)) + 2 * (1 + len(KEPT))
+        n_world = memory + known + 3
+        self.sectors = SectorNetwork(n_alpha, n_r, n_history, n_world, (hidden[0], hidden[1]))
+        self.mean = nn.Parameter(torch.zeros(2, 3, n_layers, 1, n_r))
+        nn.init.constant_(self.mean[0, 1], _USUAL_Y)
+        self.register_buffer("moments", _moments(n_alpha, n_r), persistent=False)
+        self.register_buffer("directions", _directions(n_alpha), persistent=False)
+
+    def forward(
+        self, showers: Showers, t: Float[Tensor, "batch 1"]
+    ) -> tuple[World, Float[Tensor, "batch layer alpha history"]]:
+        """Compute what is known of each layer, and of its past, for whole showers [MeV]."""
+        features = self._features(showers)
+        context = self.context(showers.sum(dim=(2, 3)), t)
+        before = torch.cat([torch.zeros_like(features[:, :1]), features[:, :-1]], dim=1)
+        kept = [self._fade(features, rate) for rate in KEPT]
+        seen = torch.cat([silu(self.rings(self._ring_sums(before))), context], dim=2)
+        memory, _ = self.memory(seen)
+        return torch.cat([memory, context], dim=2), self._history(before, kept)
+
+    def start(self, layers: LayerEnergies, t: Float[Tensor, "batch 1"]) -> Passage:
+        """Begin a drawing before the first layer."""
+        nothing = layers.new_zeros(len(layers), self._n_features)
+        return Passage(
+            self.context(layers, t),
+            layers.new_zeros(1, len(layers), self.memory.hidden_size),
+            nothing,
+            [nothing for _ in KEPT],
+        )
+
+    def step(
+        self, passage: Passage, layer: int
+    ) -> tuple[World, Float[Tensor, "batch alpha history"]]:
+        """Compute what is known of one layer, and of its past."""
+        rings = self._ring_sums(passage.before)
+        world, passage.state = self.remember(rings, passage.context[:, layer], passage.state)
+        return world, self._history(passage.before, passage.kept)
+
+    def remember(self, rings: Tensor, context: Tensor, state: Tensor) -> tuple[World, Tensor]:
+        """Give what is known of a layer, and the memory after it, from the layer before."""
+        seen = torch.cat([silu(self.rings(rings)), context], dim=1)
+        memory, state = self.memory(seen[:, None], state)
+        return torch.cat([memory[:, 0], context], dim=1), state
+
+    def open(self, world: World, history: Tensor, n_hits: Tensor) -> Opened:
+        """Begin layers whose numbers of hits are known."""
+        return self.sectors.open(history, self.with_counts(world, n_hits))
+
+    def with_counts(self, world: World, n_hits: Tensor) -> Float[Tensor, "... described"]:
+        """Add the numbers of hits to what is known of layers."""
+        share = n_hits / (self.shape[1] * self.shape[2])
+        counts = torch.stack([torch.log1p(n_hits) / 4, n_hits.sqrt() / 10, share], dim=-1)
+        return torch.cat([world, counts], dim=-1)
+
+    def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
+        """Give what every voxel of a ring starts from: logit, mean and width."""
+        mean = self.mean[:, :, layers]
+        shape = (-1, *[1] * (mean.ndim - 2))
+        return tuple(mean[0, k] + mean[1, k] * t.view(shape) for k in range(3))
+
+    def advance(self, passage: Passage, layer: Float[Tensor, "batch alpha r"]) -> None:
+        """Take note of the voxel energies [MeV] that a layer received."""
+        features = self._features(layer)
+        passage.before = features
+        passage.kept = [
+            rate * kept + (1 - rate) * features
+            for rate, kept in zip(KEPT, passage.kept, strict=True)
+        ]
+
+    def scaled(self, voxels: Tensor) -> Tensor:
+        """Logarithmic energies, scaled; 0 without a hit."""
+        hits = voxels > 0
+        return torch.log(torch.where(hits, voxels / self.threshold, 1.0)) / _Y_SCALE
+
+    @property
+    def _n_features(self) -> int:
+        return 2 * self.shape[1] * self.shape[2] + 4 + 2 * self.shape[2]
+
+    def _features(self, voxels: Tensor) -> Tensor:
+        """Features of layers: of each sector, moments around the axis, sums of rings."""
+        lit = (voxels > 0).to(voxels.dtype)
+        sectors = torch.cat([self.scaled(voxels), lit], dim=-1).flatten(start_dim=-2)
+        total = voxels.sum(dim=(-2, -1))[..., None].clamp(min=self.threshold)
+        moments = voxels.flatten(start_dim=-2) @ self.moments / total
+        rings = torch.log1p(voxels.sum(dim=-2) / self.threshold) / _Y_SCALE
+        filled = lit.mean(dim=-2)
+        return torch.cat([sectors, moments, rings, filled], dim=-1)
+
+    def _ring_sums(self, features: Tensor) -> Tensor:
+        return features[..., -2 * self.shape[2] :]
+
+    def _fade(self, features: Tensor, rate: float) -> Tensor:
+        n = features.shape[1]
+        age = torch.arange(n)[:, None] - torch.arange(n) - 1
+        weight = torch.where(age >= 0, (1 - rate) * rate ** age.clamp(min=0), 0.0)
+        return weight.to(features) @ features
+
+    def _history(self, before: Tensor, kept: list[Tensor]) -> Tensor:
+        """Line up what each sector knows of earlier layers."""
+        n_alpha, n_r = self.shape[1:]
+        sizes = [2 * n_alpha * n_r, 4, 2 * n_r]
+        parts = [features.split(sizes, dim=-1) for features in (before, *kept)]
+        voxels = [own.unflatten(-1, (n_alpha, 2 * n_r)) for own, _, _ in parts]
+        beside = [voxels[0].roll(step, dims=-2) for step in (1, -1)]
+        moments = torch.stack([centre for _, centre, _ in parts], dim=-2).unflatten(-1, (2, 2))
+        seen = (moments[..., None, :, :, :] * self.directions[:, None]).sum(dim=-1)
+        return torch.cat([*voxels, *beside, seen.flatten(start_dim=-2)], dim=-1)
+
+    def context(
+        self, layers: LayerEnergies, t: Float[Tensor, "batch 1"]
+    ) -> Float[Tensor, "batch layer channels"]:
+        """Compute what is known of every layer before the first voxel."""
+        lit = layers > 0
+        y = torch.log(torch.where(lit, layers / self.threshold, 1.0))
+        share = y - torch.log(layers.sum(dim=1, keepdim=True) / self.threshold + 1)
+        features = torch.stack([y / _Y_SCALE, lit.to(y.dtype), lit * share / _Y_SCALE], dim=1)
+        energy = energy_features(t)[:, :, None].expand(-1, -1, layers.shape[1])
+        context = torch.cat([features, energy], dim=1)
+        for convolution in self.known:
+            context = silu(convolution(context))
+        return context.transpose(1, 2)
+
+
+def _directions(n_alpha: int) -> Float[Tensor, "alpha 2 2"]:
+    """Cosine and sine of zigzag sectors, for first and second moments.
+
+    The sectors' directions lie in the middle between even and odd rings.
+    """
+    angle = 2 * math.pi * (torch.arange(n_alpha) + 0.5) / n_alpha
+    both = torch.stack([angle, 2 * angle], dim=-1)
+    return torch.stack([both.cos(), both.sin()], dim=-1)
+
+
+def _moments(n_alpha: int, n_r: int) -> Float[Tensor, "voxels 4"]:
+    """Weights of the first and second moments in azimuth, with the radius as the unit."""
+    odd = torch.arange(n_r) % 2
+    angle = 2 * math.pi * (torch.arange(n_alpha)[:, None] + odd) / n_alpha
+    radius = (torch.arange(n_r) + 0.5) / n_r
+    parts = [f(k * angle) * radius for k in (1, 2) for f in (torch.cos, torch.sin)]
+    return torch.stack(parts, dim=-1).flatten(end_dim=1)

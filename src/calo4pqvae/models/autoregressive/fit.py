@@ -1,0 +1,96 @@
+"""The longitudinal part of a layered model: tables, copula, places on the chip, prior."""
+
+from itertools import combinations
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from calo4pqvae._core.rng import SharedNoise, derive_seed
+from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.placement import place
+from calo4pqvae.boltzmann.pseudo_likelihood import maximise
+from calo4pqvae.boltzmann.whole_fit import fit_prior
+from calo4pqvae.config import TrainingConfig
+from calo4pqvae.data.batches import ShowerBatches
+from calo4pqvae.models.autoregressive.model import LayeredQVAE
+
+__all__ = ["fit_law", "fit_longitudinal", "read_layers", "wishes"]
+
+
+@torch.no_grad()
+def fit_longitudinal(
+    model: LayeredQVAE, batches: ShowerBatches, config: TrainingConfig
+) -> None:
+    """Fit everything that concerns layer energies to the training showers.
+
+    Arguments:
+        model: model to fit, in place; its decoder is left alone.
+        batches: training showers.
+        config: steps and sweeps of the prior's fit, and the seed.
+
+    Raises:
+        ConfigError: too few showers.
+    """
+    fit_law(model, *read_layers(model, batches), config)
+
+
+def read_layers(
+    model: LayeredQVAE, batches: ShowerBatches
+) -> tuple[Float[Tensor, "showers layer"], Float[Tensor, "showers 1"]]:
+    """Read layer energies and incident energies [MeV] of one epoch of showers."""
+    layers, energies = [], []
+    for batch in batches.epoch(0):
+        showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
+        layers.append(model.read_out(showers).sum(dim=(2, 3)))
+        energies.append(torch.from_numpy(batch.e_inc))
+    return torch.cat(layers), torch.cat(energies)
+
+
+@torch.no_grad()
+def fit_law(
+    model: LayeredQVAE,
+    layers: Float[Tensor, "showers layer"],
+    e_inc: Float[Tensor, "showers 1"],
+    config: TrainingConfig,
+) -> None:
+    """Fit tables, copula, places and prior to layer energies [MeV]."""
+    law, prior, home = model.law, model.prior, model.prior.bias.device
+    law.cpu()
+    prior.cpu()
+    t = model.scale(e_inc)
+    noise = SharedNoise(derive_seed(config.seed, 1))
+    law.marginals.fit(*law.quantities(layers, e_inc), t)
+    interval = law.intervals(layers, e_inc, t)
+    law.copula.fit(interval, t, noise.uniform)
+    bits = law.levels.encode(interval, law.marginals.absence(t))
+    if bits.shape[1]:
+        law.node_of_bit.copy_(place(wishes(prior, bits, t), prior.graph, config.seed))
+        fit_prior(
+            prior,
+            law.on_nodes(bits),
+            t,
+            steps=config.fit_steps,
+            sweeps=config.sweeps,
+            seed=derive_seed(config.seed, 2),
+        )
+    law.to(home)
+    prior.to(home)
+
+
+def wishes(
+    prior: BoltzmannPrior, bits: Bool[Tensor, "showers bits"], t: Float[Tensor, "showers 1"]
+) -> Float[Tensor, "bits bits"]:
+    """Say how much each pair of bits wants a coupler: the mean strength it would have.
+
+    The strengths are those of a fit in which every pair has one (pseudo-likelihood).
+    """
+    pairs = torch.from_numpy(np.array(list(combinations(range(bits.shape[1]), 2))).T)
+    slope = prior.coupling_feature(prior.coupling_bin(t))
+    fit = maximise(bits, prior.features(t), slope, pairs)
+    shares = [(number, float((slope == number).double().mean())) for number in slope.unique()]
+    strength = sum(share * (fit.coupling[0] + x * fit.coupling[1]).abs() for x, share in shares)
+    wish = torch.zeros(bits.shape[1], bits.shape[1], dtype=torch.float64)
+    wish[pairs[0], pairs[1]] = strength
+    return wish + wish.T

@@ -1,0 +1,106 @@
+"""Joint law of the longitudinal quantities on the normal scale: a Gaussian copula."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from calo4pqvae.models.autoregressive.layer_energies.box import gibbs_in_box
+from calo4pqvae.models.autoregressive.layer_energies.marginals import (
+    Energies,
+    Interval,
+    Quantities,
+)
+
+__all__ = ["GaussianCopula"]
+
+Uniform = Callable[..., Tensor]
+Ends = tuple[np.ndarray, np.ndarray]
+
+
+class GaussianCopula(nn.Module):
+    r"""Standard normal numbers with a correlation matrix that depends on the energy.
+
+    $u \sim N(0, R(t))$ in `bins` equal intervals of t, restricted to a box: the intervals that
+    bits, or an empty layer, leave to each number. Numbers in a box are drawn one after another
+    from their exact conditional laws (Gibbs), a given number of rounds.
+
+    Arguments:
+        n_quantities: number of quantities.
+        bins: intervals of t with a matrix of their own.
+        bandwidth: standard deviation of the weights that showers around an interval have.
+    """
+
+    SHRINK = 0.01
+
+    correlation: Tensor
+
+    def __init__(self, n_quantities: int, bins: int = 16, bandwidth: float = 0.06) -> None:
+        super().__init__()
+        self.bins, self.bandwidth = bins, bandwidth
+        self.register_buffer("correlation", torch.eye(n_quantities).repeat(bins, 1, 1))
+
+    @torch.no_grad()
+    def fit(self, interval: Interval, t: Energies, uniform: Uniform, rounds: int = 8) -> None:
+        """Estimate the matrices; numbers known only up to an interval are drawn in turn."""
+        u, ends = self._start(interval, uniform)
+        centres = (np.arange(self.bins) + 0.5) / self.bins
+        for _ in range(rounds):
+            for k, centre in enumerate(centres):
+                weight = np.exp(-(((t.numpy() - centre) / self.bandwidth) ** 2) / 2)
+                second = (u * weight).T @ u / weight.sum()
+                scale = np.sqrt(second.diagonal())
+                matrix = (1 - self.SHRINK) * second / scale / scale[:, None]
+                self.correlation[k] = torch.from_numpy(
+                    matrix + self.SHRINK * np.eye(len(scale))
+                )
+            gibbs_in_box(u, *ends, *self._precision(t), self._uniform(uniform, len(u), 1))
+
+    @torch.no_grad()
+    def draw(
+        self, interval: Interval, t: Energies, uniform: Uniform, rounds: int, leading: int = 0
+    ) -> Quantities:
+        """Draw numbers inside their intervals; computed on the CPU.
+
+        Leading numbers keep their own joint law in their own intervals, whatever the intervals
+        of the others say; without any, the law is that of all numbers in the whole box.
+
+        Arguments:
+            interval: lower and upper end of each number.
+            t: scaled incident energies.
+            uniform: gives uniform numbers of a shape.
+            rounds: Gibbs rounds over all quantities, from independent numbers in the box.
+            leading: how many of the last quantities are drawn first, the others given them.
+        """
+        u, (low, high) = self._start(interval, uniform)
+        draws = self._uniform(uniform, len(u), rounds)
+        if leading:
+            first, least, most, chance = (
+                np.ascontiguousarray(part[..., -leading:]) for part in (u, low, high, draws)
+            )
+            gibbs_in_box(first, least, most, *self._precision(t, leading), chance)
+            for part in (u, low, high):
+                part[:, -leading:] = first
+        gibbs_in_box(u, low, high, *self._precision(t), draws)
+        return torch.from_numpy(u).to(t.device)
+
+    def _start(self, interval: Interval, uniform: Uniform) -> tuple[np.ndarray, Ends]:
+        """Draw every number in its interval as if there were no correlation."""
+        low, high = (end.double().cpu().numpy().copy() for end in interval)
+        u = np.zeros_like(low)
+        alone = np.eye(low.shape[1])[None]
+        draws = self._uniform(uniform, len(u), 1)
+        fixed = low == high
+        u[fixed] = low[fixed]
+        gibbs_in_box(u, low, high, alone, np.zeros(len(u), dtype=np.int64), draws)
+        return u, (low, high)
+
+    def _precision(self, t: Energies, last: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Inverse correlation of the last quantities (0: of all), and each shower's bin."""
+        number = (t[:, 0] * self.bins).long().clamp(0, self.bins - 1)
+        inverse = torch.linalg.inv(self.correlation[:, -last:, -last:].double())
+        return inverse.cpu().numpy(), number.cpu().numpy()
+
+    def _uniform(self, uniform: Uniform, rows: int, rounds: int) -> np.ndarray:
+        return uniform(rows, rounds, self.correlation.shape[1]).double().cpu().numpy()

@@ -1,0 +1,105 @@
+"""The layered model: bits that are layer energies, then layer after layer of voxels."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
+from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.data.energy_code import EnergyCode
+from calo4pqvae.data.symmetry import rotate_and_mirror
+from calo4pqvae.data.transforms import EnergyScale
+from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.models.autoregressive.causal import CausalDecoder
+from calo4pqvae.models.autoregressive.drawing import calibration, draw_showers, losses
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
+from calo4pqvae.models.base import Calibration, Losses, ShowerModel
+from calo4pqvae.models.voxels import SharedVoxels
+
+__all__ = ["LayeredQVAE"]
+
+
+class LayeredQVAE(ShowerModel):
+    r"""Bits, layer energies, voxels: each given what was drawn before it.
+
+    $p(x|e) = \sum_z p(z|e)\, p(E_1 .. E_{45}|z, e) \prod_l p(x_l | x_{<l}, E_1 .. E_{45}, e)$.
+    The Boltzmann machine p(z|e) says in which interval each layer energy and the total lie;
+    the bits are functions of the shower, so that nothing is lost to an approximate posterior.
+    A copula draws the energies inside the intervals, and the decoder the voxels, layer after
+    layer, so that each layer sums to its energy.
+
+    Arguments:
+        geometry: the regular cylinder whose showers it makes.
+        scale: range of incident energies.
+        code: code of the incident energy on partition 0, which is empty where fields and
+            couplings of the prior follow the energy.
+        prior: law of the bits.
+        law: layer energies to bits and back.
+        decoder: what the voxels of a layer depend on.
+        voxels: law of their energies.
+    """
+
+    voxels: SharedVoxels
+
+    def __init__(
+        self,
+        *,
+        geometry: CylindricalGeometry,
+        scale: EnergyScale,
+        code: EnergyCode,
+        prior: BoltzmannPrior,
+        law: LongitudinalLaw,
+        decoder: CausalDecoder,
+        voxels: SharedVoxels,
+    ) -> None:
+        super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
+        self.law, self.decoder = law, decoder
+
+    def forward(
+        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
+    ) -> Losses:
+        """Compute the voxel terms; the bits and their law are fitted apart."""
+        del noise, sharpness
+        showers = self.read_out(showers)
+        self.scale.check(e_inc)
+        terms = losses(self.decoder, self.voxels, showers, self.scale(e_inc))
+        nothing = terms["hits"].new_zeros(())
+        bits = torch.zeros(len(showers), self.prior.graph.n_nodes, dtype=torch.bool)
+        return Losses(
+            **terms,
+            negative_entropy=nothing,
+            positive_energy=nothing,
+            bits=bits.to(showers.device),
+        )
+
+    @torch.no_grad()
+    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise) -> Bits:
+        """Give the bits of showers [MeV]; no random number is needed."""
+        del noise
+        t, code = self.condition(e_inc)
+        layers = self.read_out(showers).sum(dim=(2, 3))
+        return torch.cat([code, self.law.encode(layers, e_inc, t)[:, code.shape[1] :]], dim=1)
+
+    @torch.no_grad()
+    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+        """Draw showers [MeV] for given bits: layer energies first, then voxels."""
+        self.scale.check(e_inc)
+        layers = self.law.draw(bits, e_inc, self.scale(e_inc), noise)
+        return self.decode_layers(layers, e_inc, noise)
+
+    @torch.no_grad()
+    def decode_layers(
+        self, layers: Float[Tensor, "batch layer"], e_inc: IncidentEnergy, noise: SharedNoise
+    ) -> Showers:
+        """Draw voxels for given layer energies [MeV], turned and mirrored at random."""
+        showers = draw_showers(self.decoder, self.voxels, layers, self.scale(e_inc), noise)
+        return rotate_and_mirror(showers, noise.uniform(len(showers), 2))
+
+    @torch.no_grad()
+    def calibration(
+        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
+    ) -> Calibration:
+        """Compare energies of hits with their laws, given the true layers before them."""
+        del noise
+        return calibration(self.decoder, self.voxels, showers, self.scale(e_inc))

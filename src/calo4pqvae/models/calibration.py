@@ -1,0 +1,44 @@
+"""After training: learn what the voxel model's distribution misses."""
+
+from itertools import islice
+
+import torch
+
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.data.batches import ShowerBatches
+from calo4pqvae.models.base import ShowerModel
+from calo4pqvae.models.voxels import DrawnVoxels, SharedVoxels
+
+__all__ = ["calibrate_voxels"]
+
+MOST_SHOWERS = 4096
+
+
+@torch.no_grad()
+def calibrate_voxels(model: ShowerModel, batches: ShowerBatches, seed: int) -> None:
+    """Fill the table of drawn voxels from encoded and decoded training showers.
+
+    At most 4096 showers are used. Other voxel models are left alone.
+
+    Arguments:
+        model: trained model.
+        batches: training showers.
+        seed: seed of the encoder's draws.
+
+    Raises:
+        ConfigError: the showers hold fewer than a thousand hits.
+    """
+    if not isinstance(model.voxels, DrawnVoxels | SharedVoxels):
+        return
+    model.eval()
+    device = model.prior.bias.device
+    noise = SharedNoise(seed, device)
+    enough = -(-MOST_SHOWERS // batches.batch_size)
+    parts = []
+    for batch in islice(batches.epoch(0), enough):
+        showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
+        showers = model.read_out(showers.to(device))
+        e_inc = torch.from_numpy(batch.e_inc).to(device)
+        parts.append(model.calibration(showers, e_inc, noise))
+    mu, transform, ring = (torch.cat(part) for part in zip(*parts, strict=True))
+    model.voxels.quantiles.fit(mu, transform, ring)

@@ -1,0 +1,144 @@
+"""Models on disk: `model.safetensors` and `config.json`, nothing that could run code."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.config import CONFIG_SCHEMA, Config
+from calo4pqvae.errors import Calo4pQVAEError, CheckpointError, OutputError
+from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.models.base import ShowerModel
+from calo4pqvae.models.build import build_model
+from calo4pqvae.pretrained import PRETRAINED, pretrained_path
+
+__all__ = ["StoredModel", "load_model", "load_pretrained", "save_model", "write_json"]
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "config.json"
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model read from disk, with what is known about it.
+
+    Attributes:
+        model: the model, in evaluation mode.
+        config: the choices it was built from.
+        provenance: data hashes, versions, epochs.
+        folder: where it lies.
+    """
+
+    model: ShowerModel
+    config: Config
+    provenance: dict[str, Any]
+    folder: Path
+
+
+def save_model(
+    folder: str | Path, model: ShowerModel, config: Config, provenance: Mapping[str, Any]
+) -> None:
+    """Write a model folder: weights first, then the description that makes it valid.
+
+    Raises:
+        OutputError: it cannot be written, for example on a full disk.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    aside = folder / f"{WEIGHTS}.part"
+    try:
+        aside.write_bytes(save(weights))
+        aside.replace(folder / WEIGHTS)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OutputError(f"{folder / WEIGHTS}: cannot be written ({error})") from error
+    description = {
+        "schema": CONFIG_SCHEMA,
+        "config": config.to_dict(),
+        "geometry": model.geometry.to_dict(),
+        "graph": model.prior.graph.to_dict(),
+        "provenance": dict(provenance),
+    }
+    write_json(folder / DESCRIPTION, description)
+
+
+def load_model(path: str | Path) -> StoredModel:
+    """Read a model folder, or the finished model of a run folder.
+
+    Arguments:
+        path: the folder; ``"pretrained"`` means the model that comes with the package, unless
+            there is a folder of that name.
+
+    Raises:
+        CheckpointError: there is no model, it is damaged, or it is of another version.
+    """
+    path = Path(path)
+    if str(path) == PRETRAINED and not path.exists():
+        path = pretrained_path()
+    folder = _find(path)
+    description = _describe(folder)
+    try:
+        config = Config.from_dict(description["config"])
+        geometry = CylindricalGeometry.from_dict(description["geometry"])
+        graph = FourPartiteGraph.from_dict(description["graph"])
+        provenance = description["provenance"]
+    except (Calo4pQVAEError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder / DESCRIPTION}: damaged description ({error})"
+        ) from error
+    model = build_model(config, geometry, graph)
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{folder / WEIGHTS}: damaged weights ({reason})") from error
+    return StoredModel(model.eval(), config, provenance, folder)
+
+
+def load_pretrained() -> StoredModel:
+    """Read the model that comes with the package.
+
+    Raises:
+        CheckpointError: the package was installed without it.
+    """
+    return load_model(pretrained_path())
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON whole or not at all."""
+    aside = path.with_name(f"{path.name}.part")
+    aside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def _find(path: Path) -> Path:
+    for folder in (path, path / "model"):
+        if (folder / DESCRIPTION).is_file() and (folder / WEIGHTS).is_file():
+            return folder
+    if (path / "checkpoints").is_dir():
+        raise CheckpointError(
+            f"{path}: this run has no finished model yet; finish it with "
+            f"'calo4pqvae train --resume --out {path}'"
+        )
+    raise CheckpointError(f"{path}: no model here ({WEIGHTS} and {DESCRIPTION} are needed)")
+
+
+def _describe(folder: Path) -> dict[str, Any]:
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        version = description["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder / DESCRIPTION}: damaged description ({error})"
+        ) from error
+    if version != CONFIG_SCHEMA:
+        raise CheckpointError(
+            f"{folder}: written as version {version}, this program reads version "
+            f"{CONFIG_SCHEMA}; use the matching release or train again"
+        )
+    return description

@@ -1,0 +1,47 @@
+"""What every voxel model offers, and the two sums that all losses are made of."""
+
+from abc import ABC, abstractmethod
+from typing import cast
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.typing import IncidentEnergy, Showers
+
+__all__ = ["Outputs", "Terms", "VoxelModel", "cross_entropy", "per_shower"]
+
+Outputs = Float[Tensor, "batch outputs layer alpha r"]
+Terms = dict[str, Float[Tensor, ""]]
+
+
+class VoxelModel(nn.Module, ABC):
+    """Base of voxel models: the number of decoder outputs, a loss, and a draw."""
+
+    n_outputs: int
+
+    @abstractmethod
+    def loss(
+        self,
+        outputs: Outputs,
+        showers: Showers,
+        e_inc: IncidentEnergy,
+        noise: SharedNoise,
+        sharpness: float,
+    ) -> Terms:
+        """Compute the named loss terms: sums over voxels, means over the batch."""
+
+    @abstractmethod
+    def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+        """Draw voxel energies [MeV]."""
+
+
+def cross_entropy(logit: Showers, hits: Tensor) -> Showers:
+    """Compute the cross-entropy of each voxel's hit [nats]."""
+    return binary_cross_entropy_with_logits(logit, hits.to(logit.dtype), reduction="none")
+
+
+def per_shower(voxels: Showers) -> Float[Tensor, ""]:
+    """Sum over voxels, average over showers."""
+    return cast(Tensor, voxels.sum() / len(voxels))

@@ -1,0 +1,108 @@
+"""Layer energies to bits and back."""
+
+import torch
+
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
+from calo4pqvae.models.autoregressive.layer_energies.tilting import bend, profile_moments
+
+
+def showers(n, generator):
+    """Four layers with a common factor; the last is empty in half of the showers."""
+    e_inc = 1000.0 * torch.exp(3 * torch.rand(n, 1, generator=generator))
+    common = torch.randn(n, 1, generator=generator)
+    layers = (
+        e_inc * 0.2 * torch.exp(0.2 * common + 0.3 * torch.randn(n, 4, generator=generator))
+    )
+    layers[:, 3] *= torch.rand(n, generator=generator) < 0.5
+    return layers, e_inc, torch.log(e_inc / 1000) / 3
+
+
+def fitted(generator, bits=(2, 2, 3, 1, 2)):
+    law = LongitudinalLaw(4, 0.05, 18, bits)
+    layers, e_inc, t = showers(4000, generator)
+    law.marginals.fit(*law.quantities(layers, e_inc), t)
+    noise = SharedNoise(1)
+    law.copula.fit(law.intervals(layers, e_inc, t), t, noise.uniform)
+    law.node_of_bit.copy_(torch.arange(law.levels.n_bits).flip(0))
+    return law
+
+
+def test_bits_sit_on_their_nodes(generator):
+    law = fitted(generator)
+    layers, e_inc, t = showers(50, generator)
+    states = law.encode(layers, e_inc, t)
+    assert states.shape == (50, 18)
+    assert not bool(states[:, 16:].any())
+    presence = states[:, law.node_of_bit[6]]
+    assert torch.equal(presence, layers[:, 3] > 0)
+
+
+def test_drawn_energies_have_the_bits_they_were_drawn_for(generator):
+    law = fitted(generator)
+    layers, e_inc, t = showers(300, generator)
+    states = law.encode(layers, e_inc, t)
+    absence = law.marginals.absence(t)
+    box = law.levels.decode(states[:, law.node_of_bit], absence)
+    u = law.copula.draw(box, t, SharedNoise(2).uniform, 5, leading=4)
+    assert torch.equal(law.on_nodes(law.levels.encode((u, u), absence)), states)
+
+
+def test_layers_sum_to_the_total_and_none_is_below_the_threshold(generator):
+    law = fitted(generator)
+    _, e_inc, _ = showers(300, generator)
+    x = torch.randn(300, 8, generator=generator, dtype=torch.float64)
+    present = torch.rand(300, 8, generator=generator) > 0.3
+    present[:, 0] = True
+    layers = law.scale(x, present, e_inc)
+    assert torch.equal(layers > 0, present[:, :4])
+    assert float(layers[layers > 0].min()) >= law.threshold
+    total = torch.exp(x[:, 4]) * e_inc[:, 0]
+    assert torch.allclose(layers.double().sum(dim=1), total, rtol=0.01)
+
+
+def test_without_bits_the_copula_draws_everything(generator):
+    law = fitted(generator, bits=(0, 0, 0, 0, 0))
+    real, e_inc, t = showers(2000, generator)
+    states = torch.zeros(2000, 18, dtype=torch.bool)
+    made = law.draw(states, e_inc, t, SharedNoise(3))
+    # Binomial errors of 2,000 showers are 0.011; the medians are good to 2 %.
+    assert abs(float((made[:, 3] > 0).double().mean()) - 0.5) < 0.05
+    ratio = made[:, :3].sum(dim=1).median() / real[:, :3].sum(dim=1).median()
+    assert abs(float(ratio) - 1) < 0.1
+
+
+def test_the_profile_is_bent_to_its_sum_mean_and_spread(generator):
+    layers = 200 * torch.rand(200, 12, generator=generator, dtype=torch.float64)
+    layers[:, ::5] *= torch.rand(200, 3, generator=generator) < 0.5
+    total = layers.sum(dim=1, keepdim=True)
+    mean, variance = profile_moments(layers)
+    moved = mean + 0.3 * torch.randn(200, 1, generator=generator)
+    bent = bend(layers, 1.1 * total, moved, 0.9 * variance)
+    found = profile_moments(bent)
+    assert torch.allclose(bent.sum(dim=1, keepdim=True), 1.1 * total)
+    assert torch.allclose(found[0], moved, atol=1e-2)
+    assert torch.allclose(found[1], 0.9 * variance, rtol=0.01)
+    assert torch.equal(bent > 0, layers > 0)
+
+
+def test_single_particles_keep_their_energy(generator):
+    layers = 500 * torch.rand(50, 12, generator=generator, dtype=torch.float64) + 100
+    layers[:, 9] = 2.5
+    total = layers.sum(dim=1, keepdim=True)
+    mean, variance = profile_moments(layers)
+    bent = bend(layers, 1.1 * total, mean + 0.2, variance)
+    assert float((bent[:, 9] / 2.5 - 1).abs().max()) < 0.05
+    assert float((bent[:, :9] / layers[:, :9] - 1).abs().mean()) > 0.03
+
+
+def test_a_profile_that_is_right_stays_and_a_short_one_gets_its_sum_only(generator):
+    layers = torch.rand(5, 12, generator=generator, dtype=torch.float64) + 0.1
+    total = layers.sum(dim=1, keepdim=True)
+    assert torch.allclose(bend(layers, total, *profile_moments(layers)), layers)
+    layers[:, 2:] = 0
+    total = layers.sum(dim=1, keepdim=True)
+    mean, variance = profile_moments(layers)
+    bent = bend(layers, 2 * total, mean + 3, variance)
+    assert torch.allclose(bent.sum(dim=1, keepdim=True), 2 * total)
+    assert torch.allclose(bent / layers.clamp(min=1e-9), 2 * (layers > 0).double(), rtol=0.2)
