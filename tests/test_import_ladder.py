@@ -13,7 +13,8 @@ SOURCE = Path(calo4pqvae.__file__).parent
 
 LADDER = (
     {"units", "errors"},
-    {"_core", "geometry", "pretrained"},
+    {"_core", "pretrained"},
+    {"geometry"},
     {"data", "boltzmann", "config"},
     {"annealer", "testing"},
     {"models"},

@@ -1,0 +1,54 @@
+"""Whatever a parser raises on bytes from outside becomes one sentence of ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from calo4pqvae.errors import Calo4pQVAEError
+
+__all__ = ["one_line", "parsing"]
+
+LONGEST_REASON = 300
+"""Characters of a foreign library's own words; some quote the whole file."""
+
+
+@contextmanager
+def parsing(path: str | Path, what: str, error: type[Calo4pQVAEError]) -> Iterator[None]:
+    """Turn any exception inside the `with` block into `error`, the file named.
+
+    Foreign parsers raise what they like on damaged bytes (KeyError, OverflowError,
+    struct.error ..), so that no list of classes would be complete.
+
+    Arguments:
+        path: the file, the first words of the message.
+        what: what it should have been, such as ``"split manifest"``.
+        error: class to raise; errors of this class pass as they are.
+    """
+    try:
+        yield
+    except error:
+        raise
+    except MemoryError as found:
+        raise error(
+            f"{one_line(path)}: needs more memory than there is to be read as {what}; use a "
+            "smaller file or a larger machine"
+        ) from found
+    except RecursionError as found:
+        raise error(
+            f"{one_line(path)}: is nested too deeply to be a {what}; write it again"
+        ) from found
+    except Exception as found:
+        reason = one_line(found) or type(found).__name__
+        if isinstance(found, KeyError):
+            reason = f"it lacks {reason}"
+        raise error(
+            f"{one_line(path)}: is no readable {what} ({reason}); write or copy it again"
+        ) from found
+
+
+def one_line(message: object) -> str:
+    """Write a message on one line of printable characters, cut where it is very long."""
+    text = " ".join(str(message).split())
+    if len(text) > LONGEST_REASON:
+        text = f"{text[: LONGEST_REASON - 3]}..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
