@@ -11,6 +11,7 @@ __all__ = [
     "ConfigError",
     "DownloadError",
     "GeometryError",
+    "JournalError",
     "MissingExtraError",
     "OutputError",
     "PhysicsWarning",
@@ -63,6 +64,10 @@ class DownloadError(Calo4pQVAEError):
 
 class OutputError(Calo4pQVAEError):
     """An output cannot be written: it exists, its folder is missing, or the disk is full."""
+
+
+class JournalError(Calo4pQVAEError):
+    """A journal of finished work is missing, of another kind, or damaged beyond reading."""
 
 
 class MissingExtraError(Calo4pQVAEError):
