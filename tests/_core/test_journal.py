@@ -182,18 +182,20 @@ def test_any_changed_byte(filled: Path) -> None:
     rng = np.random.default_rng(11)
     lost = pages_of(filled)
     clean = filled.read_bytes()
-    places = [*range(110), *rng.integers(0, len(clean), 500).tolist()]
+    places = [*range(110), *rng.integers(0, len(clean), 200).tolist()]
     missed = 0
     for place in places:
         changed = bytearray(clean)
         changed[place] ^= int(rng.integers(1, 256))
         filled.write_bytes(changed)
-        gone = set(range(N)) - {int(key[4:]) for key in whole(filled, readonly=True)}
-        assert gone <= lost[place // PAGE], place
         with Journal(filled, KIND, readonly=True) as journal:
+            gone = set(range(N)) - {int(key[4:]) for key in journal.keys}
             assert bool(journal.damaged) >= bool(gone)
+            for record in journal.records():
+                assert record.payload == content(int(record.key[4:]))
+        assert gone <= lost[place // PAGE], place
         missed += bool(gone)
-    assert 100 < missed < 550
+    assert 50 < missed < 250
 
 
 def test_a_damaged_file_is_mended_and_kept(filled: Path) -> None:
@@ -270,7 +272,7 @@ def test_journals_of_other_kinds_and_versions(filled: Path, tmp_path: Path) -> N
 def test_places_that_hold_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    for path in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
+    for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(JournalError, match="is no file"):
             Journal(path, KIND)
     with pytest.raises((JournalError, OutputError)):

@@ -69,7 +69,7 @@ class Journal:
         durable: bool = False,
         readonly: bool = False,
     ) -> None:
-        self.path = Path(os.path.realpath(path))
+        self.path = Path(path)
         self.damaged: list[str] = []
         self._kind, self._durable, self._readonly = kind, durable, readonly
         self._shelf: Table | Pages | None = None
@@ -173,6 +173,7 @@ class Journal:
     def _is_missing(self) -> bool:
         """Whether there is no file yet, or one without a byte."""
         try:
+            self.path = Path(os.path.realpath(self.path))  # a link stays a link
             status = self.path.stat()
         except FileNotFoundError:
             return True
