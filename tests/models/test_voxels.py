@@ -122,9 +122,11 @@ def test_calibration_makes_the_spectrum_right_in_every_bin(skewed):
     assert smallest_p_value(model, outputs, showers) < 1e-4
 
 
-def test_few_hits_do_not_calibrate():
-    with pytest.raises(ConfigError, match="999 hits are too few"):
-        QuantileTable(2).fit(torch.zeros(999), torch.zeros(999), torch.zeros(999).long())
+def test_few_hits_leave_the_table_as_it_is():
+    table = QuantileTable(2)
+    before = table.table.clone()
+    assert not table.fit(torch.full((999,), 3.0), torch.ones(999), torch.zeros(999).long())
+    assert torch.equal(table.table, before)
 
 
 def test_each_ring_has_its_own_table(generator):

@@ -1,12 +1,15 @@
 """After training: learn what the voxel model's distribution misses."""
 
+import warnings
 from itertools import islice
 
 import torch
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.data.batches import ShowerBatches
+from calo4pqvae.errors import PhysicsWarning
 from calo4pqvae.models.base import ShowerModel
+from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.models.voxels import DrawnVoxels, SharedVoxels
 
 __all__ = ["calibrate_voxels"]
@@ -25,8 +28,11 @@ def calibrate_voxels(model: ShowerModel, batches: ShowerBatches, seed: int) -> N
         batches: training showers.
         seed: seed of the encoder's draws.
 
-    Raises:
-        ConfigError: the showers hold fewer than a thousand hits.
+    A cylinder with one sector has no hits that are drawn for themselves (the layer's energy
+    fixes the last group of each layer), and nothing to calibrate.
+
+    Warns:
+        PhysicsWarning: the showers hold too few hits.
     """
     if not isinstance(model.voxels, DrawnVoxels | SharedVoxels):
         return
@@ -41,4 +47,11 @@ def calibrate_voxels(model: ShowerModel, batches: ShowerBatches, seed: int) -> N
         e_inc = torch.from_numpy(batch.e_inc).to(device)
         parts.append(model.calibration(showers, e_inc, noise))
     mu, transform, ring = (torch.cat(part) for part in zip(*parts, strict=True))
-    model.voxels.quantiles.fit(mu, transform, ring)
+    table = model.voxels.quantiles
+    if not table.fit(mu, transform, ring) and model.geometry.shape[1] > 1:
+        warnings.warn(
+            f"{len(mu)} hits are too few to correct the spectrum of the voxels (at least "
+            f"{table.FEWEST}): they keep the decoder's own distribution",
+            PhysicsWarning,
+            stacklevel=2,
+        )

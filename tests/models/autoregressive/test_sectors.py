@@ -13,7 +13,7 @@ from calo4pqvae.models.autoregressive.sectors import (
 N_ALPHA, N_R, HISTORY, WORLD = 8, 3, 5, 4
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 6, 8, 10, 12, 16, 50])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 50])
 def test_groups_hold_every_sector_once(n):
     order = [k for group in interleave(n) for k in range(n)[group.sectors]]
     assert sorted(order) == list(range(n))

@@ -2,7 +2,6 @@
 
 from itertools import combinations
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -86,11 +85,12 @@ def wishes(
 
     The strengths are those of a fit in which every pair has one (pseudo-likelihood).
     """
-    pairs = torch.from_numpy(np.array(list(combinations(range(bits.shape[1]), 2))).T)
+    n = bits.shape[1]
+    pairs = torch.tensor(list(combinations(range(n), 2)), dtype=torch.int64).view(-1, 2).T
     slope = prior.coupling_feature(prior.coupling_bin(t))
     fit = maximise(bits, prior.features(t), slope, pairs)
     shares = [(number, float((slope == number).double().mean())) for number in slope.unique()]
     strength = sum(share * (fit.coupling[0] + x * fit.coupling[1]).abs() for x, share in shares)
-    wish = torch.zeros(bits.shape[1], bits.shape[1], dtype=torch.float64)
+    wish = torch.zeros(n, n, dtype=torch.float64)
     wish[pairs[0], pairs[1]] = strength
     return wish + wish.T

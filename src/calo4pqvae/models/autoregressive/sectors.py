@@ -27,6 +27,7 @@ class Group:
         count: how many they are.
         known: sectors 0, known, 2 known, ... were drawn before; 0 for the first group.
         shifts: places of the sectors beside each one, counted in steps of `known`.
+        n_known: how many sectors were drawn before.
     """
 
     start: int
@@ -34,6 +35,7 @@ class Group:
     count: int
     known: int
     shifts: tuple[int, ...]
+    n_known: int
 
     @property
     def sectors(self) -> slice:
@@ -43,23 +45,34 @@ class Group:
     def beside(self, x: Sectors) -> Sectors:
         """Line up, for each sector of the group, the known sectors on both sides."""
         known = x[..., :: self.known, :]
-        return torch.cat([known.roll(-shift, dims=-2) for shift in self.shifts], dim=-1)
+        near = [known.roll(-shift, dims=-2)[..., : self.count, :] for shift in self.shifts]
+        return torch.cat(near, dim=-1)
 
 
 def interleave(n_alpha: int) -> list[Group]:
     """Order sectors so that each new one lies in the middle between two that are known.
 
-    Sixteen sectors make four groups: two opposite ones, then 2, 4 and 8. An odd number of
-    sectors makes one group.
+    Sixteen sectors make four groups: two opposite ones, then 2, 4 and 8. An odd number makes
+    two: every other sector, among which two are neighbours, and those between them. Two sectors
+    make two groups, one makes one.
     """
+    if n_alpha == 1:
+        return [Group(0, 1, 1, 0, (), 0)]
+    if n_alpha % 2 or n_alpha == 2:
+        first, second = (n_alpha + 1) // 2, n_alpha // 2
+        return [Group(0, 2, first, 0, (), 0), Group(1, 2, second, 2, _beside(first), first)]
     groups: list[Group] = []
     spacing = 1
     while n_alpha % (2 * spacing) == 0 and n_alpha // spacing > 2:
         count = n_alpha // (2 * spacing)
-        near = tuple(dict.fromkeys(shift % count for shift in (0, 1, -1, 2)))
-        groups.insert(0, Group(spacing, 2 * spacing, count, 2 * spacing, near))
+        groups.insert(0, Group(spacing, 2 * spacing, count, 2 * spacing, _beside(count), count))
         spacing *= 2
-    return [Group(0, spacing, n_alpha // spacing, 0, ()), *groups]
+    return [Group(0, spacing, n_alpha // spacing, 0, (), 0), *groups]
+
+
+def _beside(n_known: int) -> tuple[int, ...]:
+    """Shifts to the two nearest known sectors on either side, as far as these differ."""
+    return tuple(dict.fromkeys(shift % n_known for shift in (0, 1, -1, 2)))
 
 
 def zigzag(layer: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from calo4pqvae._core.typing import Showers
-from calo4pqvae.errors import ConfigError
 
 __all__ = ["QuantileTable"]
 
@@ -77,22 +76,23 @@ class QuantileTable(nn.Module):
         key: Float[Tensor, " hits"],
         value: Float[Tensor, " hits"],
         ring: Int[Tensor, " hits"],
-    ) -> None:
+    ) -> bool:
         """Fill the table from measured values of logit F.
 
-        A ring with fewer than ten thousand hits takes the table of all rings together.
+        A ring with fewer than ten thousand hits takes the table of all rings together. Fewer
+        than a thousand hits in all tell less than the distribution that they would correct:
+        the table stays the identity.
 
-        Raises:
-            ConfigError: fewer than a thousand hits in all.
+        Returns:
+            whether the table was filled.
         """
         if len(key) < self.FEWEST:
-            raise ConfigError(
-                f"{len(key)} hits are too few to calibrate drawn voxels ({self.FEWEST} needed)"
-            )
+            return False
         for number in range(len(self.table)):
             mine = ring == number
             mine = mine if int(mine.sum()) >= self.FEWEST_OF_RING else torch.ones_like(mine)
             self._fit_ring(number, key[mine], value[mine])
+        return True
 
     def _fit_ring(self, ring: int, key: Tensor, value: Tensor) -> None:
         shares = torch.tensor(self.SHARES, dtype=torch.float64)

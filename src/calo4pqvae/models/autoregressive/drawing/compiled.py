@@ -244,10 +244,8 @@ def _bias(layer: nn.Module) -> Tensor:
 
 def _places_beside(group: Group) -> np.ndarray:
     """Known sectors near each one of a group."""
-    near = (
-        np.arange(group.count)[:, None] + np.array(group.shifts, dtype=np.int64)
-    ) % group.count
-    return near * group.known
+    near = np.arange(group.count)[:, None] + np.array(group.shifts, dtype=np.int64)
+    return near % max(1, group.n_known) * group.known
 
 
 def _pad(hidden: Tensor, direct: Tensor) -> Tensor:

@@ -7,11 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from calo4pqvae.models.autoregressive.layer_energies.box import gibbs_in_box
-from calo4pqvae.models.autoregressive.layer_energies.marginals import (
-    Energies,
-    Interval,
-    Quantities,
-)
+from calo4pqvae.models.autoregressive.layer_energies.marginals import Energies, Interval, Quantities
+from calo4pqvae.models.autoregressive.layer_energies.window import effective_number, window
 
 __all__ = ["GaussianCopula"]
 
@@ -33,6 +30,8 @@ class GaussianCopula(nn.Module):
     """
 
     SHRINK = 0.01
+    FEWEST_PER_QUANTITY = 4.0
+    """Showers per quantity below which a window widens: a matrix of fewer is mostly noise."""
 
     correlation: Tensor
 
@@ -43,18 +42,24 @@ class GaussianCopula(nn.Module):
 
     @torch.no_grad()
     def fit(self, interval: Interval, t: Energies, uniform: Uniform, rounds: int = 8) -> None:
-        """Estimate the matrices; numbers known only up to an interval are drawn in turn."""
+        """Estimate the matrices; numbers known only up to an interval are drawn in turn.
+
+        A matrix is shrunk towards no correlation, by a hundredth, and by more where all showers
+        together are fewer than four for each quantity.
+        """
         u, ends = self._start(interval, uniform)
+        wanted = self.FEWEST_PER_QUANTITY * u.shape[1]
         centres = (np.arange(self.bins) + 0.5) / self.bins
+        weights = [window(t[:, 0].double() - c, self.bandwidth, wanted) for c in centres]
+        shrinks = [max(self.SHRINK, 1 - effective_number(w) / wanted) for w in weights]
         for _ in range(rounds):
-            for k, centre in enumerate(centres):
-                weight = np.exp(-(((t.numpy() - centre) / self.bandwidth) ** 2) / 2)
+            for k, (w, shrink) in enumerate(zip(weights, shrinks, strict=True)):
+                weight = w.numpy()[:, None]
                 second = (u * weight).T @ u / weight.sum()
-                scale = np.sqrt(second.diagonal())
-                matrix = (1 - self.SHRINK) * second / scale / scale[:, None]
-                self.correlation[k] = torch.from_numpy(
-                    matrix + self.SHRINK * np.eye(len(scale))
-                )
+                scale = np.sqrt(second.diagonal()).clip(min=1e-6)
+                matrix = (1 - shrink) * second / scale / scale[:, None]
+                np.fill_diagonal(matrix, 1.0)
+                self.correlation[k] = torch.from_numpy(matrix)
             gibbs_in_box(u, *ends, *self._precision(t), self._uniform(uniform, len(u), 1))
 
     @torch.no_grad()

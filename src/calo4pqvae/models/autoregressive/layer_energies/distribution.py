@@ -114,7 +114,9 @@ class LongitudinalLaw(nn.Module):
         mean layer and the spread.
         """
         n = self.n_layers
-        layers = torch.where(present, torch.exp(x), 0.0)[:, :n]
+        # Without a total the shower is empty, whatever was drawn for its layers.
+        held = present[:, :n] & present[:, n, None]
+        layers = torch.where(held, torch.exp(x[:, :n]), 0.0)
         spread = (torch.exp(x[:, n + 2, None]) - _LEAST_SPREAD).clamp(min=0)
         total = torch.exp(x[:, n, None]) * e_inc
         layers = bend(layers, total, x[:, n + 1, None], spread**2)

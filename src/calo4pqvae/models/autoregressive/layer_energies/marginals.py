@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from calo4pqvae.errors import ConfigError
+from calo4pqvae.models.autoregressive.layer_energies.window import NEGLIGIBLE, effective_number, window
 
 __all__ = ["ConditionalQuantiles", "Energies", "Interval", "Quantities"]
 
@@ -13,6 +14,10 @@ Energies = Float[Tensor, "batch 1"]
 Interval = tuple[Quantities, Quantities]
 
 _RIDGE, _NEWTON_STEPS, _LARGEST_LOGIT = 1e-5, 15, 11.5
+
+_CERTAIN = 2e-5
+"""Probabilities of absence nearer to 0 or 1 than this stand at the bound of the logit
+(1e-5): no shower around told otherwise, and the quantity is always, or never, present."""
 
 
 class ConditionalQuantiles(nn.Module):
@@ -23,9 +28,11 @@ class ConditionalQuantiles(nn.Module):
     standard normal number, $u = \Phi^{-1}(p_0 + (1 - p_0) F(x|t))$; an absent quantity is any
     u below $\Phi^{-1}(p_0)$.
 
-    Each table entry is estimated from showers weighted by a Gaussian in t, with a bandwidth
-    that is doubled until fifty showers have a say. Trends are local straight lines: that of x
-    is taken out before the quantiles are read off, $p_0$ is that of a logistic regression.
+    Each table entry is estimated from showers weighted by a Gaussian in t (`window`), of which
+    at least fifty have a say. Trends are local straight lines: that of x is taken out before
+    the quantiles are read off, $p_0$ is that of a logistic regression. Energies without showers
+    are reached by continuing these lines, never further than one range of x beyond what was
+    seen. A quantity that no shower around an energy has is never present there.
 
     Arguments:
         n_quantities: number of quantities.
@@ -58,7 +65,8 @@ class ConditionalQuantiles(nn.Module):
             raise ConfigError(f"{len(x)} showers are too few to learn layer energies from")
         t, x = t[:, 0].double(), x.double()
         for k, knot in enumerate(torch.linspace(0, 1, len(self.table)).tolist()):
-            self.absent[k] = _local_logit(t - knot, self._weights(t - knot), ~present)
+            weight = window(t - knot, self.bandwidth, self.FEWEST)
+            self.absent[k] = _local_logit(t - knot, weight, ~present)
             for q in range(x.shape[1]):
                 self._fit_entry(k, q, t - knot, x[:, q], present[:, q])
 
@@ -73,7 +81,7 @@ class ConditionalQuantiles(nn.Module):
         table, scale = self._between(self.table, t), self._scale(x)
         above = (table < x[..., None].double()).sum(dim=2).clamp(1, len(scale) - 1)
         low, high = (table.gather(2, (above - n)[..., None])[..., 0] for n in (1, 0))
-        part = ((x - low) / (high - low)).clamp(0, 1)
+        part = ((x - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
         z = scale[above - 1] + self.STEP * part
         absence = self.absence(t)
         survival = (1 - absence) * torch.special.ndtr(-z)
@@ -88,6 +96,7 @@ class ConditionalQuantiles(nn.Module):
         """Turn normal numbers into quantities, and say which are present."""
         table, absence = self._between(self.table, t), self.absence(t)
         present = u > torch.special.ndtri(absence)
+        present = (present | (absence < _CERTAIN)) & (absence < 1 - _CERTAIN)
         survival = (torch.special.ndtr(-u) / (1 - absence)).clamp(1e-6, 1 - 1e-6)
         place = (self.REACH - torch.special.ndtri(survival)) / self.STEP
         place = place.clamp(0, table.shape[2] - 1.001)
@@ -96,28 +105,26 @@ class ConditionalQuantiles(nn.Module):
         return torch.lerp(low, high, place - place.floor()), present
 
     def _fit_entry(self, k: int, q: int, gap: Tensor, x: Tensor, present: Tensor) -> None:
-        if int(present.sum()) < 2:
+        if not bool(present.any()):
             return
-        mine = self._weights(gap[present])
-        near = mine > 1e-4
+        mine = window(gap[present], self.bandwidth, self.FEWEST)
+        near = mine > NEGLIGIBLE
         w, g, y = mine[near] / mine[near].sum(), gap[present][near], x[present][near]
-        g_mean, y_mean = w @ g, w @ y
-        slope = (w @ ((g - g_mean) * (y - y_mean))) / (w @ (g - g_mean) ** 2).clamp(min=1e-12)
-        flat, order = (y - slope * g).sort()
-        rank = w[order].cumsum(0) - w[order] / 2
-        levels = torch.special.ndtr(self._scale(rank))
-        above = torch.searchsorted(rank, levels).clamp(1, len(rank) - 1)
-        part = ((levels - rank[above - 1]) / (rank[above] - rank[above - 1])).clamp(0, 1)
-        row = torch.lerp(flat[above - 1], flat[above], part)
+        flat, order = (y - _local_slope(w, g, y) * g).sort()
+        row = self._quantiles(flat, w[order])
+        room = y.max() - y.min()
+        row = row.clamp(y.min() - room, y.max() + room)
         self.table[k, q] = row + 1e-6 * torch.arange(len(row))
 
-    def _weights(self, gap: Tensor) -> Tensor:
-        width = self.bandwidth
-        while True:
-            weight = torch.exp(-((gap / width) ** 2) / 2)
-            if weight.sum() ** 2 > self.FEWEST * (weight**2).sum() or width > 1:
-                return weight
-            width *= 2
+    def _quantiles(self, ranked: Tensor, weight: Tensor) -> Tensor:
+        """Read the levels of the scale off weighted values in rising order."""
+        rank = weight.cumsum(0) - weight / 2
+        levels = torch.special.ndtr(self._scale(rank))
+        if len(rank) == 1:
+            return ranked.expand(len(levels))
+        above = torch.searchsorted(rank, levels).clamp(1, len(rank) - 1)
+        part = ((levels - rank[above - 1]) / (rank[above] - rank[above - 1])).clamp(0, 1)
+        return torch.lerp(ranked[above - 1], ranked[above], part)
 
     def _scale(self, like: Tensor) -> Tensor:
         n = round(2 * self.REACH / self.STEP) + 1
@@ -130,13 +137,28 @@ class ConditionalQuantiles(nn.Module):
         return torch.lerp(table[below].double(), table[below + 1].double(), part)
 
 
+def _local_slope(
+    weight: Float[Tensor, " showers"],
+    gap: Float[Tensor, " showers"],
+    y: Float[Tensor, " showers"],
+) -> Tensor:
+    r"""Estimate the slope of y, shrunk where it would be extrapolated from too short a lever.
+
+    The error of a straight line at gap 0 is $s \sqrt{(1 + \bar g^2 / S) / n}$ with the variance S
+    of the gaps: $\bar g^2 / n$ beside S leaves lines alone that are known well where they are used, and takes back those of few showers, or of showers of one energy, far away.
+    """
+    g_mean, y_mean = weight @ gap, weight @ y
+    lever = weight @ (gap - g_mean) ** 2 + g_mean**2 / effective_number(weight)
+    return (weight @ ((gap - g_mean) * (y - y_mean))) / lever.clamp(min=1e-12)
+
+
 def _local_logit(
     gap: Float[Tensor, " showers"],
     weight: Float[Tensor, " showers"],
     happens: Bool[Tensor, "showers events"],
 ) -> Float[Tensor, " events"]:
     """Estimate the logit of each event's probability at gap 0, locally linear in the gap."""
-    near = weight > 1e-4
+    near = weight > NEGLIGIBLE
     w = weight[near, None] / weight[near].sum()
     y, x = happens[near].double(), torch.ones(int(near.sum()), 2).double()
     x[:, 1] = gap[near] / (w[:, 0] @ gap[near] ** 2).sqrt().clamp(min=1e-12)
