@@ -9,7 +9,6 @@ from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.errors import PhysicsWarning
 from calo4pqvae.models.base import ShowerModel
-from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.models.voxels import DrawnVoxels, SharedVoxels
 
 __all__ = ["calibrate_voxels"]

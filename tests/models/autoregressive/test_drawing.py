@@ -11,7 +11,16 @@ from calo4pqvae.models.voxels import SharedVoxels
 THRESHOLD = 0.0151515
 
 
-@pytest.fixture(params=[(6, 16, 9), (4, 8, 3), (3, 5, 4)], ids=["groups", "two groups", "one"])
+SHAPES = {
+    "four groups": (6, 16, 9),
+    "two groups": (4, 8, 3),
+    "odd": (3, 7, 4),
+    "two sectors": (3, 2, 4),
+    "one sector": (3, 1, 6),
+}
+
+
+@pytest.fixture(params=SHAPES.values(), ids=SHAPES)
 def parts(request, generator):
     """A decoder whose every weight matters, layers of which some are empty, and chances."""
     shape, n = request.param, 150

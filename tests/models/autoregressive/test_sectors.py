@@ -25,7 +25,7 @@ def test_sixteen_sectors_are_halved_three_times():
     assert groups == [[0, 8], [4, 12], [2, 6, 10, 14], list(range(1, 16, 2))]
 
 
-@pytest.mark.parametrize("n", [4, 8, 12, 16])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 8, 12, 16])
 def test_what_lies_beside_a_sector_is_known_and_nearest(n):
     number = torch.arange(n, dtype=torch.float32)[:, None]
     known = set()
@@ -39,6 +39,19 @@ def test_what_lies_beside_a_sector_is_known_and_nearest(n):
                 assert {(sector - gap) % n, (sector + gap) % n} <= set(others)
                 assert len(set(others)) == len(others)
         known |= set(mine)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 7, 16])
+def test_the_last_group_never_stands_alone(n):
+    """Hits of other groups are drawn for themselves, which is what a table is learnt from."""
+    assert len(interleave(n)) > 1
+
+
+def test_seven_sectors_are_four_and_the_three_between_them():
+    first, second = interleave(7)
+    assert list(range(7)[first.sectors]) == [0, 2, 4, 6]
+    beside = second.beside(torch.arange(7)[:, None].float()).long().tolist()
+    assert beside == [[0, 2, 6, 4], [2, 4, 0, 6], [4, 6, 2, 0]]
 
 
 def test_a_zigzag_is_undone_and_puts_radial_neighbours_side_by_side(generator):

@@ -91,3 +91,28 @@ def test_a_number_without_freedom_stays():
     )
     assert u[0, 0] == 0.3
     assert u[0, 1] != 0.0
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.2), (0.9, 1.0)])
+def test_the_matrix_is_right_where_showers_fill_part_of_the_range(low, high, generator):
+    """Far from all showers the nearest ones speak together, not the very nearest alone."""
+    t = low + (high - low) * torch.rand(4000, 1, generator=generator)
+    root = torch.linalg.cholesky(R)
+    u = torch.randn(4000, 3, generator=generator, dtype=torch.float64) @ root.T
+    copula = GaussianCopula(3)
+    copula.fit((u, u), t, SharedNoise(1).uniform, rounds=2)
+    # Correlations of at least 400 showers are good to 0.05; the shrinking takes a hundredth.
+    assert torch.allclose(copula.correlation.double(), R.expand(16, 3, 3), atol=0.16)
+
+
+def test_few_showers_give_a_matrix_that_can_be_inverted(generator):
+    """Fifty showers of forty-nine quantities are mostly noise."""
+    u = torch.randn(50, 49, generator=generator, dtype=torch.float64)
+    u[:, 7] = 0
+    copula = GaussianCopula(49, bins=2)
+    t = torch.rand(50, 1, generator=generator)
+    copula.fit((u, u), t, SharedNoise(1).uniform, rounds=1)
+    assert float(torch.linalg.eigvalsh(copula.correlation[0].double()).min()) > 0.2
+    free = torch.full_like(u, torch.inf)
+    drawn = copula.draw((-free, free), t, SharedNoise(2).uniform, rounds=4)
+    assert float(drawn.abs().max()) < 6

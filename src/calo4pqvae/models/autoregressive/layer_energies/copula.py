@@ -7,7 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from calo4pqvae.models.autoregressive.layer_energies.box import gibbs_in_box
-from calo4pqvae.models.autoregressive.layer_energies.marginals import Energies, Interval, Quantities
+from calo4pqvae.models.autoregressive.layer_energies.marginals import (
+    Energies,
+    Interval,
+    Quantities,
+)
 from calo4pqvae.models.autoregressive.layer_energies.window import effective_number, window
 
 __all__ = ["GaussianCopula"]

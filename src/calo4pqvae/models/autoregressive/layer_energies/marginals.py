@@ -5,7 +5,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.models.autoregressive.layer_energies.window import NEGLIGIBLE, effective_number, window
+from calo4pqvae.models.autoregressive.layer_energies.window import (
+    NEGLIGIBLE,
+    effective_number,
+    window,
+)
 
 __all__ = ["ConditionalQuantiles", "Energies", "Interval", "Quantities"]
 
@@ -144,8 +148,10 @@ def _local_slope(
 ) -> Tensor:
     r"""Estimate the slope of y, shrunk where it would be extrapolated from too short a lever.
 
-    The error of a straight line at gap 0 is $s \sqrt{(1 + \bar g^2 / S) / n}$ with the variance S
-    of the gaps: $\bar g^2 / n$ beside S leaves lines alone that are known well where they are used, and takes back those of few showers, or of showers of one energy, far away.
+    The error of a straight line at gap 0 is $s \sqrt{(1 + \bar g^2 / S) / n}$ with the
+    variance S of the gaps: $\bar g^2 / n$ beside S leaves lines alone that are known well
+    where they are used, and takes back those of few showers, or of showers of one energy, far
+    away.
     """
     g_mean, y_mean = weight @ gap, weight @ y
     lever = weight @ (gap - g_mean) ** 2 + g_mean**2 / effective_number(weight)
