@@ -9,17 +9,17 @@ from torch import Tensor
 
 from calo4pqvae.bench import harness as bench_race
 from calo4pqvae.bench.contender import Draw, Kind, Prepare, Task, UnavailableError
-from calo4pqvae.bench.harness import Course, race
+from calo4pqvae.bench.harness import BenchConfig, race
 from calo4pqvae.bench.lattice_problem import lattice_problem
-from calo4pqvae.bench.samplers import Entrant
+from calo4pqvae.bench.samplers import Contender
 from calo4pqvae.errors import MissingExtraError
 
 LATTICE = lattice_problem(1)
-COURSE = Course(chains=40, sweeps=10, repeats=3, seed=7)
+COURSE = BenchConfig(chains=40, sweeps=10, repeats=3, seed=7)
 
 
-def entrant(name: str, make: Callable[[Task], Prepare]) -> Entrant:
-    return Entrant(name, Kind(make), "cpu", 1)
+def contender(name: str, make: Callable[[Task], Prepare]) -> Contender:
+    return Contender(name, Kind(make), "cpu", 1)
 
 
 def coins(seeds: list[int]) -> Callable[[Task], Prepare]:
@@ -43,7 +43,7 @@ def coins(seeds: list[int]) -> Callable[[Task], Prepare]:
 
 def test_everyone_warms_up_then_takes_turns_with_new_seeds() -> None:
     first, second, labels = [], [], []
-    rows = [entrant("a", coins(first)), entrant("b", coins(second))]
+    rows = [contender("a", coins(first)), contender("b", coins(second))]
     results, left_out = race(rows, LATTICE, COURSE, labels.append)
     assert [label[0] for label in labels] == ["a", "b", "a", "b", "b", "a", "a", "b"]
     assert len({*first, *second}) == 8
@@ -84,7 +84,7 @@ def test_only_draws_are_timed_and_only_free_updates_counted(
 ) -> None:
     clock = Clock([7.0, 2.0, 5.0, 4.0])
     monkeypatch.setattr(bench_race, "time", clock.module())
-    result = race([entrant("a", clock.make)], LATTICE, COURSE)[0][0]
+    result = race([contender("a", clock.make)], LATTICE, COURSE)[0][0]
     assert (result.graph, result.nodes, result.free_nodes) == ("zephyr(1,4)", 48, 36)
     assert result.updates_per_s == 36 * 40 * 10 / 4
     assert result.updates_per_s_min == 36 * 40 * 10 / 5
@@ -95,7 +95,7 @@ def test_only_draws_are_timed_and_only_free_updates_counted(
 
 def test_mean_energy_is_that_of_the_drawn_bits() -> None:
     seeds: list[int] = []
-    result = race([entrant("a", coins(seeds))], LATTICE, COURSE)[0][0]
+    result = race([contender("a", coins(seeds))], LATTICE, COURSE)[0][0]
     drawn = [coins([])(Task(LATTICE, 40, 10, 1, "cpu"))(seed)() for seed in seeds[1:]]
     energies = LATTICE.energies(torch.cat(drawn))
     assert result.mean_energy == pytest.approx(energies.mean().item())
@@ -107,7 +107,7 @@ def test_who_cannot_run_is_left_out(kind: type[Exception]) -> None:
     def make(task: Task) -> Prepare:
         raise kind(f"no room for {task.chains} chains")
 
-    rows = [entrant("a", make), entrant("b", coins([]))]
+    rows = [contender("a", make), contender("b", coins([]))]
     results, left_out = race(rows, LATTICE, COURSE)
     assert [result.name for result in results] == ["b"]
     assert left_out == {"a": "no room for 40 chains"}
@@ -116,6 +116,6 @@ def test_who_cannot_run_is_left_out(kind: type[Exception]) -> None:
 
 def test_threads_of_torch_are_as_before() -> None:
     before = torch.get_num_threads()
-    rows = [Entrant("a", Kind(coins([])), "cpu", before + 1)]
-    race(rows, LATTICE, Course(40, 1, 1))
+    rows = [Contender("a", Kind(coins([])), "cpu", before + 1)]
+    race(rows, LATTICE, BenchConfig(40, 1, 1))
     assert torch.get_num_threads() == before

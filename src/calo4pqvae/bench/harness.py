@@ -12,14 +12,14 @@ from torch import Tensor
 
 from calo4pqvae.bench.contender import Prepare, Task, UnavailableError
 from calo4pqvae.bench.lattice_problem import LatticeProblem
-from calo4pqvae.bench.samplers import Entrant
+from calo4pqvae.bench.samplers import Contender
 from calo4pqvae.errors import MissingExtraError
 
-__all__ = ["Course", "Result", "race"]
+__all__ = ["BenchConfig", "Result", "race"]
 
 
 @dataclass(frozen=True)
-class Course:
+class BenchConfig:
     """How long the race is: chains, sweeps, timed rounds, and the seed of the samplers."""
 
     chains: int
@@ -70,66 +70,68 @@ class Result:
 
 
 def race(
-    entrants: Sequence[Entrant],
+    contenders: Sequence[Contender],
     lattice: LatticeProblem,
-    course: Course,
+    config: BenchConfig,
     on_turn: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Result], dict[str, str]]:
     """Let everyone run once to warm up, then once in each round.
 
-    Each round begins with another entrant, so that a disturbance of the machine does not
+    Each round begins with another contender, so that a disturbance of the machine does not
     always meet the same one.
 
     Arguments:
-        entrants: who runs.
+        contenders: who runs.
         lattice: the problem.
-        course: how much there is to do.
-        on_turn: called with the name of each entrant before its turn.
+        config: how much there is to do.
+        on_turn: called with the name of each contender before its turn.
 
     Returns:
-        the results in the order of the entrants, and who could not run with the reason.
+        the results in the order of the contenders, and who could not run with the reason.
     """
     runners, left_out = [], {}
     with _same_threads_afterwards():
-        for number, entrant in enumerate(entrants):
-            on_turn(entrant.label)
+        for number, contender in enumerate(contenders):
+            on_turn(contender.label)
             try:
-                runners.append(_Runner(entrant, number, lattice, course))
+                runners.append(_Runner(contender, number, lattice, config))
             except (UnavailableError, MissingExtraError) as reason:
-                left_out[entrant.name] = str(reason)
-        for turn in range(course.repeats):
+                left_out[contender.name] = str(reason)
+        for turn in range(config.repeats):
             first = turn % max(1, len(runners))
             for runner in runners[first:] + runners[:first]:
-                on_turn(runner.entrant.label)
+                on_turn(runner.contender.label)
                 runner.run(turn + 1)
     return [runner.result() for runner in runners], left_out
 
 
 @dataclass
 class _Runner:
-    """An entrant that is set up and warm, with its times [s] and energies so far."""
+    """A contender that is set up and warm, with its times [s] and energies so far."""
 
-    entrant: Entrant
+    contender: Contender
     number: int
     lattice: LatticeProblem
-    course: Course
+    config: BenchConfig
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     energies: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        torch.set_num_threads(self.entrant.threads)
+        torch.set_num_threads(self.contender.threads)
         start = time.perf_counter()
-        course, entrant = self.course, self.entrant
-        self.prepare: Prepare = entrant.kind.make(
-            Task(self.lattice, course.chains, course.sweeps, entrant.threads, entrant.device)
+        config, contender = self.config, self.contender
+        self.prepare: Prepare = contender.kind.make(
+            Task(
+                self.lattice, config.chains, config.sweeps, contender.threads, contender.device
+            )
         )
         self.prepare(self._seed(0))()
         self.first_call = time.perf_counter() - start
 
     def run(self, turn: int) -> None:
         """Make ready, then run once under the clocks."""
-        torch.set_num_threads(self.entrant.threads)
+        torch.set_num_threads(self.contender.threads)
         draw = self.prepare(self._seed(turn))
         cpu, wall = time.process_time(), time.perf_counter()
         free_bits = draw()
@@ -139,22 +141,22 @@ class _Runner:
 
     def result(self) -> Result:
         """Sum up all rounds."""
-        graph, course = self.lattice.whole.graph, self.course
-        updates = graph.n_latents * course.chains * course.sweeps
+        graph, config = self.lattice.whole.graph, self.config
+        updates = graph.n_latents * config.chains * config.sweeps
         energies = torch.cat(self.energies)
         return Result(
-            name=self.entrant.name,
+            name=self.contender.name,
             graph=graph.lattice,
             nodes=graph.n_nodes,
             free_nodes=graph.n_latents,
-            chains=course.chains,
-            sweeps=course.sweeps,
-            threads=self.entrant.threads,
-            device=self.entrant.device,
+            chains=config.chains,
+            sweeps=config.sweeps,
+            threads=self.contender.threads,
+            device=self.contender.device,
             updates_per_s=updates / median(self.wall),
             mean_energy=energies.mean().item(),
             mean_energy_error=(energies.std() / len(energies) ** 0.5).item(),
-            version=self.entrant.version,
+            version=self.contender.version,
             updates_per_s_min=updates / max(self.wall),
             updates_per_s_max=updates / min(self.wall),
             first_call_s=self.first_call,
@@ -162,8 +164,8 @@ class _Runner:
         )
 
     def _seed(self, turn: int) -> int:
-        """A seed of 31 bits, other for every entrant and turn."""
-        words = (self.course.seed, self.lattice.whole.graph.n_nodes, self.number, turn)
+        """A seed of 31 bits, other for every contender and turn."""
+        words = (self.config.seed, self.lattice.whole.graph.n_nodes, self.number, turn)
         return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
 
 

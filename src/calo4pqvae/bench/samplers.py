@@ -15,7 +15,7 @@ from calo4pqvae.bench.ours import compiled, cuda_kernel, torch_sparse
 from calo4pqvae.bench.thrml_blocks import thrml_blocks
 from calo4pqvae.errors import ConfigError, MissingExtraError
 
-__all__ = ["KINDS", "Entrant", "entrants"]
+__all__ = ["KINDS", "Contender", "contenders"]
 
 _BOTH = ("cpu", "cuda")
 
@@ -34,7 +34,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Contender:
     """One row of the comparison: a sampler on a device with a number of threads."""
 
     name: str
@@ -53,9 +53,9 @@ class Entrant:
         return f"{self.name}, {place(self.device, self.threads)}"
 
 
-def entrants(
+def contenders(
     names: Iterable[str], device: str, threads: Iterable[int]
-) -> tuple[list[Entrant], dict[str, str]]:
+) -> tuple[list[Contender], dict[str, str]]:
     """List the rows of the comparison, and the samplers left out with the reason.
 
     A sampler has a row per number of threads on the CPU, and one row with one thread on CUDA.
@@ -70,7 +70,7 @@ def entrants(
         ConfigError: CUDA is asked for and absent.
     """
     found = _devices(device)
-    rows: list[Entrant] = []
+    rows: list[Contender] = []
     left_out = {}
     for name in names:
         kind = KINDS[name]
@@ -81,7 +81,7 @@ def entrants(
             continue
         for where in devices:
             counts = _threads(kind, where, threads)
-            rows += [Entrant(name, kind, where, count) for count in counts]
+            rows += [Contender(name, kind, where, count) for count in counts]
     return rows, left_out
 
 

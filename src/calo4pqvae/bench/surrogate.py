@@ -17,7 +17,7 @@ from calo4pqvae.data.energies import Energies
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.models.base import ShowerModel
 
-__all__ = ["STEPS", "Course", "largest_batch", "our_cost"]
+__all__ = ["STEPS", "BenchConfig", "largest_batch", "our_cost"]
 
 STEPS = ("prior", "decoder", "writing")
 
@@ -26,7 +26,7 @@ SECONDS_OF_A_REPEAT = 0.5
 
 
 @dataclass(frozen=True)
-class Course:
+class BenchConfig:
     """How our model is timed.
 
     Attributes:
@@ -49,7 +49,7 @@ def our_cost(
     e_inc: Energies,
     sample: str,
     batch: int,
-    course: Course,
+    config: BenchConfig,
     meter: Meter,
     on_repeat: Callable[[], None] = lambda: None,
 ) -> ShowerCost:
@@ -60,19 +60,19 @@ def our_cost(
         e_inc: incident energies [MeV]; each batch takes the next ones, over and over.
         sample: what to call them.
         batch: showers made together.
-        course: how it is done.
+        config: how it is done.
         meter: counter of energy.
         on_repeat: called after each repeat.
     """
-    rig = _Rig(model.to(course.device).eval(), course)
+    harness = _Harness(model.to(config.device).eval(), config)
     energies = np.resize(e_inc, (batch, 1))
     with tempfile.TemporaryDirectory() as folder:
-        first = rig.run(energies, Path(folder) / "0.h5", 1)
+        first = harness.run(energies, Path(folder) / "0.h5", 1)
         turns = max(1, min(200, round(SECONDS_OF_A_REPEAT / max(sum(first), 1e-4))))
         steps, joules = [], []
-        for number in range(1, course.repeats + 1):
+        for number in range(1, config.repeats + 1):
             meter.start()
-            taken = rig.run(energies, Path(folder) / f"{number}.h5", turns)
+            taken = harness.run(energies, Path(folder) / f"{number}.h5", turns)
             joules.append(meter.joules(sum(taken)) / (batch * turns))
             steps.append([seconds / (batch * turns) for seconds in taken])
             on_repeat()
@@ -80,7 +80,7 @@ def our_cost(
         name: mean_with_error(list(values))
         for name, values in zip(STEPS, zip(*steps, strict=True), strict=True)
     }
-    place = "1 GPU" if course.device == "cuda" else _cores(torch.get_num_threads())
+    place = "1 GPU" if config.device == "cuda" else _cores(torch.get_num_threads())
     return ShowerCost(
         "ours",
         place,
@@ -91,18 +91,18 @@ def our_cost(
         mean_with_error(joules),
         meter.source,
         parts,
-        note=f"{course.sweeps} sweeps",
+        note=f"{config.sweeps} sweeps",
     )
 
 
-def largest_batch(model: ShowerModel, e_inc: Energies, course: Course, bound: int) -> int:
+def largest_batch(model: ShowerModel, e_inc: Energies, config: BenchConfig, bound: int) -> int:
     """Find the largest batch that fits the memory, by halving from a bound."""
-    rig = _Rig(model.to(course.device).eval(), course)
+    harness = _Harness(model.to(config.device).eval(), config)
     batch = bound
     while batch > 1:
         try:
             with tempfile.TemporaryDirectory() as folder:
-                rig.run(np.resize(e_inc, (batch, 1)), Path(folder) / "try.h5", 1)
+                harness.run(np.resize(e_inc, (batch, 1)), Path(folder) / "try.h5", 1)
         except (torch.cuda.OutOfMemoryError, MemoryError):
             torch.cuda.empty_cache()
             batch //= 2
@@ -111,19 +111,19 @@ def largest_batch(model: ShowerModel, e_inc: Energies, course: Course, bound: in
     return batch
 
 
-class _Rig:
+class _Harness:
     """A model and the clock on its steps."""
 
-    def __init__(self, model: ShowerModel, course: Course) -> None:
-        self.model, self.course = model, course
-        self.noise = SharedNoise(derive_seed(course.seed), course.device)
-        self.chains = choose_sampler(model.prior.graph, self.noise, course.sampler)
+    def __init__(self, model: ShowerModel, config: BenchConfig) -> None:
+        self.model, self.config = model, config
+        self.noise = SharedNoise(derive_seed(config.seed), config.device)
+        self.chains = choose_sampler(model.prior.graph, self.noise, config.sampler)
         self.made = 0
 
     @torch.no_grad()
     def run(self, energies: Energies, path: Path, turns: int) -> list[float]:
         """Make batches and write them to a file; return the time of each step [s]."""
-        device, taken = self.course.device, [0.0, 0.0, 0.0]
+        device, taken = self.config.device, [0.0, 0.0, 0.0]
         started = clock(device)
         with ShowerWriter(path, self.model.geometry) as writer:
             taken[2] += clock(device) - started
@@ -131,9 +131,9 @@ class _Rig:
                 times = [clock(device)]
                 e = torch.from_numpy(energies).to(device)
                 t, code = self.model.condition(e)
-                bits = sample_prior(self.model.prior, self.chains, t, code, self.course.sweeps)
+                bits = sample_prior(self.model.prior, self.chains, t, code, self.config.sweeps)
                 times.append(clock(device))
-                noise = RowNoise(derive_seed(self.course.seed), self.made, device)
+                noise = RowNoise(derive_seed(self.config.seed), self.made, device)
                 showers = self.model.decode(bits, e, noise).flatten(start_dim=1).cpu().numpy()
                 times.append(clock(device))
                 writer.append(energies, showers)

@@ -10,7 +10,7 @@ from calo4pqvae.bench.annealer_row import annealer_costs
 from calo4pqvae.bench.cost import MEASURED, PUBLISHED, ShowerCost, Value, ratio
 from calo4pqvae.bench.first_principles import geant4_costs
 from calo4pqvae.bench.power import meter_of
-from calo4pqvae.bench.surrogate import Course, largest_batch, our_cost
+from calo4pqvae.bench.surrogate import BenchConfig, largest_batch, our_cost
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.evaluation.published import TABLE_2
 from calo4pqvae.models.base import ShowerModel
@@ -141,14 +141,14 @@ def _ours(
     model: ShowerModel, plan: Plan, device: str, on_step: Callable[[str], None]
 ) -> list[ShowerCost]:
     """Small batches of the whole range, then the largest batch of each sample."""
-    course = Course(device, plan.sweeps, plan.repeats, seed=plan.seed)
+    config = BenchConfig(device, plan.sweeps, plan.repeats, seed=plan.seed)
     meter = meter_of(device, plan.core_watts, plan.gpu_watts)
     chosen: Mapping[str, Energies] = samples(model, 100)
     wide = list(chosen)[-1]
     before = torch.get_num_threads()
     torch.set_num_threads(1 if device == "cpu" else before)
     try:
-        largest = largest_batch(model, chosen[wide], course, plan.largest)
+        largest = largest_batch(model, chosen[wide], config, plan.largest)
         work = [(wide, batch) for batch in SMALL if batch < largest]
         work += [(sample, largest) for sample in chosen]
         return [
@@ -157,7 +157,7 @@ def _ours(
                 chosen[s],
                 s,
                 b,
-                course,
+                config,
                 meter,
                 lambda b=b: on_step(f"{device}, batch {b}"),
             )

@@ -13,8 +13,8 @@ from calo4pqvae.cli.bench_generate import (
 )
 
 if TYPE_CHECKING:
-    from calo4pqvae.bench.harness import Course, Result
-    from calo4pqvae.bench.samplers import Entrant
+    from calo4pqvae.bench.harness import BenchConfig, Result
+    from calo4pqvae.bench.samplers import Contender
 
 __all__ = ["HELP", "add_arguments", "check_output", "require_range", "run"]
 
@@ -81,15 +81,15 @@ def _add_sampler_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _bench_samplers(args: argparse.Namespace) -> int:
     """Measure on each lattice, show it, refuse disagreement, write the file."""
-    from calo4pqvae.bench.harness import Course
-    from calo4pqvae.bench.samplers import entrants
+    from calo4pqvae.bench.harness import BenchConfig
+    from calo4pqvae.bench.samplers import contenders
 
     threads = _check(args)
-    rows, left_out = entrants(args.only, args.device, threads)
-    course = Course(args.chains, args.sweeps, args.repeats, args.seed)
+    rows, left_out = contenders(args.only, args.device, threads)
+    config = BenchConfig(args.chains, args.sweeps, args.repeats, args.seed)
     everything: list[Result] = []
     for m in args.grid:
-        results, unable = _race(rows, m, course)
+        results, unable = _race(rows, m, config)
         left_out |= unable
         everything += results
         if results:
@@ -101,7 +101,7 @@ def _bench_samplers(args: argparse.Namespace) -> int:
 
 
 def _race(
-    rows: "Sequence[Entrant]", m: int, course: "Course"
+    rows: "Sequence[Contender]", m: int, config: "BenchConfig"
 ) -> "tuple[list[Result], dict[str, str]]":
     """Run the race under a progress bar, a step per call of a sampler."""
     from calo4pqvae.bench.harness import race
@@ -109,8 +109,8 @@ def _race(
     from calo4pqvae.cli.console import progress
 
     lattice = lattice_problem(m)
-    with progress(len(rows) * (1 + course.repeats), lattice.whole.graph.lattice) as bar:
-        found = race(rows, lattice, course, on_turn=lambda label: bar.advance(note=label))
+    with progress(len(rows) * (1 + config.repeats), lattice.whole.graph.lattice) as bar:
+        found = race(rows, lattice, config, on_turn=lambda label: bar.advance(note=label))
         bar.advance(0, "all have run")
     return found
 
