@@ -16,10 +16,9 @@ LADDER = (
     {"_core", "pretrained"},
     {"geometry"},
     {"data", "boltzmann", "config"},
-    {"annealer", "testing"},
+    {"annealer", "testing", "simulate", "evaluation"},
     {"models"},
-    {"training", "generation", "simulate", "evaluation"},
-    {"bench"},
+    {"training", "generation", "bench"},
     {"cli"},
 )
 """Steps from the bottom to the top; the packages of one step do not know each other."""
