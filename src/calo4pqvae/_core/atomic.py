@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from calo4pqvae._core.lock import UnsupportedError, named_lock, same_file, try_flock
+from calo4pqvae._core.lock import named_lock
+from calo4pqvae._core.lock_file import UnsupportedError, same_file, try_flock
 from calo4pqvae.errors import OutputError
 
 __all__ = [
@@ -57,11 +58,13 @@ class Part:
         descriptor: the open part, for reading and writing.
 
     Raises:
-        OutputError: the part cannot be created, or another program writes it.
+        OutputError: the target is no file, the part cannot be created, or another program
+            writes it.
     """
 
     def __init__(self, path: str | Path, *, keep: bool = False) -> None:
         self.target = _settled(Path(path))
+        _look(Path(path), self.target)
         self.path = part_path(self.target)
         self._open = ExitStack()
         try:
@@ -139,18 +142,8 @@ def check_target(path: Path, overwrite: bool) -> None:
         OutputError: it exists, is no file, or has no folder; with what to do.
     """
     target = _settled(path)
-    try:
-        found = target.stat()
-    except FileNotFoundError:
-        found = None
-    except OSError as error:
-        raise OutputError(f"{path}: {why_not_written(error)}") from error
-    if found is not None:
-        _check_kind(path, found, links=True)
-        if not overwrite:
-            raise OutputError(
-                f"{path}: exists already; choose another name or allow overwriting"
-            )
+    if _look(path, target) and not overwrite:
+        raise OutputError(f"{path}: exists already; choose another name or allow overwriting")
     if not target.parent.is_dir():
         raise OutputError(f"{path}: its folder {path.parent} does not exist; make it first")
 
@@ -237,6 +230,22 @@ def _settled(path: Path) -> Path:
         return Path(os.path.realpath(path))
     except OSError as error:
         raise OutputError(f"{path}: {why_not_written(error)}") from error
+
+
+def _look(path: Path, target: Path) -> bool:
+    """Whether a target exists; refuse one that is no file.
+
+    Raises:
+        OutputError: it is none, or cannot be looked at.
+    """
+    try:
+        found = target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise OutputError(f"{path}: {why_not_written(error)}") from error
+    _check_kind(path, found, links=True)
+    return True
 
 
 def _check_kind(path: Path, found: os.stat_result, *, links: bool = False) -> None:

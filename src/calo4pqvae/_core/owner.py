@@ -117,7 +117,8 @@ class Owner:
 
 def this_process(purpose: str) -> Owner:
     """Describe the process that runs this."""
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else ["python"]
+    script = Path(sys.argv[0] if sys.argv else "python")
+    name = script.parent.name if script.name == "__main__.py" else script.name
     pid = os.getpid()
     started = _start_time(pid)
     return Owner(
@@ -127,7 +128,7 @@ def this_process(purpose: str) -> Owner:
         pid=pid,
         started=-1 if started is None else started,
         purpose=purpose,
-        command=shlex.join(words)[:_LONGEST_COMMAND],
+        command=shlex.join([name, *sys.argv[1:]])[:_LONGEST_COMMAND],
         since=time.time(),
     )
 

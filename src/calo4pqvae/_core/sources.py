@@ -59,8 +59,8 @@ def _imported(source: Path, root: Path) -> list[Path]:
             module = ".".join(part for part in (base, node.module) if part)
             names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     package = source.relative_to(root).parts[0]
-    own = [name.split(".") for name in names if name.startswith(f"{package}.")]
-    places = [root.joinpath(*parts) for parts in own]
+    parts = [name.split(".") for name in names]
+    places = [root.joinpath(*words) for words in parts if words[0] == package]
     # What a whole package offers may come from any module that its own file imports.
     files = [f for p in places for f in (p.with_suffix(".py"), p / "__init__.py")]
     return [file for file in files if file.is_file()]
