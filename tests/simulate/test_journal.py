@@ -1,57 +1,117 @@
-"""Journals survive what can happen to them."""
+"""Finished showers are used only where they fit the job."""
+
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from calo4pqvae.simulate.journal import JournalWriter, read_record, scan
+from calo4pqvae.errors import OutputError, PhysicsWarning, SimulationError
+from calo4pqvae.simulate.journal import Shot, ShowerJournal, pack_shower
+
+FACTS = {"seed": 3, "stack": {"layers": 2, "r_edges_mm": (0.0, 1.0)}}
+N_VOXELS = 40
+SHOTS = [Shot(number, 1000.0 / 3 + number, 77 + number) for number in range(5)]
 
 
 @pytest.fixture
-def showers(rng):
-    return rng.exponential(1, (5, 40)).astype(np.float32)
+def showers(rng: np.random.Generator) -> np.ndarray:
+    return rng.exponential(1, (5, N_VOXELS)).astype(np.float32)
 
 
 @pytest.fixture
-def journal(tmp_path, showers):
-    with JournalWriter(tmp_path / "a.journal") as writer:
-        for number, shower in zip([3, 0, 4, 1, 2], showers, strict=True):
-            writer.append(number, shower, 0.5 + number)
-    return tmp_path / "a.journal"
+def path(tmp_path: Path, showers: np.ndarray) -> Path:
+    """Showers 3, 0 and 4 of five."""
+    with opened(tmp_path / "j") as journal:
+        for number in (3, 0, 4):
+            journal.keep(SHOTS[number], pack_shower(showers[number]), 0.5 + number)
+    return tmp_path / "j"
 
 
-def test_round_trip(journal, showers):
-    found = scan(journal.parent)
-    assert list(found) == [3, 0, 4, 1, 2]
-    assert found[4].cpu_seconds == 4.5
-    np.testing.assert_array_equal(read_record(found[4]), showers[2])
+def opened(path: Path, **facts: object) -> ShowerJournal:
+    return ShowerJournal(path, {**FACTS, **facts}, N_VOXELS)
 
 
-def test_a_torn_end_at_any_byte(journal):
-    whole = journal.read_bytes()
-    last = max(record.offset for record in scan(journal.parent).values())
-    for size in range(last - 30, len(whole)):
-        journal.write_bytes(whole[:size])
-        assert len(scan(journal.parent)) in {3, 4}
-    assert list(scan(journal.parent)) == [3, 0, 4, 1]
+def test_round_trip(path: Path, showers: np.ndarray) -> None:
+    with opened(path) as journal:
+        assert journal.done(SHOTS) == {0, 3, 4}
+        shower, seconds = journal.read(SHOTS[4])
+        assert seconds == 4.5
+        np.testing.assert_array_equal(shower, showers[4])
+        with pytest.raises(SimulationError, match="shower 2 is not there any more"):
+            journal.read(SHOTS[2])
 
 
-def test_a_damaged_record_and_what_follows_are_passed_over(journal):
-    whole = bytearray(journal.read_bytes())
-    whole[scan(journal.parent)[4].offset + 5] ^= 1
-    journal.write_bytes(whole)
-    assert list(scan(journal.parent)) == [3, 0]
+@pytest.mark.parametrize(
+    "other", [SHOTS[3]._replace(energy=334.0), SHOTS[3]._replace(seed=5), Shot(3, 0.0, 0)]
+)
+def test_a_record_of_another_energy_or_seed_is_simulated_again(
+    path: Path, showers: np.ndarray, other: Shot
+) -> None:
+    shots = [*SHOTS[:3], other, SHOTS[4]]
+    with opened(path) as journal:
+        with pytest.warns(PhysicsWarning, match="1 records are not showers .* number 3"):
+            assert journal.done(shots) == {0, 4}
+        with pytest.raises(SimulationError):
+            journal.read(other)
+        journal.keep(other, pack_shower(showers[1]), 1.0)
+        assert journal.done(shots) == {0, 3, 4}
+        np.testing.assert_array_equal(journal.read(other)[0], showers[1])
 
 
-def test_several_journals_and_none(journal, showers, tmp_path):
-    assert journal.parent == tmp_path
-    with JournalWriter(tmp_path / "b.journal") as writer:
-        writer.append(9, showers[0], 1.0)
-    (tmp_path / "c.journal").touch()
-    assert set(scan(tmp_path)) == {0, 1, 2, 3, 4, 9}
-    assert scan(tmp_path / "nowhere") == {}
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"x" * 100, zlib.compress(bytes(4 * N_VOXELS - 4)), zlib.compress(bytes(10**8))],
+)
+def test_a_content_that_is_no_shower_is_simulated_again(path: Path, content: bytes) -> None:
+    with opened(path) as journal:
+        journal.keep(SHOTS[1], content, 1.0)
+        with pytest.warns(PhysicsWarning, match="number 1; they are simulated again"):
+            assert journal.done(SHOTS) == {0, 3, 4}
 
 
-def test_a_journal_is_never_overwritten(journal):
-    assert journal.exists()
-    with pytest.raises(FileExistsError):
-        JournalWriter(journal)
+def test_a_number_that_was_changed_after_it_was_written(path: Path) -> None:
+    """Number 3 becomes 2, as one damaged byte can do it: neither is finished then."""
+    whole = path.read_bytes()
+    assert whole.count(b'{"number": 3,') == 1
+    path.write_bytes(whole.replace(b'{"number": 3,', b'{"number": 2,'))
+    with pytest.warns(PhysicsWarning, match="record 1 is damaged and passed over"):
+        journal = opened(path)
+    with journal:
+        assert journal.done(SHOTS) == {0, 4}
+
+
+def test_showers_of_another_simulation(path: Path) -> None:
+    with pytest.raises(OutputError, match=r"of another simulation \(it differs in seed\)"):
+        opened(path, seed=4)
+    with opened(path) as journal:
+        assert journal.done(SHOTS) == {0, 3, 4}
+
+
+def test_a_simulation_without_showers_gives_way(tmp_path: Path) -> None:
+    with opened(tmp_path / "j"):
+        pass
+    with opened(tmp_path / "j", seed=4) as journal:
+        assert journal.done(SHOTS) == set()
+    with opened(tmp_path / "j", seed=4):
+        pass
+
+
+def test_any_changed_byte_never_gives_another_shower(path: Path, showers: np.ndarray) -> None:
+    rng = np.random.default_rng(8)
+    clean = path.read_bytes()
+    lost = 0
+    for place in rng.integers(4096, len(clean), 60):
+        changed = bytearray(clean)
+        changed[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(changed)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("calo4pqvae.simulate.journal._warn", lambda _: None)
+            with opened(path) as journal:
+                done = journal.done(SHOTS)
+                for number in done:
+                    np.testing.assert_array_equal(
+                        journal.read(SHOTS[number])[0], showers[number]
+                    )
+        lost += len(done) < 3
+    assert 0 < lost < 60

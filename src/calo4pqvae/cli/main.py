@@ -15,9 +15,10 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from calo4pqvae import __version__
+from calo4pqvae.cli.defaults import HelpWithDefaults
 from calo4pqvae.errors import Calo4pQVAEError, PhysicsWarning
 
 __all__ = ["COMMANDS", "main"]
@@ -55,7 +56,10 @@ SENTENCES = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line, with status 2."""
+    """An argument parser that complains in one line, with status 2, and tells defaults."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"formatter_class": HelpWithDefaults, **settings})
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{PROGRAM}: error: {message}; see '{self.prog} --help'\n")

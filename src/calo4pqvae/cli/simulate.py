@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from calo4pqvae.cli.console import Progress
-    from calo4pqvae.simulate.crew import Finished
+    from calo4pqvae.simulate.journal import Finished
     from calo4pqvae.simulate.tables import Tables
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the incident energies of this file, in order; -n repeats or shortens them",
     )
     parser.add_argument(
-        "--particle", choices=["electron", "photon", "positron"], default="electron"
+        "--particle",
+        choices=["electron", "photon", "positron"],
+        default="electron",
+        help="what comes in along the axis",
     )
     parser.add_argument(
         "--stack",
@@ -46,8 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="atomic data: Geant4's own, or made here; auto takes its own where there are any",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (all cores)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes (default: one for each core)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the energies and of all showers"
+    )
     parser.add_argument(
         "--no-times",
         action="store_true",

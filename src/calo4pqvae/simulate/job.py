@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from calo4pqvae import __version__
+from calo4pqvae._core.lock import output_lock
 from calo4pqvae.data.energies import Energies
-from calo4pqvae.data.part_file import take_lock
+from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter, check_target
-from calo4pqvae.errors import ConfigError, OutputError, SimulationError
-from calo4pqvae.simulate.crew import Crew, Finished, Shot
+from calo4pqvae.errors import ConfigError, OutputError, ShowerFileError, SimulationError
+from calo4pqvae.simulate.crew import Crew
 from calo4pqvae.simulate.engine import HIGHEST, LOWEST, Particle
 from calo4pqvae.simulate.geant4 import elements_of, versions
-from calo4pqvae.simulate.journal import Record, read_record, scan
+from calo4pqvae.simulate.journal import Finished, Shot, ShowerJournal
 from calo4pqvae.simulate.stack import Stack
 from calo4pqvae.simulate.stacks import load_stack
 from calo4pqvae.simulate.tables import BUILT, Tables, build_tables, find_official
@@ -30,6 +30,8 @@ __all__ = ["CPU_SECONDS", "Progress", "Simulation", "simulate"]
 
 CPU_SECONDS = "cpu_seconds"
 """Column of a simulated file: CPU time of Geant4 for each shower [s]."""
+
+_JOURNAL = "showers.sqlite"
 
 
 @dataclass(frozen=True)
@@ -107,19 +109,21 @@ def simulate(
         SimulationError: Geant4 refuses the stack, or a worker died; finished showers are kept.
     """
     path = Path(path)
-    check_target(path, overwrite)
+    folder = path.with_name(f"{path.name}.work")
+    if not (folder.is_dir() and path.is_file()):
+        check_target(path, overwrite)
     _check(simulation, workers)
     elements = elements_of({slab.material for slab in simulation.stack.slabs})
-    folder = path.with_name(f"{path.name}.work")
-    with _work_folder(folder) as tables_folder:
-        tables = _tables(simulation.tables, elements, tables_folder)
+    with _work_folder(folder):
+        tables = _tables(simulation.tables, elements, folder / "tables")
         facts = _describe(simulation, tables)
-        done = scan(folder)
-        _enter(folder, facts, tables, bool(done))
-        progress.on_start(tables, set(done))
-        if len(done) < len(simulation.e_inc):
-            _work(simulation, folder, workers, set(done), progress)
-        _write(simulation, path, scan(folder), facts, overwrite, times)
+        if _is_written(simulation, path, facts) and not overwrite:
+            progress.on_start(tables, set(range(len(simulation.e_inc))))
+        else:
+            check_target(path, overwrite)
+            with _journal(simulation, folder, facts) as journal:
+                _work(simulation, folder, tables, journal, workers, progress)
+                _write(simulation, path, journal, facts, overwrite, times)
         shutil.rmtree(folder)
 
 
@@ -163,78 +167,88 @@ def _describe(simulation: Simulation, tables: Tables) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _work_folder(folder: Path) -> Iterator[Path]:
+def _work_folder(folder: Path) -> Iterator[None]:
     """Make the work folder and keep others out of it; remove it if nothing came of it."""
-    folder.mkdir(exist_ok=True)
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        _lock(lock, folder)
-        try:
-            yield folder / "tables"
-        finally:
-            if folder.exists() and not any(folder.glob("*.log")):
-                shutil.rmtree(folder)
-    finally:
-        os.close(lock)
-
-
-def _lock(descriptor: int, folder: Path) -> None:
-    if not take_lock(descriptor):
-        raise OutputError(f"{folder}: another simulation is at work in it; wait for it")
-
-
-def _enter(folder: Path, facts: dict[str, Any], tables: Tables, begun: bool) -> None:
-    """Write the job; if it is begun, see that the one in the folder is the same."""
-    path = folder / "job.json"
-    if begun:
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-        other = [key for key, value in facts.items() if earlier.get(key) != value]
-        if other:
+    with output_lock(folder, "simulate", folder=True):
+        if (folder / "job.json").exists():
             raise OutputError(
-                f"{folder}: holds finished showers of another simulation (it differs in "
-                f"{', '.join(other)}); remove the folder or choose another name"
+                f"{folder}: is of an earlier version of calo4pqvae; finish the simulation "
+                "there, or remove the folder"
             )
-    job = {**facts, "variables": tables.variables}
-    aside = folder / "job.json.part"
-    aside.write_text(json.dumps(job, indent=1), encoding="utf-8")
-    aside.replace(path)
+        try:
+            yield
+        finally:
+            if folder.exists() and not (folder / _JOURNAL).exists():
+                shutil.rmtree(folder)
+
+
+def _is_written(simulation: Simulation, path: Path, facts: dict[str, Any]) -> bool:
+    """Whether the file is that of this simulation: a death can come before all is tidied up."""
+    if not path.is_file():
+        return False
+    try:
+        with ShowerFile(path) as file:
+            attrs, e_inc = file.attrs, file.e_inc()
+    except (OSError, ShowerFileError):
+        return False
+    same = np.array_equal(e_inc, simulation.e_inc.astype(np.float32))
+    return same and all(attrs.get(key) == value for key, value in _attributes(facts).items())
+
+
+def _journal(simulation: Simulation, folder: Path, facts: dict[str, Any]) -> ShowerJournal:
+    return ShowerJournal(folder / _JOURNAL, facts, simulation.stack.geometry.n_voxels)
 
 
 def _work(
-    simulation: Simulation, folder: Path, workers: int, done: set[int], progress: Progress
+    simulation: Simulation,
+    folder: Path,
+    tables: Tables,
+    journal: ShowerJournal,
+    workers: int,
+    progress: Progress,
 ) -> None:
     """Let workers simulate what is missing."""
-    left = len(simulation.e_inc) - len(done)
-    finished = 0
+    done = journal.done(simulation.shots())
+    progress.on_start(tables, done)
+    n_all, n_kept = len(simulation.e_inc), len(done)
+    if n_kept == n_all:
+        return
+    job = {
+        "stack": simulation.stack.to_dict(),
+        "particle": simulation.particle,
+        "variables": tables.variables,
+    }
     try:
-        with Crew(folder, min(workers, left)) as crew:
-            for shower in crew.simulate(simulation.shots(done)):
-                finished += 1
+        with Crew(job, folder, min(workers, n_all - n_kept)) as crew:
+            for shower in crew.simulate(simulation.shots(done), journal.keep):
+                n_kept += 1
                 progress.on_shower(shower)
     except SimulationError as error:
-        kept = len(done) + finished
-        if not kept:
+        if not n_kept:
             raise
         raise SimulationError(
-            f"{error}; {kept} of {len(simulation.e_inc)} showers are finished and kept in "
-            f"{folder}, run the same again to go on"
+            f"{error}; {n_kept} of {n_all} showers are finished and kept in {folder}, run the "
+            "same again to go on"
         ) from error
 
 
 def _write(
     simulation: Simulation,
     path: Path,
-    records: dict[int, Record],
+    journal: ShowerJournal,
     facts: dict[str, Any],
     overwrite: bool,
     times: bool,
 ) -> None:
     """Put the finished showers into a file, in order."""
-    attrs = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in facts.items()}
-    energies = simulation.e_inc.astype(np.float32)
     geometry = simulation.stack.geometry
-    with ShowerWriter(path, geometry, attrs, overwrite=overwrite) as writer:
-        for number, e_inc in enumerate(energies):
-            record = records[number]
-            seconds = {CPU_SECONDS: np.array([record.cpu_seconds])} if times else {}
-            writer.append(e_inc[None], read_record(record)[None], **seconds)
+    with ShowerWriter(path, geometry, _attributes(facts), overwrite=overwrite) as writer:
+        for shot in simulation.shots():
+            shower, cpu_seconds = journal.read(shot)
+            seconds = {CPU_SECONDS: np.array([cpu_seconds])} if times else {}
+            writer.append(np.array([[shot.energy]]), shower[None], **seconds)
+
+
+def _attributes(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts as attributes of a file."""
+    return {key: json.dumps(v) if isinstance(v, dict) else v for key, v in facts.items()}

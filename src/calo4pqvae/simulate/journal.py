@@ -1,72 +1,157 @@
-"""Finished showers on disk, one record after another, safe against a death in the middle."""
+"""Finished showers on disk, each checked against the job when it is read again."""
 
-import struct
+import json
+import warnings
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["JournalWriter", "Record", "read_record", "scan"]
+from calo4pqvae._core.journal import Journal, Record
+from calo4pqvae.errors import OutputError, PhysicsWarning, SimulationError
 
-HEAD = struct.Struct("<qdII")
-"""Number of the shower, CPU seconds, bytes that follow, and their CRC-32."""
+__all__ = ["Finished", "Shot", "ShowerJournal", "pack_shower"]
+
+_KIND = "simulation"
 
 
-class Record(NamedTuple):
-    """Where a finished shower lies."""
+class Shot(NamedTuple):
+    """A shower to simulate: its number, incident energy [MeV] and seed."""
 
-    path: Path
-    offset: int
-    n_bytes: int
+    number: int
+    energy: float
+    seed: int
+
+
+class Finished(NamedTuple):
+    """A shower that is in the journal.
+
+    Attributes:
+        shot: what it is a shower of.
+        cpu_seconds: the CPU time that it took [s].
+    """
+
+    shot: Shot
     cpu_seconds: float
 
 
-class JournalWriter:
-    """Append finished showers to a new file.
+class ShowerJournal:
+    """The finished showers of one simulation, in one file.
 
-    A record is handed to the system whole before `append` returns, so that it survives the
-    death of the process.
+    Arguments:
+        path: the file; begun if there is none.
+        facts: everything that the showers depend on.
+        n_voxels: voxels of a shower.
+
+    Raises:
+        OutputError: it holds showers of another simulation, or cannot be written.
+        JournalError: it is no journal.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("xb")
+    def __init__(self, path: Path, facts: Mapping[str, Any], n_voxels: int) -> None:
+        self._n_voxels = n_voxels
+        facts = json.loads(json.dumps(facts))
+        self._journal = Journal(path, _KIND, facts)
+        try:
+            if self._journal.about != facts and not len(self._journal):
+                self._journal.close()
+                path.unlink()
+                self._journal = Journal(path, _KIND, facts)
+            _compare(path.parent, self._journal.about, facts)
+        except BaseException:
+            self._journal.close()
+            raise
+        for sentence in self._journal.damaged:
+            _warn(f"{path}: {sentence}")
 
-    def __enter__(self) -> "JournalWriter":
+    def __enter__(self) -> "ShowerJournal":
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self._file.close()
+        self._journal.close()
 
-    def append(
-        self, number: int, showers: Float[np.ndarray, " voxels"], cpu_seconds: float
-    ) -> None:
-        """Write one shower [MeV] with its number."""
-        body = zlib.compress(showers.astype("<f4").tobytes(), 1)
-        self._file.write(HEAD.pack(number, cpu_seconds, len(body), zlib.crc32(body)) + body)
-        self._file.flush()
+    def done(self, shots: Iterable[Shot]) -> set[int]:
+        """Numbers of the showers that are finished and fit what is asked for.
+
+        A record whose energy or seed is another one's, or whose shower cannot be read, does
+        not count: the shower is simulated again.
+        """
+        found, other = set(), []
+        for shot in shots:
+            record = self._journal.get(str(shot.number))
+            if record is None:
+                continue
+            if _fits(record, shot) and self._unpack(record) is not None:
+                found.add(shot.number)
+            else:
+                other.append(shot.number)
+        if other:
+            _warn(
+                f"{self._journal.path}: {len(other)} records are not showers of this "
+                f"simulation, the first is number {other[0]}; they are simulated again"
+            )
+        return found
+
+    def keep(self, shot: Shot, packed: bytes, cpu_seconds: float) -> None:
+        """Write a finished shower; when this returns, it survives the death of the process.
+
+        Raises:
+            OutputError: the disk is full; all showers before are kept.
+        """
+        about = {**shot._asdict(), "cpu_seconds": cpu_seconds}
+        self._journal.append(str(shot.number), about, packed, replace=True)
+
+    def read(self, shot: Shot) -> tuple[Float[np.ndarray, " voxels"], float]:
+        """Read a finished shower: voxel energies [MeV] and CPU time [s].
+
+        Raises:
+            SimulationError: it is not there, or is another one.
+        """
+        record = self._journal.get(str(shot.number))
+        shower = self._unpack(record) if record is not None and _fits(record, shot) else None
+        if record is None or shower is None:
+            raise SimulationError(
+                f"{self._journal.path}: shower {shot.number} is not there any more; run the "
+                "same again to go on"
+            )
+        return shower, float(record.about["cpu_seconds"])
+
+    def _unpack(self, record: Record) -> Float[np.ndarray, " voxels"] | None:
+        """Read the voxels of a record; None if they are none of this detector."""
+        size = 4 * self._n_voxels
+        try:
+            decompress = zlib.decompressobj()
+            content = decompress.decompress(record.payload, size + 1)
+        except zlib.error:
+            return None
+        if len(content) != size or not decompress.eof:
+            return None
+        return np.frombuffer(content, "<f4")
 
 
-def scan(folder: Path) -> dict[int, Record]:
-    """Find all whole records in the journals of a folder, by the number of the shower.
-
-    The end of a journal may be torn; what is whole before it counts.
-    """
-    found = {}
-    for path in sorted(folder.glob("*.journal")):
-        with path.open("rb") as file:
-            while len(head := file.read(HEAD.size)) == HEAD.size:
-                number, seconds, n_bytes, checksum = HEAD.unpack(head)
-                offset, body = file.tell(), file.read(n_bytes)
-                if len(body) < n_bytes or zlib.crc32(body) != checksum:
-                    break
-                found[number] = Record(path, offset, n_bytes, seconds)
-    return found
+def pack_shower(voxels: Float[np.ndarray, " voxels"]) -> bytes:
+    """Pack voxel energies [MeV] as the content of a record."""
+    return zlib.compress(voxels.astype("<f4").tobytes(), 1)
 
 
-def read_record(record: Record) -> Float[np.ndarray, " voxels"]:
-    """Read the voxels of a finished shower [MeV]."""
-    with record.path.open("rb") as file:
-        file.seek(record.offset)
-        return np.frombuffer(zlib.decompress(file.read(record.n_bytes)), "<f4")
+def _fits(record: Record, shot: Shot) -> bool:
+    """Whether a record is the shower that is asked for."""
+    told = [record.about.get(name) for name in shot._fields]
+    return told == list(shot) and isinstance(record.about.get("cpu_seconds"), float)
+
+
+def _compare(folder: Path, begun: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """See that the simulation in a folder is this one."""
+    other = [key for key, value in facts.items() if begun.get(key) != value]
+    if other:
+        raise OutputError(
+            f"{folder}: holds finished showers of another simulation (it differs in "
+            f"{', '.join(other)}); remove the folder or choose another name"
+        )
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, PhysicsWarning, stacklevel=3)
