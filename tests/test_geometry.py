@@ -115,7 +115,7 @@ def test_xml_of_equal_layers_equals_dataset_2(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<Bins><Bin", "not a readable binning XML"),
+        ("<Bins><Bin", "no readable binning XML"),
         ('<Bins><Bin name="e"><Layer id="7" n_bin_alpha="2"/></Bin></Bins>', "layer 7"),
         ('<Bins><Bin name="e"><Layer id="7" r_edges="0,x" n_bin_alpha="2"/></Bin></Bins>', "7"),
         ('<Bins><Bin name="e"><Layer r_edges="5,0" n_bin_alpha="2"/></Bin></Bins>', "rising"),

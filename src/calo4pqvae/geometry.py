@@ -4,6 +4,7 @@ The axis of the cylinder is the direction of the incident particle. Voxels of a 
 stored flat with r fastest, then alpha, then layer (the CaloChallenge order).
 """
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +15,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from calo4pqvae._core.intake import one_line, parsing, read_xml
 from calo4pqvae.errors import GeometryError
 from calo4pqvae.units import keV, mm
 
-__all__ = ["CylindricalGeometry", "LayerBins"]
+__all__ = ["MOST_VOXELS", "CylindricalGeometry", "LayerBins"]
+
+MOST_VOXELS = 2**20
+"""Voxels of one shower; dataset 3 has 40,500, and the finest calorimeters some 200,000."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,14 @@ class LayerBins:
     n_alpha: int
 
     def __post_init__(self) -> None:
-        edges = self.r_edges
-        if len(edges) < 2 or edges[0] < 0 or not all(a < b for a, b in pairwise(edges)):
-            raise GeometryError(f"ring edges must be two or more rising numbers >= 0: {edges}")
+        edges, rises = self.r_edges, all(a < b for a, b in pairwise(self.r_edges))
+        if len(edges) < 2 or not rises or not 0 <= edges[0] < edges[-1] < math.inf:
+            raise GeometryError(
+                f"ring edges must be two or more rising numbers >= 0: {one_line(edges)}"
+            )
         if self.n_alpha < 1:
             raise GeometryError(f"a layer needs at least one azimuth bin, not {self.n_alpha}")
+        _check_voxels(self.n_voxels)
 
     @property
     def n_r(self) -> int:
@@ -67,8 +75,9 @@ class CylindricalGeometry:
     def __post_init__(self) -> None:
         if not self.layers:
             raise GeometryError("a geometry needs at least one layer")
-        if not self.threshold >= 0:
+        if not 0 <= self.threshold < math.inf:
             raise GeometryError(f"the readout threshold must be >= 0 MeV, not {self.threshold}")
+        _check_voxels(self.n_voxels)
 
     @classmethod
     def regular(
@@ -76,6 +85,7 @@ class CylindricalGeometry:
     ) -> "CylindricalGeometry":
         """Stack `n_layers` equal layers with ring edges `r_edges` [mm]."""
         layer = LayerBins(tuple(float(edge) for edge in r_edges), n_alpha)
+        _check_voxels(n_layers * layer.n_voxels)
         return cls((layer,) * n_layers, threshold)
 
     @classmethod
@@ -98,30 +108,35 @@ class CylindricalGeometry:
         """Read the challenge's binning XML.
 
         Arguments:
-            path: file with ``<Bins><Bin name=..><Layer id= r_edges= n_bin_alpha=/>..``.
+            path: file with ``<Bins><Bin name=..><Layer id= r_edges= n_bin_alpha=/>..``, as
+                docs/simulate.md describes it.
             particle: the ``name`` of the wanted ``Bin``; optional when there is one only.
             threshold: readout threshold, which the XML does not hold [MeV].
 
         Raises:
             GeometryError: the file cannot be read, or does not hold that particle.
         """
-        try:
-            root = ET.parse(path).getroot()
-        except (OSError, ET.ParseError) as error:
-            raise GeometryError(f"{path}: not a readable binning XML ({error})") from error
+        root = read_xml(path, "binning XML", error=GeometryError)
         bins = {element.get("name", ""): element for element in root.iter("Bin")}
+        if not bins:
+            found = ", ".join(sorted({f"<{one_line(element.tag)}>" for element in root.iter()}))
+            raise GeometryError(
+                f"{path}: has no <Bin name=..>, only {one_line(found)}; a binning reads <Bins>"
+                '<Bin name="electron"><Layer id="0" r_edges="0,5,10" n_bin_alpha="16"/>..'
+            )
         if particle is None and len(bins) == 1:
             particle = next(iter(bins))
         if particle not in bins:
             raise GeometryError(
-                f"{path}: holds {sorted(bins)}; name one of these particles, not {particle!r}"
+                f"{path}: holds {one_line(sorted(bins))}; name one of these particles, not "
+                f"{particle!r}"
             )
-        layers = tuple(
-            layer
-            for element in bins[particle].iter("Layer")
-            if (layer := _layer(element, path))
-        )
-        return cls(layers, threshold)
+        with parsing(path, "binning XML", GeometryError):
+            elements = list(bins[particle].iter("Layer"))
+            layers = tuple(layer for one in elements if (layer := _layer(one, path)))
+            if elements and not layers:
+                raise ValueError("no layer has more than one ring edge")
+            return cls(layers, threshold)
 
     @property
     def n_layers(self) -> int:
@@ -199,13 +214,49 @@ class CylindricalGeometry:
 
     @classmethod
     def from_dict(cls, description: dict) -> "CylindricalGeometry":
-        """Rebuild a geometry from `to_dict`."""
-        if "layers" not in description:
-            return cls.regular(**description)
-        bins = tuple(
-            LayerBins(tuple(d["r_edges"]), d["n_alpha"]) for d in description["layers"]
+        """Rebuild a geometry from `to_dict`.
+
+        Raises:
+            GeometryError: it is no description of a geometry, or one that makes no sense.
+        """
+        with parsing("geometry", "description of a cylinder", GeometryError):
+            threshold = _number(description.get("threshold", 0.0))
+            if "layers" not in description:
+                edges = [_number(edge) for edge in description["r_edges"]]
+                n_layers, n_alpha = (_whole(description[k]) for k in ("n_layers", "n_alpha"))
+                if unknown := set(description) - {
+                    "n_layers",
+                    "n_alpha",
+                    "r_edges",
+                    "threshold",
+                }:
+                    raise ValueError(f"it has the unknown entries {sorted(unknown)}")
+                return cls.regular(n_layers, n_alpha, edges, threshold)
+            bins = tuple(
+                LayerBins(tuple(map(_number, d["r_edges"])), _whole(d["n_alpha"]))
+                for d in description["layers"]
+            )
+            return cls(bins, threshold)
+
+
+def _check_voxels(n_voxels: int) -> None:
+    """Refuse a size that is no calorimeter's before memory is taken for it."""
+    if n_voxels > MOST_VOXELS:
+        raise GeometryError(
+            f"a shower of {n_voxels:,} voxels is more than {MOST_VOXELS:,}; take coarser bins"
         )
-        return cls(bins, description["threshold"])
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{one_line(repr(value))} is no number")
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{one_line(repr(value))} is no whole number")
+    return value
 
 
 def _layer(element: ET.Element, path: str | Path) -> LayerBins | None:

@@ -199,7 +199,8 @@ def test_xml(written):
         (RecursionError(), "nested too deeply"),
         (OverflowError("two\nlines \x1b[31m"), r"\(two lines \\x1b\[31m\)"),
         (ConfigError("other class"), r"x\.json: is no readable model \(other class\)"),
-        (CheckpointError("as it was"), "^as it was$"),
+        (CheckpointError("x.json: as it was"), r"^x\.json: as it was$"),
+        (CheckpointError("as it was"), r"^x\.json: as it was$"),
         (ValueError("y" * 5000), r"yyy\.\.\."),
     ],
 )

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-import h5py
 import numpy as np
 from jaxtyping import Float
 
+from calo4pqvae._core.intake import one_line, parsing
 from calo4pqvae.data.checks import (
     check_axis_order,
     check_deposits,
@@ -25,6 +25,8 @@ __all__ = ["ShowerFile", "ShowerWriter"]
 
 N_JUDGED = 200
 BAND = 256
+LARGEST_READ = 2**26
+"""Bytes of one read (64 MiB), so that rows of many voxels are taken in smaller pieces."""
 
 
 class ShowerFile:
@@ -54,7 +56,7 @@ class ShowerFile:
         try:
             self._e_inc, self._showers = find_arrays(self.path, self._file)
             shape = self._showers.shape
-            described = _plain(self._file.attrs.get("geometry"))
+            described = _plain(self._attribute("geometry"))
             self.geometry = geometry or find_geometry(self.path, described, shape)
             check_shapes(self.path, self._e_inc.shape, shape, self.geometry)
             self._n_showers = shape[0]
@@ -81,7 +83,8 @@ class ShowerFile:
     @property
     def attrs(self) -> dict:
         """Provenance: the attributes of the file, without the geometry that it describes."""
-        attributes = {name: _plain(value) for name, value in self._file.attrs.items()}
+        names = self._file.file.attrs
+        attributes = {name: _plain(self._attribute(name)) for name in names}
         if described_geometry(attributes.get("geometry")) is not None:
             del attributes["geometry"]
         return attributes
@@ -104,7 +107,7 @@ class ShowerFile:
         wanted = self._row_numbers(rows)
         showers = np.empty((len(wanted), self.geometry.n_voxels), dtype=np.float32)
         in_order = np.argsort(wanted, kind="stable")
-        bands = wanted[in_order] // BAND
+        bands = wanted[in_order] // max(1, min(BAND, LARGEST_READ // self._row_bytes))
         for places in np.split(in_order, np.flatnonzero(np.diff(bands)) + 1):
             if len(places):
                 showers[places] = self._read_band(wanted[places])
@@ -117,10 +120,10 @@ class ShowerFile:
         Returns:
             The numbers, float64; None where the file has no such column.
         """
-        found = self._file.get(name)
-        if not isinstance(found, h5py.Dataset) or found.shape != (len(self),):
+        found = self._file.dataset(name)
+        if found is None or found.shape != (len(self),):
             return None
-        return self._read(found, slice(None)).astype(np.float64)
+        return found[:].astype(np.float64)
 
     def chunks(
         self, size: int = 512, rows: np.ndarray | None = None
@@ -150,12 +153,13 @@ class ShowerFile:
     def _judge(self) -> None:
         """Validate all incident energies and the first showers."""
         where = str(self.path)
-        self._all_e_inc = _float32(self._read(self._e_inc, slice(None))).reshape(-1, 1)
+        self._all_e_inc = _float32(self._e_inc[:]).reshape(-1, 1)
         check_incident_energies(where, self._all_e_inc)
-        first = self.showers(slice(0, N_JUDGED))
-        if self._showers.ndim == 2:
+        first = self.showers(slice(0, max(1, min(N_JUDGED, LARGEST_READ // self._row_bytes))))
+        if len(self._showers.shape) == 2:
             check_axis_order(where, first, self.geometry)
-        warn_of_scale(where, self._all_e_inc, self._all_e_inc[:N_JUDGED], first, stacklevel=3)
+        energies = self._all_e_inc[: len(first)]
+        warn_of_scale(where, self._all_e_inc, energies, first, stacklevel=3)
 
     def _row_numbers(self, rows: slice | np.ndarray) -> np.ndarray:
         """Row numbers as int64, all inside the file."""
@@ -178,19 +182,18 @@ class ShowerFile:
     def _read_band(self, rows: np.ndarray) -> Float[np.ndarray, "rows voxels"]:
         """Read rows that lie within one band of the file, with a single access."""
         low, high = int(rows.min()), int(rows.max())
-        block = _float32(self._read(self._showers, slice(low, high + 1)))
+        block = _float32(self._showers[low : high + 1])
         return block.reshape(len(block), -1)[rows - low]
 
-    def _read(self, dataset: h5py.Dataset, rows: slice) -> np.ndarray:
-        if not self._file:
-            raise ShowerFileError(f"{self.path}: is closed; open it again to read from it")
-        try:
-            return dataset[rows]
-        except OSError as error:
-            raise ShowerFileError(
-                f"{self.path}: {dataset.name} is damaged near row {rows.start or 0}; copy, "
-                f"download or write the file again"
-            ) from error
+    @property
+    def _row_bytes(self) -> int:
+        """Memory of one shower while it is read [bytes]."""
+        return max(self._showers.row_bytes, 4 * self.geometry.n_voxels)
+
+    def _attribute(self, name: str) -> object:
+        """Value of an attribute of the file; None where there is none."""
+        with parsing(self.path, "HDF5 file", ShowerFileError):
+            return self._file.file.attrs.get(name)
 
 
 def _float32(values: np.ndarray) -> np.ndarray:
@@ -203,4 +206,8 @@ def _plain(value: object) -> object:
     """Turn an HDF5 attribute into a Python number, string or list."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | bool | int | float | None) else one_line(value)

@@ -22,12 +22,14 @@ def parsing(path: str | Path, what: str, error: type[Calo4pQVAEError]) -> Iterat
     Arguments:
         path: the file, the first words of the message.
         what: what it should have been, such as ``"split manifest"``.
-        error: class to raise; errors of this class pass as they are.
+        error: class to raise; errors of this class keep their words.
     """
     try:
         yield
-    except error:
-        raise
+    except error as found:
+        if str(path) in str(found):
+            raise
+        raise error(f"{one_line(path)}: {found}") from found
     except MemoryError as found:
         raise error(
             f"{one_line(path)}: needs more memory than there is to be read as {what}; use a "
