@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from calo4pqvae._core.atomic import write_text
 from calo4pqvae.data.shower_file import ShowerFile, ShowerWriter
 from calo4pqvae.data.splits import Split
 from calo4pqvae.geometry import CylindricalGeometry
@@ -70,9 +71,7 @@ def write_manifest(path: Path, n_showers: int, record: dict) -> None:
     train, validation, test = np.split(np.arange(n_showers), ends)
     Split(train, validation, test, "sample").save(path)
     manifest = json.loads(path.read_text(encoding="utf-8")) | record
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(manifest) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_text(path, json.dumps(manifest) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calo4pqvae.data import shower_writer
 from calo4pqvae.data.shower_file import ShowerFile, ShowerWriter
 from calo4pqvae.errors import OutputError, ShowerFileError
 
@@ -253,3 +255,41 @@ def test_full_disk_loses_nothing(tmp_path, limit, n_batches, stored):
     assert not done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["toy.h5"]
     assert path.read_text() == "precious"
+
+
+def test_links_devices_and_planted_parts(tmp_path, toy_geometry, arrays):
+    real, link = tmp_path / "real.h5", tmp_path / "link.h5"
+    link.symlink_to("real.h5")
+    with ShowerWriter(link, toy_geometry) as writer:
+        writer.append(*arrays)
+    assert link.is_symlink()
+    with ShowerFile(real) as file:
+        assert len(file) == 50
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"dear")
+    (tmp_path / "new.h5.part").symlink_to(victim)
+    os.mkfifo(tmp_path / "pipe.h5")
+    for name, reason in {"new.h5": "is a link", "pipe.h5": "is a named pipe"}.items():
+        with pytest.raises(OutputError, match=reason):
+            ShowerWriter(tmp_path / name, toy_geometry, overwrite=True)
+    assert victim.read_bytes() == b"dear"
+
+
+def test_a_file_that_came_meanwhile_is_not_replaced(
+    tmp_path, toy_geometry, arrays, monkeypatch
+):
+    """Another writer finishes between the look at the target and the opening of the part."""
+    other = ShowerWriter(tmp_path / "toy.h5", toy_geometry)
+    other.append(*arrays)
+    part_file = shower_writer.PartFile
+
+    def late(target):
+        other.__exit__(None, None, None)
+        return part_file(target)
+
+    monkeypatch.setattr(shower_writer, "PartFile", late)
+    with pytest.raises(OutputError, match="exists already"):
+        ShowerWriter(tmp_path / "toy.h5", toy_geometry)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["toy.h5"]
+    with ShowerFile(tmp_path / "toy.h5") as file:
+        assert len(file) == 50

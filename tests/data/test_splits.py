@@ -108,5 +108,5 @@ def test_files_that_are_no_split(tmp_path, content):
 def test_split_that_cannot_be_read_or_written(tmp_path):
     with pytest.raises(ConfigError, match=r"absent\.json: the split cannot be read"):
         Split.load(tmp_path / "absent.json")
-    with pytest.raises(OutputError, match=r"split\.json: the split cannot be written"):
+    with pytest.raises(OutputError, match=r"split\.json: cannot be written"):
         paper_split(10).save(tmp_path / "absent" / "split.json")

@@ -74,7 +74,7 @@ class Part:
         except BaseException as error:
             self._open.close()
             if isinstance(error, OSError):
-                raise OutputError(f"{self.path}: {why_not_written(error)}") from error
+                raise OutputError(f"{path}: {why_not_written(error)}") from error
             raise
 
     def commit(self) -> None:
@@ -213,6 +213,8 @@ def why_not_written(error: OSError) -> str:
             "cannot be written, the disk, the quota or the largest file size is full; nothing "
             "was replaced, make room and run it again"
         )
+    if error.errno == errno.ENOENT:
+        return "cannot be written, its folder does not exist; make it first"
     if error.errno == errno.ELOOP:
         return "is a link to itself, or a link that is not followed here; choose another name"
     return f"cannot be written ({error.strerror}); choose another name or folder"

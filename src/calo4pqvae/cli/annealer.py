@@ -198,7 +198,7 @@ def write_fit(fit: Any, sampler: "AnnealerSampler", path: Path) -> None:
     """Write a measured temperature, whole or not at all."""
     from dataclasses import asdict
 
-    from calo4pqvae.models.storage import write_json
+    from calo4pqvae._core.atomic import write_json
 
     write_json(
         path,

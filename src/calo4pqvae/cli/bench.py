@@ -142,8 +142,8 @@ def _write(results: "Sequence[Result]", path: Path) -> None:
     """Write machine and results, whole or not at all."""
     from dataclasses import asdict
 
+    from calo4pqvae._core.atomic import write_json
     from calo4pqvae.bench.machine import describe_machine
-    from calo4pqvae.models.storage import write_json
 
     content = {"machine": describe_machine(), "results": [asdict(r) for r in results]}
     write_json(path, content)

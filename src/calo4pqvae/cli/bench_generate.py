@@ -141,9 +141,9 @@ def _write(
     """Write machine, settings and rows, whole or not at all."""
     from dataclasses import asdict
 
+    from calo4pqvae._core.atomic import write_json
     from calo4pqvae.bench.machine import describe_machine
     from calo4pqvae.bench.table_2 import published_rows
-    from calo4pqvae.models.storage import write_json
 
     content = {
         "machine": describe_machine(),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from calo4pqvae._core.atomic import part_path
 from calo4pqvae._core.intake.hdf5 import Hdf5File
 from calo4pqvae._core.intake.hdf5_rows import Rows
 from calo4pqvae._core.intake.parsing import one_line, parsing
@@ -13,18 +14,12 @@ __all__ = [
     "SHOWERS",
     "find_arrays",
     "open_hdf5",
-    "part_path",
 ]
 
 INCIDENT_ENERGIES = "incident_energies"
 SHOWERS = "showers"
 PRIOR_ENERGY = "prior_energy"
 """Column of a shower file: energy of the state behind each shower, eq. (2), no unit."""
-
-
-def part_path(path: Path) -> Path:
-    """Name under which a file lies while it is being written."""
-    return path.with_name(path.name + ".part")
 
 
 def open_hdf5(path: Path) -> Hdf5File:

@@ -1,11 +1,11 @@
 """An unfinished file for HDF5 to write to, which survives a full disk."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
-from calo4pqvae.errors import OutputError
+from calo4pqvae._core.atomic import Part
+from calo4pqvae._core.lock_file import UnsupportedError, try_flock
 
 __all__ = ["PartFile", "take_lock"]
 
@@ -17,7 +17,7 @@ class PartFile(io.FileIO):
     So HDF5 is told that all is well, and the writer looks at `error` after each step.
 
     Arguments:
-        path: the file; what is left of a writer that died is replaced.
+        target: the file to write in the end; what is left of a writer that died is replaced.
 
     Raises:
         OutputError: another process writes the file, or it cannot be created.
@@ -25,23 +25,9 @@ class PartFile(io.FileIO):
 
     error: OSError | None = None
 
-    def __init__(self, path: Path) -> None:
-        try:
-            descriptor = os.open(
-                path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666
-            )
-            super().__init__(descriptor, "rb+")
-        except OSError as error:
-            raise OutputError(
-                f"{path}: cannot be created ({error.strerror}); choose another folder"
-            ) from error
-        if not take_lock(descriptor):
-            self.close()
-            raise OutputError(
-                f"{path}: is being written by another program; wait for it or choose another "
-                f"name"
-            )
-        self.truncate(0)
+    def __init__(self, target: Path) -> None:
+        self.part = Part(target)
+        super().__init__(self.part.descriptor, "rb+", closefd=False)
 
     def write(self, data: Any) -> int:
         """Write all of `data` at the current position, unless something failed before."""
@@ -63,28 +49,24 @@ class PartFile(io.FileIO):
             self.error = error
         return self.tell() if size is None else size
 
-    def sync(self) -> None:
-        """Make the system put everything on the disk."""
+    def commit(self) -> None:
+        """Put the file in its place, unless something failed before."""
         try:
-            os.fsync(self.fileno())
+            if self.error is None:
+                self.close()
+                self.part.commit()
         except OSError as error:
-            self.error = self.error or error
+            self.error = error
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self.close()
+        self.part.discard()
 
 
 def take_lock(descriptor: int) -> bool:
-    """Take the lock of an open file, the one that HDF5 itself would take.
-
-    Returns:
-        Whether this program has it; True as well where the system has no such locks.
-    """
+    """Take the system's lock of an open file; True as well where there are no such locks."""
     try:
-        import fcntl
-    except ImportError:
+        return try_flock(descriptor)
+    except UnsupportedError:
         return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # some network file systems have no locks
-    return True

@@ -5,18 +5,20 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
+from typing import Any
 
 import h5py
 import numpy as np
 from jaxtyping import Float
 
+from calo4pqvae._core.atomic import check_target
 from calo4pqvae.data.checks import check_deposits, check_incident_energies
-from calo4pqvae.data.opening import INCIDENT_ENERGIES, SHOWERS, part_path
+from calo4pqvae.data.opening import INCIDENT_ENERGIES, SHOWERS
 from calo4pqvae.data.part_file import PartFile
 from calo4pqvae.errors import OutputError
 from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["ShowerWriter", "check_target"]
+__all__ = ["ShowerWriter"]
 
 CHUNK = 256
 NO_ATTRIBUTES: Mapping[str, str | int | float] = MappingProxyType({})
@@ -54,9 +56,10 @@ class ShowerWriter:
         self._n_stored = 0
         self._arrays: dict[str, h5py.Dataset] = {}
         self._waiting: list[dict[str, np.ndarray]] = []
-        self._part = part_path(self.path)
         check_target(self.path, overwrite)
-        self._raw = PartFile(self._part)
+        self._file: Any = None
+        self._raw = PartFile(self.path)
+        self._guarded(lambda: check_target(self.path, overwrite))  # it may just have come
         self._file = h5py.File(self._raw, "w")
         self._guarded(lambda: self._lay_out(attrs, compression))
 
@@ -180,10 +183,7 @@ class ShowerWriter:
             raise OutputError(f"{self.path}: no shower was appended; nothing was written")
         self._store(self.n_written - self._n_stored)
         self._file.close()
-        self._raw.sync()
-        if self._raw.error is None:
-            self._part.replace(self.path)
-            self._raw.close()
+        self._raw.commit()
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Run one step of writing; if it fails, remove the part and explain."""
@@ -205,23 +205,9 @@ class ShowerWriter:
         """Close and remove the unfinished file."""
         if self._raw.closed:
             return
-        self._file.close()
-        self._part.unlink(missing_ok=True)
-        self._raw.close()
-
-
-def check_target(path: Path, overwrite: bool) -> None:
-    """Refuse a target that exists or has no folder.
-
-    Raises:
-        OutputError: with what is wrong and what to do.
-    """
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file in it")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; choose another name or allow overwriting")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: its folder {path.parent} does not exist; make it first")
+        if self._file is not None:
+            self._file.close()
+        self._raw.discard()
 
 
 def _reason(error: OSError) -> str:

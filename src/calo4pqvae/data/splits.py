@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from calo4pqvae.errors import ConfigError, OutputError
+from calo4pqvae._core.atomic import write_text
+from calo4pqvae.errors import ConfigError
 
 __all__ = ["PROTOCOLS", "Split", "make_split", "official_split", "paper_split"]
 
@@ -70,16 +71,7 @@ class Split:
         """
         record = {"protocol": self.protocol, "seed": self.seed}
         record |= {name: getattr(self, name).tolist() for name in PARTS}
-        path = Path(path)
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_text(json.dumps(record) + "\n", encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OutputError(
-                f"{path}: the split cannot be written ({error.strerror}); choose another folder"
-            ) from error
+        write_text(path, json.dumps(record) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "Split":

@@ -1,5 +1,6 @@
 """Bring one remote file into a folder, continuing where an interrupted transfer ended."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from calo4pqvae._core.atomic import Part
 from calo4pqvae._core.optional import require
 from calo4pqvae.data.registry import RemoteFile
 from calo4pqvae.errors import DownloadError
@@ -59,13 +61,25 @@ class Transfer:
         Raises:
             DownloadError: it cannot be reached, has another size, or does not fit the disk.
         """
-        with writing_to(self.folder):
+        with writing_to(self.folder), self._claimed():
             if "://" in url:
                 self._fetch(url)
             else:
                 self._copy(Path(url))
             self._check_arrived()
             self.part.replace(output_file)
+
+    @contextmanager
+    def _claimed(self) -> Iterator[None]:
+        """Keep others from the part, and leave none that is empty."""
+        part = Part(self.folder / self.file.name, keep=True)
+        try:
+            yield
+        finally:
+            if _size(self.part):
+                part.release()
+            else:
+                part.discard()
 
     def _copy(self, source: Path) -> None:
         """Copy from a local mirror."""
@@ -101,7 +115,7 @@ class Transfer:
         )
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
             if response.status_code == 416:
-                self.part.unlink()  # as long as the file or longer: no beginning of it
+                os.truncate(self.part, 0)  # as long as the file or longer: no beginning of it
                 return self._request(requests, url)
             if response.status_code not in {200, 206}:
                 raise DownloadError(
@@ -147,7 +161,7 @@ class Transfer:
         if wanted is None or have == wanted:
             return
         if have > wanted:
-            self.part.unlink()
+            os.truncate(self.part, 0)
         raise DownloadError(
             f"{self.file.name}: {have} bytes arrived where {wanted} were published; run again "
             f"to continue"

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from calo4pqvae import __version__
+from calo4pqvae._core.atomic import write_text
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError, GeometryError, PhysicsWarning
 from calo4pqvae.evaluation.comparison import WINDOWS, Windows, compare, compare_windows
@@ -111,12 +112,7 @@ def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
         ValueError: a number is NaN or infinite; such numbers must be None with a reason.
     """
     text = json.dumps(metrics, indent=1, allow_nan=False, default=_plain)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(f"{text}\n", encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_text(path, f"{text}\n")
 
 
 def _block(

@@ -9,15 +9,16 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from calo4pqvae._core.atomic import write_bytes, write_json
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.config import CONFIG_SCHEMA, Config
-from calo4pqvae.errors import Calo4pQVAEError, CheckpointError, OutputError
+from calo4pqvae.errors import Calo4pQVAEError, CheckpointError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
 from calo4pqvae.pretrained import PRETRAINED, pretrained_path
 
-__all__ = ["StoredModel", "load_model", "load_pretrained", "save_model", "write_json"]
+__all__ = ["StoredModel", "load_model", "load_pretrained", "save_model"]
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "config.json"
 
@@ -50,13 +51,7 @@ def save_model(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    aside = folder / f"{WEIGHTS}.part"
-    try:
-        aside.write_bytes(save(weights))
-        aside.replace(folder / WEIGHTS)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OutputError(f"{folder / WEIGHTS}: cannot be written ({error})") from error
+    write_bytes(folder / WEIGHTS, save(weights))
     description = {
         "schema": CONFIG_SCHEMA,
         "config": config.to_dict(),
@@ -107,13 +102,6 @@ def load_pretrained() -> StoredModel:
         CheckpointError: the package was installed without it.
     """
     return load_model(pretrained_path())
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON whole or not at all."""
-    aside = path.with_name(f"{path.name}.part")
-    aside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    aside.replace(path)
 
 
 def _find(path: Path) -> Path:

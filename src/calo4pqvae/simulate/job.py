@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from calo4pqvae import __version__
+from calo4pqvae._core.atomic import check_target
 from calo4pqvae._core.lock import output_lock
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.data.shower_writer import ShowerWriter, check_target
+from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError, OutputError, ShowerFileError, SimulationError
 from calo4pqvae.simulate.crew import Crew
 from calo4pqvae.simulate.engine import HIGHEST, LOWEST, Particle

@@ -1,13 +1,13 @@
 """Checkpoints: everything needed to go on bit for bit, written whole or not at all."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import torch
 
+from calo4pqvae._core.atomic import replacing
 from calo4pqvae.config import CONFIG_SCHEMA, Config
 from calo4pqvae.errors import CheckpointError, OutputError
 
@@ -21,17 +21,14 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
         OutputError: it cannot be written, for example on a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.part")
     try:
-        torch.save({"schema": CONFIG_SCHEMA, **state}, aside)
-        with aside.open("rb+") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except (OSError, RuntimeError) as error:
-        aside.unlink(missing_ok=True)
+        with replacing(path) as part:
+            torch.save({"schema": CONFIG_SCHEMA, **state}, part)
+    except (OSError, RuntimeError, OutputError) as error:
+        reason = error.__cause__ or error
         raise OutputError(
-            f"{path}: cannot be written ({error}), the checkpoint before it is kept; make room "
-            "and go on with --resume"
+            f"{path}: cannot be written ({reason}), the checkpoint before it is kept; make "
+            "room and go on with --resume"
         ) from error
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from calo4pqvae._core.atomic import write_text
+
 __all__ = ["RunLog"]
 
 
@@ -30,6 +32,4 @@ class RunLog:
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = (line for line in lines if line.endswith("\n"))
         kept = [line for line in whole if json.loads(line)["epoch"] < epoch]
-        aside = self.path.with_name(f"{self.path.name}.part")
-        aside.write_text("".join(kept), encoding="utf-8")
-        aside.replace(self.path)
+        write_text(self.path, "".join(kept))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 import calo4pqvae
+from calo4pqvae._core.atomic import write_json
 from calo4pqvae.config import CONFIG_SCHEMA, Config
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.sample import sample_split
@@ -22,7 +23,7 @@ from calo4pqvae.models.autoregressive.model import LayeredQVAE
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.calibration import calibrate_voxels
-from calo4pqvae.models.storage import save_model, write_json
+from calo4pqvae.models.storage import save_model
 from calo4pqvae.training.loop import Step, Trainer
 from calo4pqvae.training.processes import Processes
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from calo4pqvae._core.atomic import write_json
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.lattices import pegasus_lattice, zephyr_lattice
-from calo4pqvae.errors import AnnealerError, OutputError
+from calo4pqvae.errors import AnnealerError
 
 __all__ = ["WorkingGraph", "lattice_of"]
 
@@ -154,14 +155,7 @@ class WorkingGraph:
             "missing_qubits": np.setdiff1d(whole.qubits, self.qubits).tolist(),
             "missing_couplers": lost.tolist(),
         }
-        target = Path(path)
-        part = target.with_name(f"{target.name}.part")
-        try:
-            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
+        write_json(path, content)
 
     def lay_out(self, per_partition: int | None = None) -> FourPartiteGraph:
         """Choose nodes in four equal partitions, keeping as many couplers as possible.

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, ParamSpec
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from calo4pqvae._core.atomic import replacing
+
 __all__ = [
     "FILL",
     "INK",
@@ -129,11 +131,6 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure as SVG, whole or not at all; the same figure gives the same bytes."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with mpl.rc_context(_SETTINGS):
-            figure.savefig(part, format="svg", dpi=200, metadata={"Date": None})
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, mpl.rc_context(_SETTINGS):
+        figure.savefig(part, format="svg", dpi=200, metadata={"Date": None})
     return path

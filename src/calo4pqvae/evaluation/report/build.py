@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.optional import require
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.comparison import MIN_SHARE
@@ -14,7 +15,6 @@ from calo4pqvae.evaluation.published import Number, table_1
 from calo4pqvae.evaluation.report.cards import headline, strip_of, summarise
 from calo4pqvae.evaluation.report.events import read_events
 from calo4pqvae.evaluation.report.rows import cell, entries_of, grouped, metric_rows, plus_minus
-from calo4pqvae.evaluation.report.whole_file import write_whole
 
 __all__ = ["build_report", "figures_of", "page_parts", "templates"]
 
@@ -53,7 +53,7 @@ def build_report(folder: Path, output: Path) -> Path:
         cell=cell,
         **page_parts(folder),
     )
-    return write_whole(output, page)
+    return write_text(output, page)
 
 
 def templates() -> Any:

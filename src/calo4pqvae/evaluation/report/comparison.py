@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.optional import require
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import GeometryError
@@ -20,7 +21,6 @@ from calo4pqvae.evaluation.report.build import figures_of, page_parts, templates
 from calo4pqvae.evaluation.report.folder import draw_states
 from calo4pqvae.evaluation.report.names import name_of
 from calo4pqvae.evaluation.report.rows import cell, entries_of, grouped, metric_rows
-from calo4pqvae.evaluation.report.whole_file import write_whole
 from calo4pqvae.evaluation.scores import Classifiers, Scores, n_voxels
 
 __all__ = ["compare_to_folder"]
@@ -109,7 +109,7 @@ def _write_page(result: dict[str, Any], folder: Path) -> None:
             **page_parts(folder),
         )
     )
-    write_whole(folder / "comparison.html", page)
+    write_text(folder / "comparison.html", page)
 
 
 def _scored(scores: Scores, file: ShowerFile, voxels: int) -> dict[str, Any]:

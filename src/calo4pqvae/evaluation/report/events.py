@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from calo4pqvae._core.atomic import write_text
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.features.observables import apply_threshold
-from calo4pqvae.evaluation.report.whole_file import write_whole
 
 __all__ = ["choose_pairs", "read_events", "write_events"]
 
@@ -77,7 +77,7 @@ def write_events(
     while len(events) > 1 and sum(e["hits"] for pair in events for e in pair) > MAX_HITS:
         events = events[::2]
     content = {"schema": SCHEMA, "geometry": reference.geometry.to_dict(), "events": events}
-    write_whole(path, json.dumps(content))
+    write_text(path, json.dumps(content))
 
 
 def read_events(path: Path) -> Mapping[str, Any] | None:
