@@ -1,0 +1,1 @@
+"""What the structure of single showers is: axis, neighbours, extremes, runs, correlations."""
