@@ -1,15 +1,15 @@
 """How many showers of Geant4 a sample is worth.
 
 The mean Kolmogorov distance of a sample to the reference, over observables and windows of
-incident energy, falls with the number of showers as long as the sample is Geant4's. The worth is
-the number of showers at which a sample of Geant4 would have the distance found. A sample that is
-large enough shows its own faults alone; no sample can be worth more than its size by more than
-chance.
+incident energy, falls with the number of showers as long as the sample is Geant4's. The worth
+is the number of showers at which a sample of Geant4 would have the distance found. A sample
+that is large enough shows its own faults alone; no sample can be worth more than its size by
+more than chance.
 
-For two samples of n and m showers of one law the distance is kappa / (s + 0.12 + 0.11 / s) in the
-mean, where s^2 = n m / (n + m) (Stephens); kappa, 0.8687 for a continuous observable, is measured
-in each window on random halves of the reference, which also tell how far the mean distance of a
-single sample scatters.
+For two samples of n and m showers of one law the distance is kappa / (s + 0.12 + 0.11 / s) in
+the mean, where s^2 = n m / (n + m) (Stephens); kappa, 0.8687 for a continuous observable, is
+measured in each window on random halves of the reference, which also tell how far the mean
+distance of a single sample scatters.
 
 Source of the idea: the "equivalent number of Geant4 showers" of the CMS HGCal challenge.
 """
@@ -71,8 +71,8 @@ def worth(sample: Structure, reference: Structure, seed: int = 0) -> Worth | Non
     """Find how many showers of Geant4 a sample is worth.
 
     Returns:
-        The worth, over the observables `WORTH` and all windows with 50 showers on each side; None
-        where there is no such window.
+        The worth, over the observables `WORTH` and all windows with 50 showers on each side;
+        None where there is no such window.
     """
     windows = windows_of(sample, reference)
     if not windows:

@@ -34,5 +34,7 @@ def measure_rows(
     geometry: CylindricalGeometry,
 ) -> dict[str, Rows]:
     """Measure showers in memory and lay out the rows."""
-    structure = Structure.from_showers(e_inc, showers, geometry) if geometry.is_regular else None
+    structure = (
+        Structure.from_showers(e_inc, showers, geometry) if geometry.is_regular else None
+    )
     return tree_rows(Features.from_showers(e_inc, showers, geometry), structure)

@@ -1,12 +1,13 @@
 """A distance of correlation structure: how much the correlations of observables differ.
 
-Means and spreads may agree while observables no longer hang together. In each window of incident
-energy, freed from the energy's trend, the rank correlations of all pairs of observables make a
-matrix; the distance is the root mean square difference of the elements off the diagonal, over all
-windows. Ranks keep single showers from ruling it.
+Means and spreads may agree while observables no longer hang together. In each window of
+incident energy, freed from the energy's trend, the rank correlations of all pairs of
+observables make a matrix; the distance is the root mean square difference of the elements off
+the diagonal, over all windows. Ranks keep single showers from ruling it.
 
-Like the correlation Frobenius distance (CFD) of the field, which takes Pearson's correlations of
-layer energies over all showers together; there the energy itself makes most of the correlation.
+Like the correlation Frobenius distance (CFD) of the field, which takes Pearson's correlations
+of layer energies over all showers together; there the energy itself makes most of the
+correlation.
 """
 
 import numpy as np

@@ -1,8 +1,9 @@
 """Features without the outermost showers, for a Fréchet distance that tails do not rule.
 
 The Fréchet distance compares means and covariances, which a few showers far out can carry
-away. As users of the field do, each sample drops the hundredth of its showers that lies furthest
-from its own mean, measured by its own covariance (Mahalanobis), before both are compared.
+away. As users of the field do, each sample drops the hundredth of its showers that lies
+furthest from its own mean, measured by its own covariance (Mahalanobis), before both are
+compared.
 """
 
 import numpy as np

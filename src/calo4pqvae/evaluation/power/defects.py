@@ -26,16 +26,22 @@ Rng = np.random.Generator
 def narrower(showers: Volume, size: float, _: Rng) -> Volume:
     """Shift energy inwards, in each layer alone, until the mean radius is `size` smaller.
 
-    The weight falls as exp(-k ring); k follows from the mean radial profile.
+    The weight falls as exp(-k ring).
     """
     ring = np.arange(showers.shape[3]) + 0.5
-    profile = showers.sum(axis=(0, 1, 2), dtype=np.float64)
-    target = (1 - size) * float(profile @ ring / profile.sum())
+    profiles = showers.sum(axis=2, dtype=np.float64)
+    energy = profiles.sum(axis=2)
+    target = (1 - size) * float((profiles @ ring).sum() / energy.sum())
     low, high = 0.0, 1.0
-    for _step in range(40):
+    for _step in range(30):
         k = 0.5 * (low + high)
-        weighted = profile * np.exp(-k * ring)
-        low, high = (k, high) if weighted @ ring / weighted.sum() > target else (low, k)
+        weight = np.exp(-k * ring)
+        lit = profiles @ weight
+        radius = np.divide(
+            profiles @ (weight * ring), lit, out=np.zeros_like(lit), where=lit > 0
+        )
+        above = (energy * radius).sum() / energy.sum() > target
+        low, high = (k, high) if above else (low, k)
     return _with_layers_of(showers, showers * np.exp(-low * ring).astype(showers.dtype))
 
 
@@ -46,10 +52,10 @@ def axis_removed(showers: Volume, size: float, rng: Rng) -> Volume:
 
 
 def twisted(showers: Volume, size: float, rng: Rng) -> Volume:
-    """Turn layers more the deeper they lie, by up to half a turn either way over 20 layers."""
+    """Turn layers more the deeper they lie, by up to half a turn either way over ten layers."""
     half = showers.shape[2] // 2
     reach = rng.integers(-half, half + 1, size=(len(showers), 1))
-    turns = np.rint(reach * np.arange(showers.shape[1]) / 20).astype(int)
+    turns = np.rint(reach * np.arange(showers.shape[1]) / 10).astype(int)
     return _turned(showers, turns * _some(showers, size, rng))
 
 

@@ -1,8 +1,8 @@
 """The power of classifiers: which defect of which size each of them flags, in the same run.
 
-The reference is cut into two random halves. One is spoilt, by one defect after the other, and told
-from the other by each classifier exactly as a sample of a model is. For each kind of defect the
-sizes are tried from the largest down, until the classifier misses one.
+The reference is cut into two random halves. One is spoilt, by one defect after the other, and
+told from the other by each classifier exactly as a sample of a model is. For each kind of
+defect the sizes are tried from the largest down, until the classifier misses one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.entries import number
 from calo4pqvae.evaluation.power.twins import STANDARD, Twin, spoilt
-from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.score import Score, in_parallel
 from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = ["AT_MOST", "NO_POWER", "SIGMAS", "Halves", "Power", "Rung", "flags", "measure_power"]
@@ -143,7 +143,13 @@ def measure_power(
 
     def judge(showers: np.ndarray, names: Sequence[str]) -> dict[str, Score]:
         other = measure(halves.e_inc[1], showers, halves.geometry)
-        return {name: classifiers[name](own[name], other[name], *energies) for name in names}
+        return dict(
+            zip(
+                names,
+                in_parallel(lambda k: classifiers[k](own[k], other[k], *energies), names),
+                strict=True,
+            )
+        )
 
     floors = judge(halves.showers[1], list(classifiers))
     rungs: dict[str, list[Rung]] = {name: [] for name in classifiers}

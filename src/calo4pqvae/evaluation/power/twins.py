@@ -63,7 +63,9 @@ KINDS = (
     Twin("late", "late part turned in {size} of the showers", (1.0,), defects.late_part_turned),
     Twin("tracks", "no track through two layers, {size}", (1.0,), defects.depth_shuffled),
     Twin("largest", "largest voxel {size} larger", (0.3,), defects.largest_raised),
-    Twin("values", "energies of {size} of the hits exchanged", (0.5,), defects.values_exchanged),
+    Twin(
+        "values", "energies of {size} of the hits exchanged", (0.5,), defects.values_exchanged
+    ),
     Twin("rough", "layers {size} rougher", (0.1,), defects.layers_smeared),
     Twin("isolated", "{size} of the lone hits lost", (0.2,), defects.lone_hits_lost),
 )

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Num
 
-from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.evaluation.structure.kernel import count_pairs, measure_deposits, measure_hits
 from calo4pqvae.evaluation.structure.names import LAGS_DEPTH, MEMORY_LAGS, NAMES
+from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.units import GeV
 
 __all__ = ["Measurement", "Region", "measure"]
@@ -46,7 +46,8 @@ class Measurement(NamedTuple):
     Arguments:
         values: one column for each of `names.NAMES`.
         centres: (eta, phi) of the energy in each layer [mm], 0 where it is empty.
-        pairs_alpha: pairs of hits 1, 2, .. sectors apart, in the rings and layers of a `Region`.
+        pairs_alpha: pairs of hits 1, 2, .. sectors apart, in the rings and layers of a
+            `Region`.
         pairs_depth: pairs of hits in one cell 1, 2, .. layers apart, likewise.
         ring_hits: hits in each layer and ring.
     """
@@ -86,7 +87,8 @@ def measure(
     )
     pairs = [np.zeros((n, lags), np.int32) for lags in (n_alpha // 2, LAGS_DEPTH)]
     everywhere = np.zeros((n, 6))
-    count_pairs(volume, *region.pairs, region.outer, *pairs, everywhere)
+    low, high = region.pairs
+    count_pairs(volume, low, high, region.outer, pairs[0], pairs[1], everywhere)
     found = {
         **_scalars(e_inc, sums),
         **_axis(sums, layers, centres.astype(np.float64), region),
@@ -96,7 +98,7 @@ def measure(
     }
     values = np.stack([found[name] for name in NAMES], axis=1)
     smallest = np.min_scalar_type(n_alpha)
-    return Measurement(values, centres, *pairs, ring_hits.astype(smallest))
+    return Measurement(values, centres, pairs[0], pairs[1], ring_hits.astype(smallest))
 
 
 def _scalars(e_inc: np.ndarray, sums: np.ndarray) -> dict[str, np.ndarray]:
@@ -140,7 +142,9 @@ def _axis(
     length = np.linalg.norm(inside, axis=2)
     for lag in MEMORY_LAGS:
         products = (inside[:, :-lag] * inside[:, lag:]).sum(axis=(1, 2))
-        found[f"memory_{lag}"] = _over(products, (length[:, :-lag] * length[:, lag:]).sum(axis=1))
+        found[f"memory_{lag}"] = _over(
+            products, (length[:, :-lag] * length[:, lag:]).sum(axis=1)
+        )
     return found
 
 

@@ -13,16 +13,18 @@ _SINGLE_LOW, _SINGLE_HIGH = SINGLE
 
 @compiled()
 @no_type_check
-def measure_deposits(showers, eta, phi, outer, halo, sums, layers, centres):  # noqa: ANN001, ANN202
+def measure_deposits(showers, eta, phi, outer, halo, sums, layers, centres):  # noqa: PLR0912
     """Sum over single deposits.
 
     Arguments:
         showers: (n, layers, alpha, r) energies, zero below the threshold.
-        eta, phi: (alpha, r) places of the voxels.
-        outer, halo: first of the outer rings, and of the outer third.
-        sums: (n, 18) out: E, E eta, E phi, E eta^2, E phi^2, E eta phi, E^2, E in the first ring,
-            E in the halo, soft E, hard E, hits, eta and phi of hits, sum and square of log10 E,
-            largest E, largest E outside.
+        eta: (alpha, r) places of the voxels [mm].
+        phi: likewise.
+        outer: first of the outer rings.
+        halo: first ring of the outer third.
+        sums: (n, 18) out: E, E eta, E phi, E eta^2, E phi^2, E eta phi, E^2, E in the first
+            ring, E in the halo, soft E, hard E, hits, eta and phi of hits, sum and square of
+            log10 E, largest E, largest E outside.
         layers: (n, layers, 6) out: E, hits, largest E, and soft, faint and single hits.
         centres: (n, layers, 2) out: centre of each layer, 0 where it is empty.
     """
@@ -80,12 +82,13 @@ def measure_deposits(showers, eta, phi, outer, halo, sums, layers, centres):  # 
 
 @compiled()
 @no_type_check
-def measure_hits(showers, cosine, sine, outer, ring_hits, shares):  # noqa: ANN001, ANN202
+def measure_hits(showers, cosine, sine, outer, ring_hits, shares):
     """Count hits with neighbours, and the azimuthal moments of the outer ones.
 
     Arguments:
         showers: (n, layers, alpha, r) energies, zero below the threshold.
-        cosine, sine: (alpha,) of the sectors.
+        cosine: (alpha,) of the sectors.
+        sine: likewise.
         outer: first of the outer rings.
         ring_hits: (n, layers, r) out: number of hits.
         shares: (n, 7) out: hits with a neighbour in azimuth, in r, in depth, with none; number,
@@ -128,17 +131,18 @@ def measure_hits(showers, cosine, sine, outer, ring_hits, shares):  # noqa: ANN0
 
 @compiled()
 @no_type_check
-def count_pairs(showers, low, high, outer, alpha, depth, everywhere):  # noqa: ANN001, ANN202
+def count_pairs(showers, low, high, outer, alpha, depth, everywhere):  # noqa: PLR0912
     """Count pairs of hits in azimuth and in depth.
 
     Arguments:
         showers: (n, layers, alpha, r) energies, zero below the threshold.
-        low, high: ends of the layers where correlation functions are taken.
+        low: first of the layers where correlation functions are taken.
+        high: the layer behind the last of them.
         outer: first of the rings where they are taken.
         alpha: (n, lags) out: pairs d + 1 sectors apart in those rings and layers.
         depth: (n, lags) out: pairs in one cell d + 1 layers apart, the first within the layers.
-        everywhere: (n, 6) out: pairs in all layers and rings, 1, 2 and half of the sectors apart,
-            and in one cell 1, 2 and 4 layers apart.
+        everywhere: (n, 6) out: pairs in all layers and rings, 1, 2 and half of the sectors
+            apart, and in one cell 1, 2 and 4 layers apart.
     """
     n, n_layers, n_alpha, n_r = showers.shape
     lags_alpha, lags_depth, half = alpha.shape[1], depth.shape[1], n_alpha // 2

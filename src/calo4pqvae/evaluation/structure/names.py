@@ -1,9 +1,9 @@
 """The structural observables of a shower: name, unit, and what each is.
 
 Sums run over the hits of a shower, the voxels whose energy E is at the readout threshold or
-above. A voxel's centre lies at eta = r cos(alpha), phi = r sin(alpha) [mm]; E_l is the energy of
-layer l, c_l = (sum E eta, sum E phi) / E_l its centre. A ratio whose denominator is zero reads 0,
-so that every shower, empty ones too, has every observable.
+above. A voxel's centre lies at eta = r cos(alpha), phi = r sin(alpha) [mm]; E_l is the energy
+of layer l, c_l = (sum E eta, sum E phi) / E_l its centre. A ratio whose denominator is zero
+reads 0, so that every shower, empty ones too, has every observable.
 """
 
 from typing import NamedTuple
@@ -122,7 +122,11 @@ OBSERVABLES: tuple[Observable, ...] = (
     ),
     Observable("width", ORDER, "mm", "lateral width", "sqrt((a + b) / 2)"),
     Observable(
-        "dipole", ORDER, "", "dipole of the outer hits", "|sum exp(i alpha)| / hits, outer rings"
+        "dipole",
+        ORDER,
+        "",
+        "dipole of the outer hits",
+        "|sum exp(i alpha)| / hits, outer rings",
     ),
     Observable(
         "quadrupole",
@@ -188,7 +192,9 @@ OBSERVABLES: tuple[Observable, ...] = (
         "sum of E < 2 MeV / sum E",
     ),
     Observable("soft_hits", SPECTRUM, "", "hits below 2 MeV, share", "hits < 2 MeV / hits"),
-    Observable("faint_hits", SPECTRUM, "", "hits below 0.3 MeV, share", "hits < 0.3 MeV / hits"),
+    Observable(
+        "faint_hits", SPECTRUM, "", "hits below 0.3 MeV, share", "hits < 0.3 MeV / hits"
+    ),
     Observable("single_hits", SPECTRUM, "", "hits of 4 to 12 MeV, share", "such hits / hits"),
     Observable(
         "hard_energy",
@@ -223,8 +229,8 @@ OBSERVABLES: tuple[Observable, ...] = (
 )
 """All structural observables, in the order of the columns.
 
-Core layers are those from 1/25 to 4/9 of the depth, numbers 2 to 19 of 45; outer rings are those
-beyond the innermost third.
+Core layers are those from 1/25 to 4/9 of the depth, numbers 2 to 19 of 45; outer rings are
+those beyond the innermost third.
 """
 
 NAMES = tuple(one.name for one in OBSERVABLES)

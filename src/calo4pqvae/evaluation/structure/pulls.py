@@ -29,8 +29,12 @@ KINDS = ("mean", "spread", "separation")
 
 _BINS = 10
 
-_FEW_FOR_MEAN, _FEW_FOR_SPREAD = 12, 50
+_FEW = 12
 """Showers of a side that must differ from its commonest value: fewer make no normal law."""
+
+_HEAVY = 0.075
+"""Largest relative error of a spread: beyond it the few showers of a tail make the spread and
+its error alike, and their ratio is far from normal."""
 
 
 class Pull(NamedTuple):
@@ -113,7 +117,7 @@ def _mean(
     x: Float[np.ndarray, " sample"], y: Float[np.ndarray, " reference"]
 ) -> tuple[float, float, float, float]:
     error = math.sqrt(x.var(ddof=1) / len(x) + y.var(ddof=1) / len(y))
-    few = min(_n_varied(x), _n_varied(y)) < _FEW_FOR_MEAN
+    few = min(_n_varied(x), _n_varied(y)) < _FEW
     pull = math.nan if few or not error else (x.mean() - y.mean()) / error
     return float(x.mean()), float(y.mean()), error, float(pull)
 
@@ -124,9 +128,9 @@ def _spread(
     """Compare logarithms of spreads, whose errors follow from fourth moments."""
     sides = [_log_spread(side) for side in (x, y)]
     error = math.hypot(*(error for _, error in sides))
-    few = min(_n_varied(x), _n_varied(y)) < _FEW_FOR_SPREAD
+    heavy = not all(0 < own < _HEAVY for _, own in sides)
     a, b = (math.exp(log) for log, _ in sides)
-    pull = math.nan if few or not error else (sides[0][0] - sides[1][0]) / error
+    pull = math.nan if heavy else (sides[0][0] - sides[1][0]) / error
     return a, b, b * error, pull
 
 
@@ -157,7 +161,8 @@ def _separation(
     """Bin without the energy's trend, and set the separation beside its law by chance.
 
     With both sides of one law, 2 S / (1/n + 1/m) is nearly chi-square of bins - 1 degrees of
-    freedom; the pull is the normal deviate of that probability (Wilson and Hilferty's cube root).
+    freedom; the pull is the normal deviate of that probability (Wilson and Hilferty's cube
+    root).
     """
     edges = np.unique(np.quantile(y, np.linspace(0, 1, _BINS + 1)[1:-1]))
     counts = [np.bincount(np.searchsorted(edges, side, side="right"), minlength=len(edges) + 1)

@@ -8,9 +8,9 @@ from jaxtyping import Float, Int, Num
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ShowerFileError
-from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.evaluation.structure.columns import Measurement, measure
 from calo4pqvae.evaluation.structure.names import NAMES
+from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = ["Structure"]
 

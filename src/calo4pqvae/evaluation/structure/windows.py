@@ -7,6 +7,7 @@ nothing over sides with independent ones, and small differences of the spectra d
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -62,10 +63,11 @@ class Window:
 def windows_of(sample: Structure, reference: Structure) -> list[Window]:
     """List the windows that hold enough showers of both sides.
 
-    One window takes all showers where none of `EDGES` fits, as with a single energy below 1 GeV.
+    One window takes all showers where none of `EDGES` fits, as with a single energy below 1
+    GeV.
     """
     made = []
-    for low, high in zip(EDGES[:-1], EDGES[1:], strict=True):
+    for low, high in pairwise(EDGES):
         window = Window(low, high, reference.between(low, high), sample.between(low, high))
         if min(len(window.reference), len(window.sample)) >= MIN_SHOWERS:
             made.append(window)
