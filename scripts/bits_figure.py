@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
-from calo4pqvae.boltzmann.samplers.groups import sample_prior
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.plotting.style import house_style, save
 from calo4pqvae.models.autoregressive.model import LayeredQVAE
@@ -52,7 +52,7 @@ def draw(model, showers, e_inc, above_gev):
     t, code = model.condition(e_inc)
     noise = SharedNoise(1)
     real = model.law.encode(layers, e_inc, t)
-    drawn = sample_prior(model.prior, choose_sampler(model.prior.graph, noise), t, code, 1200)
+    drawn = sample_machine(model.prior, choose_sampler(model.prior.graph, noise), t, code, 1200)
     made = model.law.draw(drawn, e_inc, t, noise)
     shown = draw_chip(chip, model)
     figure.colorbar(shown, ax=chip, label="layer", shrink=0.8)

@@ -16,7 +16,7 @@ import torch
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.diagnostics.equilibrium import ConditionMixing
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
-from calo4pqvae.boltzmann.samplers.groups import sample_prior
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.errors import Calo4pQVAEError
 from calo4pqvae.generation.bulk import draw_energies, measure_sweeps
 from calo4pqvae.models.base import ShowerModel
@@ -62,7 +62,7 @@ def _speed(model: ShowerModel, sweeps: int) -> str:
     sampler = choose_sampler(model.prior.graph, SharedNoise(1))
     for _ in range(5):
         start = time.perf_counter()
-        sample_prior(model.prior, sampler, t, code, sweeps)
+        sample_machine(model.prior, sampler, t, code, sweeps)
         taken.append(time.perf_counter() - start)
     each = 1e6 * min(taken) / len(e_inc)
     return f"{sweeps} sweeps take {each:.1f} µs per chain on {torch.get_num_threads()} threads."

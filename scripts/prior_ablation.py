@@ -20,9 +20,9 @@ import torch
 
 from calo4pqvae._core.rng import SharedNoise, derive_seed
 from calo4pqvae.boltzmann.log_z.annealed import even_schedule
-from calo4pqvae.boltzmann.log_z.likelihood import shower_log_likelihood
+from calo4pqvae.boltzmann.log_z.likelihood import each_log_likelihood
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
-from calo4pqvae.boltzmann.samplers.groups import sample_prior
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.splits import Split
 from calo4pqvae.models.autoregressive.layer_energies.tilting import profile_moments
@@ -105,7 +105,7 @@ def likelihood(model, layers, e_inc, seed):
     t = model.scale(e_inc)
     sampler = choose_sampler(model.prior.graph, SharedNoise(derive_seed(seed, 1)))
     bits = model.law.encode(layers, e_inc, t)
-    low, high = shower_log_likelihood(
+    low, high = each_log_likelihood(
         model.prior, bits, t, sampler, even_schedule(100), chains=32, burn_in=500
     )
     return low.value, low.shared_error, float((high.value - low.value).mean())
@@ -131,7 +131,7 @@ def draw(model, e_inc, seed):
     sampler = choose_sampler(model.prior.graph, noise)
     states = code.new_zeros(len(t), model.prior.graph.n_nodes)
     if model.law.levels.n_bits:
-        states = sample_prior(model.prior, sampler, t, code, SWEEPS)
+        states = sample_machine(model.prior, sampler, t, code, SWEEPS)
     return model.law.draw(states, e_inc, t, noise)
 
 

@@ -21,7 +21,6 @@ from calo4pqvae.annealer.programs.placement import Placement
 from calo4pqvae.annealer.programs.program import Program
 from calo4pqvae.annealer.programs.shares import equal_chains, share_out
 from calo4pqvae.annealer.sampler import AnnealerSampler, Settings
-from calo4pqvae.boltzmann.log_z.normaliser import double
 from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
 from calo4pqvae.boltzmann.samplers.exact import enumerate_states
 from calo4pqvae.errors import AnnealerError, ConfigError
@@ -152,7 +151,7 @@ def test_states_of_the_emulator_are_those_of_gibbs(
         mine = (clamped == code).all(dim=1)
         _, p = compare_marginals(states[mine][:, 36:], gibbs[mine][:, 36:])
         assert p > 1e-4 / 2
-    a, b = (double(problem).energy(z) for z in (states, gibbs))
+    a, b = (problem.double().energy(z) for z in (states, gibbs))
     assert abs(a.mean() - b.mean()) < 4 * (a.var() / 4000 + b.var() / 4000).sqrt()
 
 

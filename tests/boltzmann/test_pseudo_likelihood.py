@@ -8,7 +8,7 @@ from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.boltzmann.pseudo_likelihood import fit_pseudo_likelihood
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler
-from calo4pqvae.boltzmann.samplers.groups import sample_prior
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 
 N = 15_000
 
@@ -28,7 +28,7 @@ def machine(seed):
 def samples(prior):
     t = torch.rand(N, 1, generator=torch.Generator().manual_seed(9))
     clamped = torch.zeros(N, 0, dtype=torch.bool)
-    return sample_prior(prior, ExactSampler(SharedNoise(4)), t, clamped, 0), t
+    return sample_machine(prior, ExactSampler(SharedNoise(4)), t, clamped, 0), t
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.energy import EnergyOperator
 from calo4pqvae.boltzmann.ising import to_ising
 from calo4pqvae.boltzmann.lattices import zephyr
-from calo4pqvae.boltzmann.log_z.normaliser import clamped_field, double
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 
 __all__ = ["SPREAD", "LatticeProblem", "lattice_problem"]
@@ -46,9 +45,8 @@ class LatticeProblem:
 
     def energies(self, free_bits: Bool[Tensor, "chains free"]) -> Float[Tensor, " chains"]:
         """Evaluate eq. (2) of all nodes for each chain, in float64."""
-        whole, parts = double(self.whole), free_bits.split(4096)
-        states = (torch.cat([self.codes(len(part)), part], dim=1) for part in parts)
-        return torch.cat([whole.energy(some) for some in states])
+        operator = EnergyOperator(self.whole.graph, self.whole.coupling, self.whole.bias)
+        return operator(torch.cat([self.codes(len(free_bits)), free_bits], dim=1))
 
 
 def lattice_problem(m: int) -> LatticeProblem:
@@ -69,13 +67,4 @@ def lattice_problem(m: int) -> LatticeProblem:
     # A bias b adds -b/2 to the field of its spin, so the missing part of h fixes b.
     bias = -2 * (h - to_ising(without_bias).field)
     whole = BoltzmannProblem(graph, bias, coupling)
-    return LatticeProblem(whole, code, _fold(whole, code))
-
-
-def _fold(whole: BoltzmannProblem, code: Tensor) -> BoltzmannProblem:
-    graph, n0 = whole.graph, whole.graph.sizes[0]
-    inside = graph.edges[0] >= n0
-    free_graph = FourPartiteGraph(
-        (0, *graph.sizes[1:]), graph.edges[:, inside] - n0, graph.labels[n0:], graph.lattice
-    )
-    return BoltzmannProblem(free_graph, clamped_field(whole, code), whole.coupling[inside])
+    return LatticeProblem(whole, code, whole.fold(code))

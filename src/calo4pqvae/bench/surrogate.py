@@ -12,7 +12,7 @@ from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.bench.cost import MEASURED, ShowerCost, mean_with_error
 from calo4pqvae.bench.power import Meter, clock
 from calo4pqvae.boltzmann.samplers.choose import SamplerKind, choose_sampler
-from calo4pqvae.boltzmann.samplers.groups import sample_prior
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.models.base import ShowerModel
@@ -131,7 +131,7 @@ class _Harness:
                 times = [clock(device)]
                 e = torch.from_numpy(energies).to(device)
                 t, code = self.model.condition(e)
-                bits = sample_prior(self.model.prior, self.chains, t, code, self.config.sweeps)
+                bits = sample_machine(self.model.prior, self.chains, t, code, self.config.sweeps)
                 times.append(clock(device))
                 noise = RowNoise(derive_seed(self.config.seed), self.made, device)
                 showers = self.model.decode(bits, e, noise).flatten(start_dim=1).cpu().numpy()

@@ -1,8 +1,8 @@
-"""The gradient of the prior's log-likelihood, written by hand.
+"""The gradient of the machine's log-likelihood, written by hand.
 
-The prior is frozen for automatic differentiation; its gradient is the difference of moments
-under the data (positive phase) and under the prior itself (negative phase), both with the
-conditioning partition clamped. Functions here take samples, never a sampler.
+A machine is frozen for automatic differentiation; its gradient is the difference of moments
+under the data (positive phase) and under the machine itself (negative phase), both with the
+clamped partition held. Functions here take samples, never a sampler.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 
 __all__ = ["Gradient", "Moments", "centred_gradient", "moments", "plain_gradient"]
 
@@ -21,7 +21,7 @@ class Moments:
     r"""Batch means of the sufficient statistics.
 
     Attributes:
-        node: $\langle \phi_k z_i \rangle$, with the energy features $\phi_0 = 1, \phi_1, ..$
+        node: $\langle \phi_k z_i \rangle$, with the features of the condition $\phi_0 = 1, \phi_1, ..$
         edge: $\langle z_i z_j \rangle$ on the couplers.
     """
 
@@ -40,9 +40,15 @@ class Gradient:
 def moments(
     bits: Shaped[Tensor, "batch nodes"],
     features: Float[Tensor, "batch features"],
-    graph: FourPartiteGraph,
+    graph: PartiteGraph,
 ) -> Moments:
-    """Average the sufficient statistics over a batch of showers or chains."""
+    """Average the sufficient statistics over a batch of states or chains.
+
+    Example:
+        >>> bits, constant = torch.tensor([[True, True], [True, False]]), torch.ones(2, 1)
+        >>> moments(bits, constant, PartiteGraph.complete([1, 1]))
+        Moments(node=tensor([[1.0000, 0.5000]]), edge=tensor([0.5000]))
+    """
     i, j = graph.edges.to(bits.device)
     states = bits.to(features.dtype)
     by_node = states.T.contiguous()
@@ -50,7 +56,7 @@ def moments(
     return Moments(features.T @ states / len(states), edge)
 
 
-def plain_gradient(data: Moments, model: Moments, graph: FourPartiteGraph) -> Gradient:
+def plain_gradient(data: Moments, model: Moments, graph: PartiteGraph) -> Gradient:
     r"""Subtract the phases: $\partial L / \partial W_{ij} = \langle z_i z_j\rangle_d -
     \langle z_i z_j\rangle_m$, and likewise for the biases.
 
@@ -59,7 +65,7 @@ def plain_gradient(data: Moments, model: Moments, graph: FourPartiteGraph) -> Gr
     return Gradient(_free(data.node - model.node, graph), data.edge - model.edge)
 
 
-def centred_gradient(data: Moments, model: Moments, graph: FourPartiteGraph) -> Gradient:
+def centred_gradient(data: Moments, model: Moments, graph: PartiteGraph) -> Gradient:
     r"""Compute the enhanced gradient, invariant under flips of bits.
 
     It is the plain gradient for the energy written in centred nodes $z_i - \mu_i$ with
@@ -68,7 +74,7 @@ def centred_gradient(data: Moments, model: Moments, graph: FourPartiteGraph) -> 
     $g^W_{ij} = \mathrm{Cov}_d(z_i, z_j) - \mathrm{Cov}_m(z_i, z_j)$ and
     $g^b_i = \langle z_i\rangle_d - \langle z_i\rangle_m - \sum_j g^W_{ij} \mu_j$.
 
-    Biases of higher energy features keep their plain gradient.
+    Biases of higher features of the condition keep their plain gradient.
 
     Source: Cho, Raiko and Ilin, ICML 2011; Melchior, Fischer and Wiskott, JMLR 17 (2016).
     """
@@ -84,6 +90,6 @@ def centred_gradient(data: Moments, model: Moments, graph: FourPartiteGraph) -> 
     return Gradient(_free(bias, graph), coupling)
 
 
-def _free(bias: Tensor, graph: FourPartiteGraph) -> Tensor:
+def _free(bias: Tensor, graph: PartiteGraph) -> Tensor:
     clamped = torch.zeros_like(bias[:, graph.partitions[0]])
     return torch.cat([clamped, bias[:, graph.sizes[0] :]], dim=1)

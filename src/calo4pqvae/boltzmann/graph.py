@@ -1,49 +1,63 @@
-"""Four-partite graphs: the nodes and couplers that the prior may use.
+"""Graphs in partitions: which nodes there are, and which of them are coupled.
 
 Nodes are numbered partition by partition; couplers join different partitions only, so that
-one partition can be drawn at once given the other three (block Gibbs). A node stands for
-one qubit of the lattice it was cut from, whose number is kept as its label.
+one partition can be drawn at once given the others (block Gibbs). Partition 0 is the one that
+is clamped, and may be empty. A node's name elsewhere, such as the number of its qubit, is kept
+as its label.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from calo4pqvae._core.typing import Edges
 from calo4pqvae.errors import SamplerError
 
-__all__ = ["FourPartiteGraph"]
+__all__ = ["FourPartiteGraph", "PartiteGraph"]
+
+Graph = TypeVar("Graph", bound="PartiteGraph")
 
 
 @dataclass(frozen=True, eq=False)
-class FourPartiteGraph:
-    """Nodes in four partitions, and the couplers between them.
+class PartiteGraph:
+    """Nodes in any number of partitions, and the couplers between them.
 
     Arguments:
-        sizes: number of nodes of partitions 0 to 3; partition 0 is the conditioning one.
+        sizes: number of nodes of each partition; partition 0 is the clamped one.
         edges: couplers as pairs of node numbers, smaller first, sorted, without repetition.
-        labels: number of each node in the lattice it comes from (its qubit).
-        lattice: name of that lattice, such as ``"zephyr(6,4)"``.
+        labels: name of each node elsewhere, such as the number of its qubit.
+        lattice: name of the lattice it was cut from, such as ``"zephyr(6,4)"``.
 
     Raises:
         SamplerError: an edge lies inside a partition, outside the graph, or occurs twice.
+
+    Example:
+        >>> graph = PartiteGraph.complete([0, 3, 2])  # nothing clamped: 3 visible, 2 hidden
+        >>> graph.n_nodes, graph.n_edges, graph.partitions[2]
+        (5, 6, slice(3, 5, None))
     """
 
-    sizes: tuple[int, int, int, int]
+    sizes: tuple[int, ...]
     edges: Edges
     labels: Int[Tensor, " nodes"]
     lattice: str = "custom"
 
     def __post_init__(self) -> None:
         edges, parts = self.edges, self.partition_of_node
-        if len(self.sizes) != 4 or min(self.sizes) < 0 or len(self.labels) != self.n_nodes:
+        if len(self.sizes) < 2 or min(self.sizes) < 0:
             raise SamplerError(
-                f"a four-partite graph of sizes {self.sizes} needs {sum(self.sizes)} labels, "
+                f"a graph has a clamped partition and at least one more, each of 0 or more "
+                f"nodes: {self.sizes} are no such sizes"
+            )
+        if len(self.labels) != self.n_nodes:
+            raise SamplerError(
+                f"a graph of sizes {self.sizes} needs {self.n_nodes} labels, "
                 f"not {len(self.labels)}"
             )
         if edges.numel() == 0:
@@ -53,7 +67,8 @@ class FourPartiteGraph:
         inside = int((parts[edges[0]] == parts[edges[1]]).sum())
         if inside:
             raise SamplerError(
-                f"{inside} couplers join nodes of one partition: not four-partite"
+                f"{inside} couplers join nodes of one partition: not "
+                f"{len(self.sizes)}-partite"
             )
         if edges.unique(dim=1).shape[1] != edges.shape[1]:
             raise SamplerError("some couplers are listed twice")
@@ -70,7 +85,7 @@ class FourPartiteGraph:
 
     @property
     def n_latents(self) -> int:
-        """Number of nodes outside the conditioning partition."""
+        """Number of nodes outside the clamped partition."""
         return self.n_nodes - self.sizes[0]
 
     @property
@@ -82,7 +97,7 @@ class FourPartiteGraph:
     @property
     def partition_of_node(self) -> Int[Tensor, " nodes"]:
         """Partition number of each node."""
-        return torch.repeat_interleave(torch.arange(4), torch.tensor(self.sizes))
+        return torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
 
     @property
     def degree(self) -> Int[Tensor, " nodes"]:
@@ -90,20 +105,74 @@ class FourPartiteGraph:
         return torch.bincount(self.edges.flatten(), minlength=self.n_nodes)
 
     @classmethod
-    def complete(cls, sizes: Sequence[int]) -> "FourPartiteGraph":
-        """Join every node with all nodes of the three other partitions."""
-        a, b, c, d = sizes
-        parts = np.repeat(np.arange(4), sizes)
+    def complete(cls: type[Graph], sizes: Sequence[int]) -> Graph:
+        """Join every node with all nodes of the other partitions."""
+        parts = np.repeat(np.arange(len(sizes)), sizes)
         pairs = [p for p in combinations(range(len(parts)), 2) if parts[p[0]] != parts[p[1]]]
-        edges = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T.contiguous()
-        return cls((a, b, c, d), edges, torch.arange(len(parts)), "complete")
+        return cls(tuple(sizes), _as_edges(pairs), torch.arange(len(parts)), "complete")
 
     @classmethod
-    def without(cls, sizes: Sequence[int]) -> "FourPartiteGraph":
+    def without(cls: type[Graph], sizes: Sequence[int]) -> Graph:
         """Leave out all couplers: independent nodes."""
-        a, b, c, d = sizes
-        nodes = torch.arange(sum(sizes))
-        return cls((a, b, c, d), torch.zeros(2, 0, dtype=torch.int64), nodes, "none")
+        return cls(tuple(sizes), _as_edges([]), torch.arange(sum(sizes)), "none")
+
+    def unclamped(self) -> "PartiteGraph":
+        """Return the same graph with an empty partition before the first: no node is clamped.
+
+        Example:
+            >>> PartiteGraph.complete([3, 2]).unclamped().sizes
+            (0, 3, 2)
+        """
+        return PartiteGraph((0, *self.sizes), self.edges, self.labels, self.lattice)
+
+    def free(self: Graph) -> Graph:
+        """Return the nodes outside the clamped partition, with the couplers among them.
+
+        Partition 0 of the result is empty; labels are kept.
+
+        Example:
+            >>> PartiteGraph.complete([3, 2, 1]).free().edges
+            tensor([[0, 1],
+                    [2, 2]])
+        """
+        n0 = self.sizes[0]
+        edges = self.edges[:, self.among_free] - n0
+        return replace(self, sizes=(0, *self.sizes[1:]), edges=edges, labels=self.labels[n0:])
+
+    @property
+    def among_free(self) -> Bool[Tensor, " edges"]:
+        """Whether both ends of a coupler lie outside the clamped partition."""
+        return self.edges[0] >= self.sizes[0]
+
+    def to_dict(self) -> dict:
+        """Describe the graph with plain lists (inverse of `from_dict`)."""
+        return {
+            "lattice": self.lattice,
+            "sizes": list(self.sizes),
+            "labels": self.labels.tolist(),
+            "edges": self.edges.T.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls: type[Graph], description: dict) -> Graph:
+        """Rebuild a graph from `to_dict`."""
+        edges = _as_edges(description["edges"])
+        labels = torch.tensor(description["labels"], dtype=torch.int64)
+        return cls(tuple(description["sizes"]), edges, labels, description["lattice"])
+
+
+@dataclass(frozen=True, eq=False)
+class FourPartiteGraph(PartiteGraph):
+    """Nodes in four partitions, as the annealers' lattices have them, and their couplers.
+
+    Raises:
+        SamplerError: there are not four partitions, or the graph is none.
+    """
+
+    def __post_init__(self) -> None:
+        if len(self.sizes) != 4:
+            raise SamplerError(f"a four-partite graph has four sizes, not {len(self.sizes)}")
+        super().__post_init__()
 
     @classmethod
     def from_lattice(
@@ -147,24 +216,9 @@ class FourPartiteGraph:
             (n, n, n, n), torch.from_numpy(edges.T.copy()), torch.from_numpy(order), lattice
         )
 
-    def to_dict(self) -> dict:
-        """Describe the graph with plain lists (inverse of `from_dict`)."""
-        return {
-            "lattice": self.lattice,
-            "sizes": list(self.sizes),
-            "labels": self.labels.tolist(),
-            "edges": self.edges.T.tolist(),
-        }
 
-    @classmethod
-    def from_dict(cls, description: dict) -> "FourPartiteGraph":
-        """Rebuild a graph from `to_dict`."""
-        a, b, c, d = description["sizes"]
-        edges = (
-            torch.tensor(description["edges"], dtype=torch.int64).reshape(-1, 2).T.contiguous()
-        )
-        labels = torch.tensor(description["labels"], dtype=torch.int64)
-        return cls((a, b, c, d), edges, labels, description["lattice"])
+def _as_edges(pairs: Sequence[Sequence[int]]) -> Edges:
+    return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T.contiguous()
 
 
 def _peel(

@@ -5,14 +5,18 @@ $H(s) = \sum_i h_i s_i + \sum_{(ij)} J_{ij} s_i s_j$ plus a constant.
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 
 __all__ = ["IsingProblem", "to_bits", "to_ising", "to_spins"]
+
+Array = TypeVar("Array", Tensor, np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,12 @@ def to_ising(problem: BoltzmannProblem) -> IsingProblem:
 
     $J_{ij} = -W_{ij}/4$, $h_i = -b_i/2 - \frac14 \sum_j W_{ij}$, and the constant is
     $-\frac12 \sum_i b_i - \frac14 \sum_{(ij)} W_{ij}$.
+
+    Example:
+        >>> graph = PartiteGraph.complete([1, 1])
+        >>> problem = BoltzmannProblem(graph, torch.tensor([[0.0, 2.0]]), torch.tensor([4.0]))
+        >>> to_ising(problem)
+        IsingProblem(field=tensor([[-1., -2.]]), coupling=tensor([-1.]), constant=tensor([-2.]))
     """
     i, j = problem.graph.edges.to(problem.coupling.device)
     w = problem.coupling
@@ -44,11 +54,22 @@ def to_ising(problem: BoltzmannProblem) -> IsingProblem:
     )
 
 
-def to_spins(bits: Bool[Tensor, "chains nodes"]) -> Int[Tensor, "chains nodes"]:
-    """Turn false and true into -1 and +1 (int8)."""
-    return 2 * bits.to(torch.int8) - 1
+def to_spins(bits: Array) -> Array:
+    """Turn false and true into -1 and +1 (int8), in a tensor or an array.
+
+    Example:
+        >>> to_spins(torch.tensor([False, True]))
+        tensor([-1,  1], dtype=torch.int8)
+    """
+    small: Any = bits.to(torch.int8) if isinstance(bits, Tensor) else bits.astype(np.int8)
+    return 2 * small - 1
 
 
-def to_bits(spins: Int[Tensor, "chains nodes"]) -> Bool[Tensor, "chains nodes"]:
-    """Turn -1 and +1 into false and true."""
+def to_bits(spins: Array) -> Array:
+    """Turn -1 and +1 into false and true, in a tensor or an array.
+
+    Example:
+        >>> to_bits(torch.tensor([-1, 1]))
+        tensor([False,  True])
+    """
     return spins > 0

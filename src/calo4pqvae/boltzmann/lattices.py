@@ -10,8 +10,11 @@ from calo4pqvae.errors import SamplerError
 __all__ = ["pegasus", "pegasus_lattice", "zephyr", "zephyr_lattice"]
 
 _TILE = 4
+"""Qubits side by side in a Zephyr lattice; D-Wave has built no other number."""
+
 _VERTICAL_OFFSETS = np.repeat([2, 10, 6], 4)
 _HORIZONTAL_OFFSETS = np.repeat([6, 2, 10], 4)
+"""Where the spans of Pegasus begin on each line of a tile, as on D-Wave's chips."""
 
 
 def zephyr(per_partition: int, m: int | None = None) -> FourPartiteGraph:

@@ -1,35 +1,44 @@
-"""The prior: a Boltzmann machine whose first partition holds the incident energy."""
+"""A Boltzmann machine on a graph: parameters, and how they depend on a condition."""
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
+from calo4pqvae.boltzmann.energy import energy
 from calo4pqvae.boltzmann.gradient import Gradient, Moments, moments
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
-from calo4pqvae.boltzmann.problem import BoltzmannProblem, energy
+from calo4pqvae.boltzmann.graph import PartiteGraph
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.errors import SamplerError
 
-__all__ = ["BoltzmannPrior"]
+__all__ = ["BoltzmannMachine", "BoltzmannPrior"]
 
 
-class BoltzmannPrior(nn.Module):
-    r"""Four-partite Boltzmann machine, $p(z) \propto e^{-E(z)}$ with E of eq. (2).
+class BoltzmannMachine(nn.Module):
+    r"""Boltzmann machine on a graph, $p(z) \propto e^{-E(z)}$ with E of `boltzmann.energy`.
 
-    Its biases may depend on the scaled incident energy t in [0, 1] through Legendre
-    polynomials, $b_i(t) = \sum_{k \le K} B_{ki} P_k(2t - 1)$; K = 0 is the paper's machine.
-    An annealer is programmed with the fields of each energy anyway, so this costs it nothing.
-    Couplings may too, $W_{ij}(t) = W^0_{ij} + (2 t_k - 1) W^1_{ij}$, with $t_k$ the centre of
-    the k-th of `coupling_bins` equal intervals of [0, 1]: chains of one interval share them.
+    Its parameters may depend on a condition t in [0, 1], known for each state: the biases
+    through Legendre polynomials, $b_i(t) = \sum_{k \le K} B_{ki} P_k(2t - 1)$, and the
+    couplings as $W_{ij}(t) = W^0_{ij} + (2 t_k - 1) W^1_{ij}$, with $t_k$ the centre of the
+    k-th of `coupling_bins` equal intervals of [0, 1]: chains of one interval share them. By
+    default (K = 0, one interval) nothing depends on t. An annealer is programmed with new
+    fields for each condition anyway, so this costs it nothing.
 
-    All values are invisible to automatic differentiation: the encoder's loss sees them as
-    constants, and `apply_gradient` receives what `boltzmann.gradient` computes.
+    All parameters are invisible to automatic differentiation: a loss sees them as constants,
+    and `apply_gradient` receives what `boltzmann.gradient` computes.
 
     Arguments:
         graph: nodes and couplers.
-        bias_order: highest polynomial order K of the biases' energy dependence.
+        bias_order: highest polynomial order K of the biases' dependence on t.
         scale: standard deviation of the initial couplings and constant biases.
         generator: source of the initial values.
         coupling_bins: intervals of t with couplings of their own; 1 for the same everywhere.
+
+    Example:
+        >>> machine = BoltzmannMachine(PartiteGraph.complete([0, 3, 2]))
+        >>> machine.coupling += 0.5
+        >>> bits, t = torch.ones(1, 5, dtype=torch.bool), torch.zeros(1, 1)
+        >>> machine.energy(bits, t)
+        tensor([-3.])
     """
 
     bias: Tensor
@@ -38,7 +47,7 @@ class BoltzmannPrior(nn.Module):
 
     def __init__(
         self,
-        graph: FourPartiteGraph,
+        graph: PartiteGraph,
         bias_order: int = 0,
         scale: float = 0.0,
         generator: torch.Generator | None = None,
@@ -57,7 +66,7 @@ class BoltzmannPrior(nn.Module):
 
     @property
     def bias_order(self) -> int:
-        """Highest polynomial order of the energy dependence."""
+        """Highest polynomial order of the biases in t."""
         return len(self.bias) - 1
 
     def features(self, t: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch features"]:
@@ -69,15 +78,15 @@ class BoltzmannPrior(nn.Module):
         return torch.cat(columns[: self.bias_order + 1], dim=1)
 
     def problem(self, t: Float[Tensor, "batch 1"]) -> BoltzmannProblem:
-        """State the sampling problem of chains with scaled incident energies t.
+        """State the sampling problem of chains under conditions t.
 
         Raises:
-            SamplerError: the energies call for different couplings; see `groups`.
+            SamplerError: the conditions call for different couplings; see `groups`.
         """
         numbers = self.coupling_bin(t)
         if len(numbers) and bool((numbers != numbers[0]).any()):
             raise SamplerError(
-                "these incident energies have different couplings; sample them in groups"
+                "these conditions have different couplings; sample them in groups"
             )
         first = numbers[:1] if len(numbers) else numbers.new_zeros(1)
         return BoltzmannProblem(self.graph, self.node_bias(t), self.couplings(first)[0])
@@ -103,7 +112,7 @@ class BoltzmannPrior(nn.Module):
         return constant + self.coupling_feature(number)[:, None] * self.coupling_slope
 
     def node_bias(self, t: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch_or_1 nodes"]:
-        """Evaluate the biases at scaled energies t; one row when they do not depend on it."""
+        """Evaluate the biases under conditions t; one row when they do not depend on it."""
         if self.bias_order == 0:
             return self.bias
         return self.features(t) @ self.bias
@@ -111,7 +120,7 @@ class BoltzmannPrior(nn.Module):
     def energy(
         self, bits: Shaped[Tensor, "batch nodes"], t: Float[Tensor, "batch 1"]
     ) -> Float[Tensor, " batch"]:
-        """Evaluate eq. (2), with gradients reaching the bits but not the prior.
+        """Evaluate E(z), with gradients reaching the bits but not the parameters.
 
         Always in full precision: an energy is a small difference of many terms.
         """
@@ -134,3 +143,7 @@ class BoltzmannPrior(nn.Module):
         """Hand a gradient to the optimiser, as descent directions in ``.grad``."""
         self.bias.grad = -gradient.bias
         self.coupling.grad = -gradient.coupling
+
+
+BoltzmannPrior = BoltzmannMachine
+"""The machine by the name that it has as the prior of an autoencoder."""

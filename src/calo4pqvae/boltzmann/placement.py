@@ -1,4 +1,4 @@
-"""Which variable sits on which qubit: strong couplings want neighbouring qubits."""
+"""Which variable sits on which node: strong couplings belong on edges."""
 
 from typing import no_type_check
 
@@ -8,27 +8,29 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from calo4pqvae._core.jit import compiled
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.errors import SamplerError
 
 __all__ = ["place"]
 
 _COOLING = (0.3, 0.001)
+"""First and last temperature in units of the largest weight: at first most exchanges are taken,
+at last none that loses more than a hundredth of that weight."""
 
 
 def place(
-    wish: Float[Tensor, "variables variables"],
-    graph: FourPartiteGraph,
+    weight: Float[Tensor, "variables variables"],
+    graph: PartiteGraph,
     seed: int = 0,
     rounds: int = 4000,
 ) -> Int[Tensor, " variables"]:
-    """Find free nodes for variables so that the wishes met by couplers add up to the most.
+    """Find free nodes for variables so that the weights realised by edges add up to the most.
 
     Simulated annealing over exchanges of two nodes' occupants (a node may be empty); the
-    temperature falls geometrically from 0.3 to 0.001 of the largest wish.
+    temperature falls geometrically from 0.3 to 0.001 of the largest weight.
 
     Arguments:
-        wish: how much each pair wants a coupler, symmetric.
+        weight: what a coupler is worth to each pair of variables, symmetric.
         graph: nodes and couplers; those of partition 0 are not used.
         seed: seed of the proposals.
         rounds: proposals per node.
@@ -38,12 +40,18 @@ def place(
 
     Raises:
         SamplerError: more variables than free nodes.
+
+    Example:
+        >>> path = PartiteGraph((0, 2, 1), torch.tensor([[0, 1], [2, 2]]), torch.arange(3))
+        >>> centre = torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+        >>> int(place(centre, path)[0])  # the variable coupled to both others
+        2
     """
-    n, n0 = len(wish), graph.sizes[0]
+    n, n0 = len(weight), graph.sizes[0]
     if n > graph.n_latents:
         raise SamplerError(f"{n} variables do not fit {graph.n_latents} free nodes")
     padded = np.zeros((graph.n_latents, graph.n_latents))
-    padded[:n, :n] = wish.numpy()
+    padded[:n, :n] = weight.numpy()
     joined = np.zeros(padded.shape, dtype=np.bool_)
     i, j = graph.edges.numpy() - n0
     free = i >= 0
@@ -64,7 +72,7 @@ def place(
 @no_type_check
 def _anneal(  # noqa: ANN202 - compiled
     occupant: np.ndarray,
-    wish: np.ndarray,
+    weight: np.ndarray,
     neighbours: np.ndarray,
     degree: np.ndarray,
     start: float,
@@ -82,10 +90,10 @@ def _anneal(  # noqa: ANN202 - compiled
         for k in range(degree[a]):
             if neighbours[a, k] != b:
                 other = occupant[neighbours[a, k]]
-                gain += wish[y, other] - wish[x, other]
+                gain += weight[y, other] - weight[x, other]
         for k in range(degree[b]):
             if neighbours[b, k] != a:
                 other = occupant[neighbours[b, k]]
-                gain += wish[x, other] - wish[y, other]
+                gain += weight[x, other] - weight[y, other]
         if gain >= 0 or np.random.random() < np.exp(gain / temperature):  # noqa: NPY002
             occupant[a], occupant[b] = y, x

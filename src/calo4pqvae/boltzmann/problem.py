@@ -1,34 +1,17 @@
-"""What a sampler is asked: a four-partite Boltzmann problem, free of any network."""
+"""What a sampler is asked: biases and couplings on a graph, free of any network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.energy import energy
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.errors import SamplerError
 
-__all__ = ["BoltzmannProblem", "energy"]
-
-
-def energy(
-    bits: Shaped[Tensor, "batch nodes"],
-    bias: Float[Tensor, "#batch nodes"],
-    coupling: Float[Tensor, " edges"],
-    graph: FourPartiteGraph,
-) -> Float[Tensor, " batch"]:
-    r"""Evaluate eq. (2): $E(z) = -\sum_i b_i z_i - \sum_{(ij)} W_{ij} z_i z_j$.
-
-    The four partitions v, h, s, t of the paper are consecutive in z. Relaxed bits in [0, 1]
-    are allowed; the expression stays linear in each of them.
-
-    Source: seed paper, eq. (2).
-    """
-    i, j = graph.edges.to(bits.device)
-    states = bits.to(coupling.dtype)
-    return -(states * bias).sum(dim=1) - (states[:, i] * states[:, j]) @ coupling
+__all__ = ["BoltzmannProblem"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +25,15 @@ class BoltzmannProblem:
 
     Raises:
         SamplerError: sizes do not match the graph, or a value is not finite.
+
+    Example:
+        >>> graph = PartiteGraph.complete([1, 1])
+        >>> problem = BoltzmannProblem(graph, torch.tensor([[1.0, 2.0]]), torch.tensor([3.0]))
+        >>> problem.energy(torch.tensor([[True, False], [True, True]]))
+        tensor([-1., -6.])
     """
 
-    graph: FourPartiteGraph
+    graph: PartiteGraph
     bias: Float[Tensor, "chains nodes"]
     coupling: Float[Tensor, " edges"]
 
@@ -68,8 +57,65 @@ class BoltzmannProblem:
                 raise SamplerError(f"{broken} values of the {name} are not finite")
 
     def energy(self, bits: Shaped[Tensor, "chains nodes"]) -> Float[Tensor, " chains"]:
-        """Evaluate eq. (2) for each chain."""
+        """Evaluate E(z) of each chain; for many states, see `boltzmann.energy`."""
         return energy(bits, self.bias, self.coupling, self.graph)
+
+    def double(self) -> "BoltzmannProblem":
+        """Return the same problem in float64."""
+        return replace(self, bias=self.bias.double(), coupling=self.coupling.double())
+
+    def take(self, rows: Int[Tensor, " rows"]) -> "BoltzmannProblem":
+        """Return the problem of some chains; biases that all chains share stay one row."""
+        return self if len(self.bias) == 1 else replace(self, bias=self.bias[rows])
+
+    def repeat(self, chains: int) -> "BoltzmannProblem":
+        """Return the problem with so many chains, one after the other, for each row."""
+        rows = torch.arange(len(self.bias), device=self.bias.device)
+        return self.take(rows.repeat_interleave(chains))
+
+    def field(
+        self, clamped: Bool[Tensor, "conditions clamped"]
+    ) -> Float[Tensor, "conditions free"]:
+        r"""Fold the clamped partition into the biases: $f_i(u) = b_i + \sum_j W_{ij} u_j$.
+
+        Arguments:
+            clamped: states u of the clamped partition, over whose nodes j is summed.
+
+        Raises:
+            SamplerError: the number of clamped nodes or of rows of biases does not fit.
+        """
+        n0 = self.graph.sizes[0]
+        if clamped.shape[1] != n0:
+            raise SamplerError(
+                f"clamped states have {clamped.shape[1]} nodes, the clamped partition {n0}"
+            )
+        if len(self.bias) not in {1, len(clamped)}:
+            raise SamplerError(
+                f"{len(self.bias)} rows of biases do not fit {len(clamped)} clamped states"
+            )
+        i, j = self.graph.edges.to(self.coupling.device)
+        touching = i < n0
+        terms = clamped[:, i[touching]] * self.coupling[touching]
+        bias = self.bias[:, n0:].expand(len(clamped), -1)
+        return bias.index_add(1, j[touching] - n0, terms)
+
+    def fold(self, clamped: Bool[Tensor, "conditions clamped"]) -> "BoltzmannProblem":
+        """Return the problem of the free nodes alone, one row for each clamped state.
+
+        Its energies lack those of the clamped nodes' own biases.
+
+        Raises:
+            SamplerError: as for `field`.
+
+        Example:
+            >>> graph = PartiteGraph.complete([1, 1])
+            >>> problem = BoltzmannProblem(graph, torch.tensor([[1.0, 2.0]]), torch.ones(1))
+            >>> problem.fold(torch.tensor([[False], [True]])).bias
+            tensor([[2.],
+                    [3.]])
+        """
+        within = self.graph.among_free.to(self.coupling.device)
+        return BoltzmannProblem(self.graph.free(), self.field(clamped), self.coupling[within])
 
 
 def _count_broken(values: Tensor) -> int:

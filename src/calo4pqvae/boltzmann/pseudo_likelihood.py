@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 
 __all__ = ["PseudoFit", "fit_pseudo_likelihood", "maximise"]
 
@@ -15,7 +15,7 @@ class PseudoFit(NamedTuple):
     """Biases and couplings that maximise the pseudo-likelihood.
 
     Attributes:
-        bias: one row per energy feature.
+        bias: one row per feature of the condition.
         coupling: constant couplings, and their slopes where there are any.
         value: mean pseudo-log-likelihood [nats].
     """
@@ -26,52 +26,52 @@ class PseudoFit(NamedTuple):
 
 
 def fit_pseudo_likelihood(
-    prior: BoltzmannPrior,
-    bits: Bool[Tensor, "showers nodes"],
-    t: Float[Tensor, "showers 1"],
+    machine: BoltzmannMachine,
+    bits: Bool[Tensor, "states nodes"],
+    t: Float[Tensor, "states 1"],
     ridge: float = 1e-4,
 ) -> float:
     """Set biases and couplings of a machine to the maximum of the pseudo-likelihood.
 
     Arguments:
-        prior: machine to fit, in place.
+        machine: machine to fit, in place.
         bits: states of all nodes.
-        t: scaled incident energies.
+        t: condition of each state.
         ridge: as in `maximise`.
 
     Returns:
         the mean pseudo-log-likelihood reached [nats].
     """
     slope = None
-    if prior.coupling_slope is not None:
-        slope = prior.coupling_feature(prior.coupling_bin(t))
-    fit = maximise(bits, prior.features(t), slope, prior.graph.edges, ridge)
-    prior.bias.copy_(fit.bias)
-    prior.coupling.copy_(fit.coupling[0])
-    if prior.coupling_slope is not None:
-        prior.coupling_slope.copy_(fit.coupling[1])
+    if machine.coupling_slope is not None:
+        slope = machine.coupling_feature(machine.coupling_bin(t))
+    fit = maximise(bits, machine.features(t), slope, machine.graph.edges, ridge)
+    machine.bias.copy_(fit.bias)
+    machine.coupling.copy_(fit.coupling[0])
+    if machine.coupling_slope is not None:
+        machine.coupling_slope.copy_(fit.coupling[1])
     return fit.value
 
 
 def maximise(
-    bits: Bool[Tensor, "showers nodes"],
-    features: Float[Tensor, "showers features"],
-    slope: Float[Tensor, " showers"] | None,
+    bits: Bool[Tensor, "states nodes"],
+    features: Float[Tensor, "states features"],
+    slope: Float[Tensor, " states"] | None,
     pairs: Int[Tensor, "2 pairs"],
     ridge: float = 1e-4,
     steps: int = 100,
 ) -> PseudoFit:
     r"""Maximise the mean of $\sum_i \ln p(z_i | z_{-i}, t)$ over biases and couplings.
 
-    The function is concave. It has the likelihood's maximum in the limit of many showers and
+    The function is concave. It has the likelihood's maximum in the limit of many states and
     is a good start otherwise.
 
     Arguments:
         bits: states of all nodes.
-        features: energy features of the biases.
-        slope: energy feature of the couplings' second term; None for constant couplings.
+        features: features of the condition that the biases are linear in.
+        slope: feature of the condition for the couplings' second term; None for constant ones.
         pairs: nodes that are coupled.
-        ridge: weight of half the sum of squared couplings and squared energy terms.
+        ridge: weight of half the sum of squares of couplings and of terms of the condition.
         steps: most steps of the optimiser (L-BFGS).
     """
     z, features = bits.double(), features.double()

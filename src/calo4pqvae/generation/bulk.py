@@ -11,7 +11,7 @@ from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.boltzmann.diagnostics.equilibrium import Mixing, measure_mixing
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.boltzmann.samplers.choose import SamplerKind, choose_sampler
-from calo4pqvae.boltzmann.samplers.groups import sample_prior
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.energies import Energies, draw_energies
 from calo4pqvae.data.opening import PRIOR_ENERGY
 from calo4pqvae.data.shower_file import ShowerFile
@@ -91,7 +91,7 @@ def generate(
         if isinstance(chains, str):
             noise = SharedNoise(derive_seed(seed, block), device)
             chains = choose_sampler(model.prior.graph, noise, chains)
-        bits = sample_prior(model.prior, chains, t, code, sweeps)
+        bits = sample_machine(model.prior, chains, t, code, sweeps)
         sampling += time.perf_counter() - start
         states = model.prior.energy(bits.float(), t)
         parts = (values.split(batch_size) for values in (energies, bits, states))

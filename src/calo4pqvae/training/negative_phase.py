@@ -5,7 +5,7 @@ import torch
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae._core.typing import Bits, IncidentEnergy
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
-from calo4pqvae.boltzmann.samplers.groups import sample_prior
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.training.processes import Processes
@@ -58,7 +58,7 @@ class NegativePhase:
             start = self._processes.gather(bits)[order[mine]]
             start = start if self.chains is None else self.chains
         t, code = self._model.condition(e_inc)
-        states = sample_prior(
+        states = sample_machine(
             self._model.prior, self._sampler, t, code, self._config.sweeps, start
         )
         if persistent:

@@ -18,7 +18,7 @@ from calo4pqvae.boltzmann.log_z.annealed import (
     matched_base,
     reverse_log_z,
 )
-from calo4pqvae.boltzmann.log_z.normaliser import LogZEstimate, clamped_field, exact_log_z
+from calo4pqvae.boltzmann.log_z.normaliser import LogZEstimate, exact_log_z
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler, enumerate_states
@@ -129,7 +129,7 @@ def mean_of_logarithms(problem):
 
 def wrong_sign_in_the_base(problem):
     found = forward(problem)
-    return replace(found, value=found.value - clamped_field(problem, CLAMPED).sum(dim=1))
+    return replace(found, value=found.value - problem.field(CLAMPED).sum(dim=1))
 
 
 TWINS = {

@@ -9,7 +9,7 @@ from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.lattices import zephyr
 from calo4pqvae.boltzmann.log_z.annealed import even_schedule
-from calo4pqvae.boltzmann.log_z.likelihood import log_z_bounds, prior_log_likelihood
+from calo4pqvae.boltzmann.log_z.likelihood import log_z_bounds, mean_log_likelihood
 from calo4pqvae.boltzmann.log_z.normaliser import conditional_log_likelihood, exact_log_z
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
@@ -57,13 +57,13 @@ def test_mean_likelihood_lies_between_its_bounds(prior, showers):
     log_z = exact_log_z(prior.problem(t), bits[:, :2])
     each = conditional_log_likelihood(prior.problem(t), bits, log_z)
     exact, spread = float(each.mean()), float(each.std()) / 3
-    found = prior_log_likelihood(prior, bits, t, sampler(prior), even_schedule(50), **OPTIONS)
+    found = mean_log_likelihood(prior, bits, t, sampler(prior), even_schedule(50), **OPTIONS)
     # Each of the four values of ln Z is known to 0.02 nats: see the errors asserted above.
     assert found.lower == pytest.approx(exact, abs=PULL * 0.02)
     assert found.upper == pytest.approx(exact, abs=PULL * 0.02)
     assert found.lower_error == pytest.approx(spread, rel=0.02)
     assert found.upper_error == pytest.approx(spread, rel=0.02)
-    assert found.n_showers == 9
+    assert found.n_states == 9
 
 
 def test_upper_normaliser_makes_the_lower_likelihood(prior, showers):
@@ -75,7 +75,7 @@ def test_upper_normaliser_makes_the_lower_likelihood(prior, showers):
     bounds = log_z_bounds(
         prior.problem(levels), codes, sampler(prior), even_schedule(4), **options
     )
-    found = prior_log_likelihood(prior, bits, t, sampler(prior), even_schedule(4), **options)
+    found = mean_log_likelihood(prior, bits, t, sampler(prior), even_schedule(4), **options)
     number = [levels[:, 0].tolist().index(value) for value in t[:, 0].tolist()]
     for side, value, error in (
         (bounds.upper, found.lower, found.lower_error),
@@ -126,7 +126,7 @@ def test_directions_cross_if_random_bits_pass_for_samples(large):
 
 def test_requests_that_do_not_fit_are_refused(prior, showers):
     bits, t = showers
-    with pytest.raises(SamplerError, match="at least 2 showers, not 1"):
-        prior_log_likelihood(prior, bits[:1], t[:1], sampler(prior), even_schedule(3))
+    with pytest.raises(SamplerError, match="at least 2 states, not 1"):
+        mean_log_likelihood(prior, bits[:1], t[:1], sampler(prior), even_schedule(3))
     with pytest.raises(SamplerError, match="at least 2 chains per condition, not 0"):
-        prior_log_likelihood(prior, bits, t, sampler(prior), even_schedule(3), chains=0)
+        mean_log_likelihood(prior, bits, t, sampler(prior), even_schedule(3), chains=0)

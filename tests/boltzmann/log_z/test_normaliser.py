@@ -11,7 +11,6 @@ from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.log_z import normaliser as partition
 from calo4pqvae.boltzmann.log_z.normaliser import (
     LogZEstimate,
-    clamped_field,
     conditional_log_likelihood,
     exact_log_z,
 )
@@ -56,7 +55,7 @@ def test_value_is_conditional_and_single_precision_is_lifted(problem):
     """The joint normaliser is another number; float32 problems are summed in float64."""
     shared = replace(problem, bias=problem.bias[:1].float(), coupling=problem.coupling.float())
     found = exact_log_z(shared, CLAMPED)
-    energies = partition.double(shared).energy(enumerate_states(11))
+    energies = shared.double().energy(enumerate_states(11))
     joint = torch.logsumexp(-energies, dim=0)
     assert found.dtype == torch.float64
     torch.testing.assert_close(found.logsumexp(dim=0), joint, rtol=1e-14, atol=0)
@@ -102,7 +101,7 @@ def test_clamped_field_is_the_field_without_free_neighbours(problem):
         on = state.clone()
         on[:, 2 + node] = True
         torch.testing.assert_close(
-            clamped_field(problem, CLAMPED)[:, node], problem.energy(state) - problem.energy(on)
+            problem.field(CLAMPED)[:, node], problem.energy(state) - problem.energy(on)
         )
 
 

@@ -6,11 +6,11 @@ import torch
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.log_z.annealed import even_schedule
-from calo4pqvae.boltzmann.log_z.likelihood import shower_log_likelihood
+from calo4pqvae.boltzmann.log_z.likelihood import each_log_likelihood
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler
-from calo4pqvae.boltzmann.samplers.groups import sample_prior
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.errors import SamplerError
 from calo4pqvae.testing.statistics import states_p_value
 
@@ -39,7 +39,7 @@ def test_every_group_follows_its_own_law(prior, kind):
     centres = torch.tensor([[0.1], [0.5], [0.8]])
     sampler = choose_sampler(prior.graph, SharedNoise(5), kind)
     clamped = torch.zeros(CHAINS, 0, dtype=torch.bool)
-    states = sample_prior(prior, sampler, centres[condition], clamped, 60)
+    states = sample_machine(prior, sampler, centres[condition], clamped, 60)
     p_value = states_p_value(states, condition, law(prior, centres))
     assert p_value > 1e-4
     swapped = law(prior, centres.flip(0))
@@ -67,7 +67,7 @@ def test_bounds_of_each_shower_hold_the_exact_likelihood(prior):
     bits = torch.tensor([[0, 1, 1, 0, 1, 0, 1]] * 4).bool()
     number = int("0110101", 2)
     sampler = choose_sampler(prior.graph, SharedNoise(2), "compiled")
-    low, high = shower_log_likelihood(
+    low, high = each_log_likelihood(
         prior, bits, t, sampler, even_schedule(60), chains=200, burn_in=100
     )
     exact = probability[:, number].log()

@@ -30,7 +30,6 @@ from calo4pqvae.annealer.calibration.temperature import (
 )
 from calo4pqvae.annealer.sampler import AnnealerSampler
 from calo4pqvae.boltzmann.ising import to_ising
-from calo4pqvae.boltzmann.log_z.normaliser import double
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.errors import AnnealerError
 
@@ -169,7 +168,7 @@ def _paper(
     exponent: float,
 ) -> tuple[Estimate, bool, float]:
     """Take the authors' step; the result is the b that was tried, as theirs."""
-    constant = to_ising(double(problem)).constant
+    constant = to_ising(problem.double()).constant
     q = (energies(problem, states) - constant).numpy()
     c = (reference.mean - constant).numpy()
     mean, variance, n = float(q.mean()), float(q.var(ddof=1)), len(q)

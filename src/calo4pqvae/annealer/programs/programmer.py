@@ -18,7 +18,6 @@ from calo4pqvae.annealer.programs.program import Program
 from calo4pqvae.annealer.programs.ranges import Ranges
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.ising import to_ising
-from calo4pqvae.boltzmann.log_z.normaliser import clamped_field, double
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 
 __all__ = ["Conditioning", "Programmer"]
@@ -58,7 +57,7 @@ class Programmer:
         clip: Ranges | None = None,
     ) -> None:
         graph, n0 = problem.graph, problem.graph.sizes[0]
-        self._problem, self._beta, self._clip = double(problem), beta, clip
+        self._problem, self._beta, self._clip = problem.double(), beta, clip
         self._fold = conditioning == "fold"
         self._within = graph.edges[0] >= (n0 if self._fold else 0)
         self.first = n0 if self._fold else 0
@@ -93,7 +92,7 @@ class Programmer:
         bias = p.bias if len(p.bias) == 1 else p.bias[torch.as_tensor(np.asarray(chains))]
         rows = BoltzmannProblem(p.graph, bias, p.coupling)
         if self._fold:
-            folded = clamped_field(rows, clamped)
+            folded = rows.field(clamped)
             within = p.coupling[self._within]
             h = to_ising(BoltzmannProblem(self._free, folded, within)).field
         else:

@@ -16,7 +16,8 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from calo4pqvae.boltzmann.diagnostics.mixing import autocorrelation_time, split_r_hat
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.energy import EnergyOperator
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.errors import SamplerError
@@ -24,11 +25,17 @@ from calo4pqvae.errors import SamplerError
 __all__ = ["R_HAT", "ConditionMixing", "Mixing", "measure_mixing"]
 
 R_HAT = 1.01
-"""Split R-hat below which chains count as equilibrated."""
+"""Split R-hat below which chains count as equilibrated (Vehtari et al., Bayesian Anal. 16
+(2021) 667)."""
 
-_FIRST, _RECORDS, _BYTES = 32, 512, 8
-"""Sweeps of the first window, records of a chain at most, and bytes, of eight nodes each, whose
-traces are unpacked at a time."""
+_FIRST = 32
+"""Sweeps of the first window: split R-hat of shorter halves is mostly noise."""
+
+_RECORDS = 512
+"""Records of a chain at most: they tell times up to a tenth of the window."""
+
+_BYTES = 8
+"""Bytes, of eight nodes each, whose traces are unpacked at a time, to bound the memory."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ def measure_mixing(
 
     Arguments:
         problem: biases (one row, or one per condition) and couplings.
-        clamped: states of the conditioning partition.
+        clamped: states of the clamped partition.
         sampler: draws the chains.
         chains: independent chains per condition.
         limit: sweeps of each chain after which to give up.
@@ -149,7 +156,7 @@ def measure_mixing(
         raise SamplerError(
             f"chains disagree after {2 * records.sweeps} sweeps: split R-hat is "
             f"{float(r_hat.max()):.4g} under condition {int(r_hat.argmax())}, not below "
-            f"{R_HAT}; allow more than {limit} sweeps, or sample a prior of weaker couplings"
+            f"{R_HAT}; allow more than {limit} sweeps, or sample weaker couplings"
         )
     rate = chains * len(clamped) * records.sweeps / run.seconds(records.sweeps)
     conditions = tuple(records.mixing(c, float(r), rate) for c, r in enumerate(r_hat))
@@ -162,18 +169,11 @@ class _Run:
     def __init__(
         self, problem: BoltzmannProblem, clamped: Tensor, sampler: Sampler, chains: int
     ) -> None:
-        bias, nodes = problem.bias, problem.graph.n_nodes
-        if len(bias) > 1:
-            bias = bias.repeat_interleave(chains, dim=0)
-        self._problem = BoltzmannProblem(problem.graph, bias, problem.coupling)
+        self._problem = problem.repeat(chains)
         self._clamped = clamped.repeat_interleave(chains, dim=0)
         self._sampler, self._chains = sampler, chains
         self._states: Tensor | None = None
-        self._bias, coupling = bias.T.double(), problem.coupling.double()
-        # With a matrix of the couplers, energies cost a tenth of `problem.energy`.
-        edges, shape = problem.graph.edges.to(bias.device), (nodes, nodes)
-        matrix = torch.sparse_coo_tensor(edges, coupling, shape, check_invariants=True)
-        self._matrix = matrix.coalesce()
+        self._energy = EnergyOperator(problem.graph, problem.coupling, self._problem.bias)
 
     def advance(self, sweeps: int) -> Tensor:
         """Run all chains in one call and return their states."""
@@ -188,8 +188,7 @@ class _Run:
         energies, packed = [], []
         for _ in range(sweeps // thinning):
             states = self.advance(thinning)
-            z = states.T.double()
-            energies.append(-((self._matrix @ z + self._bias) * z).sum(dim=0).cpu())
+            energies.append(self._energy(states).cpu())
             free = states[:, graph.sizes[0] :].cpu().numpy()
             packed.append(np.packbits(free, axis=1))
         trace = torch.stack(energies).unflatten(1, (-1, self._chains))
@@ -209,7 +208,7 @@ class _Run:
 class _Records:
     """Energies and packed free nodes of a window: (records, conditions, chains, ...)."""
 
-    graph: FourPartiteGraph
+    graph: PartiteGraph
     energies: Tensor
     packed: np.ndarray
     thinning: int

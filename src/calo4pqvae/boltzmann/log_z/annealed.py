@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from calo4pqvae.boltzmann.log_z.normaliser import LogZEstimate, clamped_field, double
+from calo4pqvae.boltzmann.energy import EnergyOperator
+from calo4pqvae.boltzmann.log_z.normaliser import LogZEstimate
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.errors import SamplerError
@@ -48,7 +49,7 @@ def matched_base(
 
     Arguments:
         samples: states of the machine, at least roughly equilibrated.
-        n_clamped: number of nodes of the conditioning partition.
+        n_clamped: number of nodes of the clamped partition.
     """
     free = samples[:, :, n_clamped:]
     ones = free.sum(dim=1, dtype=torch.float64)
@@ -73,12 +74,12 @@ def forward_log_z(
 
     Arguments:
         problem: biases (one row, or one per condition) and couplings.
-        clamped: states u of the conditioning partition.
+        clamped: states u of the clamped partition.
         sampler: draws the chains; a sweep must leave the distribution invariant.
         schedule: inverse temperatures, rising from 0 to 1.
         chains: independent chains per condition.
         sweeps: sweeps at each temperature.
-        base: log-odds of the independent bits; those of `clamped_field` when absent.
+        base: log-odds of the independent bits; those of `problem.field` when absent.
 
     Raises:
         SamplerError: the schedule does not rise from 0 to 1, there are fewer than 2 chains
@@ -101,7 +102,9 @@ def reverse_log_z(
     sweeps: int = 1,
     base: Float[Tensor, "conditions free"] | None = None,
 ) -> LogZEstimate:
-    """Melt samples of the machine into independent bits: a stochastic upper bound of ln Z(u).
+    """Anneal samples of the machine back to independent bits: an upper bound of ln Z(u).
+
+    Reverse annealed importance sampling. The bound is stochastic: above ln Z(u) in expectation.
 
     The mean weight is an unbiased estimate of 1/Z(u) if the samples follow the machine's
     conditional distribution. Samples that have not equilibrated give no bound.
@@ -112,7 +115,7 @@ def reverse_log_z(
         sampler: draws the chains; a sweep must leave the distribution invariant.
         schedule: inverse temperatures, rising from 0 to 1, which are run through backwards.
         sweeps: sweeps at each temperature.
-        base: log-odds of the independent bits; those of `clamped_field` when absent.
+        base: log-odds of the independent bits; those of `problem.field` when absent.
 
     Raises:
         SamplerError: as for `forward_log_z`, or the samples of a condition are clamped
@@ -137,8 +140,8 @@ class _Path:
     def __init__(
         self, problem: BoltzmannProblem, clamped: Tensor, chains: int, base: Tensor | None
     ) -> None:
-        exact, n0 = double(problem), problem.graph.sizes[0]
-        field = clamped_field(exact, clamped)
+        exact, n0 = problem.double(), problem.graph.sizes[0]
+        field = exact.field(clamped)
         base = field if base is None else base.to(field)
         if base.shape != field.shape:
             raise SamplerError(
@@ -152,13 +155,7 @@ class _Path:
         self._coupling = exact.coupling
         self._base = padded.repeat_interleave(chains, dim=0)
         self._tilt = (exact.bias - padded).repeat_interleave(chains, dim=0)
-        nodes = problem.graph.n_nodes
-        self._matrix = torch.sparse_coo_tensor(
-            problem.graph.edges.to(field.device),
-            exact.coupling,
-            (nodes, nodes),
-            check_invariants=True,
-        ).coalesce()
+        self._energy = EnergyOperator(problem.graph, exact.coupling, self._tilt)
 
     def at(self, beta: float) -> BoltzmannProblem:
         """State the problem at one inverse temperature, in the precision of the sampler."""
@@ -167,8 +164,7 @@ class _Path:
 
     def slope(self, states: Tensor) -> Tensor:
         r"""Evaluate $-\partial E_\beta / \partial\beta = -E - a \cdot x$ of each chain."""
-        z = states.T.double()
-        return ((self._matrix @ z + self._tilt.T) * z).sum(dim=0)
+        return -self._energy(states)
 
 
 def _anneal(

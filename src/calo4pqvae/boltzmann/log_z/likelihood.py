@@ -1,4 +1,4 @@
-"""How probable the prior finds given showers: ln Z(u) and likelihood between two bounds."""
+"""How probable a machine finds given states: ln Z(u) and likelihood between two bounds."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from calo4pqvae.boltzmann.log_z.annealed import forward_log_z, matched_base, reverse_log_z
 from calo4pqvae.boltzmann.log_z.normaliser import LogZEstimate, conditional_log_likelihood
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.errors import SamplerError
@@ -19,9 +19,9 @@ __all__ = [
     "EachBound",
     "LikelihoodBounds",
     "LogZBounds",
+    "each_log_likelihood",
     "log_z_bounds",
-    "prior_log_likelihood",
-    "shower_log_likelihood",
+    "mean_log_likelihood",
 ]
 
 
@@ -35,27 +35,27 @@ class LogZBounds:
 
 @dataclass(frozen=True)
 class LikelihoodBounds:
-    """Stochastic bounds of the mean of ln p(x | u) over showers, with errors [nats].
+    """Stochastic bounds of the mean of ln p(x | u) over states, with errors [nats].
 
-    The errors contain the spread of the showers and the errors of ln Z(u).
+    The errors contain the spread of the states and the errors of ln Z(u).
     """
 
     lower: float
     lower_error: float
     upper: float
     upper_error: float
-    n_showers: int
+    n_states: int
 
 
 class EachBound(NamedTuple):
-    """A stochastic bound of ln p(x | u) for each shower [nats].
+    """A stochastic bound of ln p(x | u) for each state [nats].
 
     Attributes:
         value: the bound.
-        shared_error: error of the mean over showers that comes from ln Z(u).
+        shared_error: error of the mean over states that comes from ln Z(u).
     """
 
-    value: Float[Tensor, " showers"]
+    value: Float[Tensor, " states"]
     shared_error: float
 
 
@@ -72,12 +72,12 @@ def log_z_bounds(
 ) -> LogZBounds:
     """Bound ln Z(u) from below and above, with a base matched to equilibrated chains.
 
-    Chains of `burn_in` sweeps choose the base; after as many sweeps again they are melted.
-    The upper bound is as good as their equilibrium: compare it for two values of `burn_in`.
+    Chains of `burn_in` sweeps choose the base; after as many sweeps again they are annealed
+    back to it. The upper bound is as good as their equilibrium: compare it for two values of `burn_in`.
 
     Arguments:
         problem: biases (one row, or one per condition) and couplings.
-        clamped: states u of the conditioning partition.
+        clamped: states u of the clamped partition.
         sampler: draws the chains; a sweep must leave the distribution invariant.
         schedule: inverse temperatures, rising from 0 to 1.
         chains: independent chains per condition.
@@ -91,10 +91,7 @@ def log_z_bounds(
         raise SamplerError(f"an error needs at least 2 chains per condition, not {chains}")
     shape = (len(clamped), chains, problem.graph.n_nodes)
     rows = clamped.repeat_interleave(chains, dim=0)
-    bias = problem.bias
-    if len(bias) > 1:
-        bias = bias.repeat_interleave(chains, dim=0)
-    repeated = BoltzmannProblem(problem.graph, bias, problem.coupling)
+    repeated = problem.repeat(chains)
     pilot = sampler.sample(repeated, rows, burn_in)
     base = matched_base(pilot.reshape(shape), problem.graph.sizes[0])
     lower = forward_log_z(
@@ -106,10 +103,10 @@ def log_z_bounds(
 
 
 @torch.no_grad()
-def prior_log_likelihood(
-    prior: BoltzmannPrior,
-    bits: Bool[Tensor, "showers nodes"],
-    t: Float[Tensor, "showers 1"],
+def mean_log_likelihood(
+    machine: BoltzmannMachine,
+    bits: Bool[Tensor, "states nodes"],
+    t: Float[Tensor, "states 1"],
     sampler: Sampler,
     schedule: Float[Tensor, " steps"],
     *,
@@ -117,41 +114,42 @@ def prior_log_likelihood(
     sweeps: int = 1,
     burn_in: int = 1000,
 ) -> LikelihoodBounds:
-    """Bound the mean log-likelihood of encoded showers given their incident energies.
+    """Bound the mean log-likelihood of states given their clamped nodes and conditions.
 
-    ln Z(u) is estimated once per distinct incident energy; all its chains are held at once.
+    ln Z(u) is estimated once per distinct clamped state and condition; all chains of one value
+    of the couplings are held at once.
 
     Arguments:
-        prior: the Boltzmann machine.
-        bits: encoded showers, the code of the incident energy first.
-        t: scaled incident energy of each shower.
+        machine: the Boltzmann machine.
+        bits: states of all nodes, the clamped ones first.
+        t: condition of each state.
         sampler: draws the chains; a sweep must leave the distribution invariant.
         schedule: inverse temperatures, rising from 0 to 1.
-        chains: independent chains per incident energy.
+        chains: independent chains per clamped state and condition.
         sweeps: sweeps at each temperature.
         burn_in: sweeps after which chains count as equilibrated.
 
     Raises:
-        SamplerError: fewer than 2 showers, or as for `boltzmann.log_z.annealed.forward_log_z`.
+        SamplerError: fewer than 2 states, or as for `boltzmann.log_z.annealed.forward_log_z`.
     """
     n = len(bits)
     if n < 2:
-        raise SamplerError(f"an error needs at least 2 showers, not {n}")
-    below, above = shower_log_likelihood(
-        prior, bits, t, sampler, schedule, chains=chains, sweeps=sweeps, burn_in=burn_in
+        raise SamplerError(f"an error needs at least 2 states, not {n}")
+    below, above = each_log_likelihood(
+        machine, bits, t, sampler, schedule, chains=chains, sweeps=sweeps, burn_in=burn_in
     )
     results = []
     for side in (below, above):
         squares = side.value.var() / n + side.shared_error**2
         results += [float(side.value.mean()), math.sqrt(squares)]
-    return LikelihoodBounds(*results, n_showers=n)
+    return LikelihoodBounds(*results, n_states=n)
 
 
 @torch.no_grad()
-def shower_log_likelihood(
-    prior: BoltzmannPrior,
-    bits: Bool[Tensor, "showers nodes"],
-    t: Float[Tensor, "showers 1"],
+def each_log_likelihood(
+    machine: BoltzmannMachine,
+    bits: Bool[Tensor, "states nodes"],
+    t: Float[Tensor, "states 1"],
     sampler: Sampler,
     schedule: Float[Tensor, " steps"],
     *,
@@ -159,22 +157,22 @@ def shower_log_likelihood(
     sweeps: int = 1,
     burn_in: int = 1000,
 ) -> tuple[EachBound, EachBound]:
-    """Bound the log-likelihood of each shower from below and from above.
+    """Bound the log-likelihood of each state from below and from above.
 
-    Two priors of the same bits are best compared by their differences, shower by shower.
-    Arguments and errors are those of `prior_log_likelihood`.
+    Two machines on the same bits are best compared by their differences, state by state.
+    Arguments and errors are those of `mean_log_likelihood`.
     """
-    n0 = prior.graph.sizes[0]
+    n0 = machine.graph.sizes[0]
     keys = torch.cat([t, bits[:, :n0].to(t.dtype)], dim=1)
     values = torch.zeros(2, len(bits), dtype=torch.float64, device=bits.device)
     squares = [0.0, 0.0]
-    for rows in prior.groups(t):
+    for rows in machine.groups(t):
         conditions, number = keys[rows].unique(dim=0, return_inverse=True)
-        problem, clamped = prior.problem(conditions[:, :1]), conditions[:, 1:] > 0.5
+        problem, clamped = machine.problem(conditions[:, :1]), conditions[:, 1:] > 0.5
         bounds = log_z_bounds(
             problem, clamped, sampler, schedule, chains=chains, sweeps=sweeps, burn_in=burn_in
         )
-        own, share = prior.problem(t[rows]), torch.bincount(number) / len(bits)
+        own, share = machine.problem(t[rows]), torch.bincount(number) / len(bits)
         for side, log_z in enumerate((bounds.upper, bounds.lower)):
             each = conditional_log_likelihood(own, bits[rows], log_z.value[number])
             values[side, rows] = each

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,16 +11,13 @@ from torch import Tensor
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.errors import SamplerError
 
-__all__ = [
-    "LogZEstimate",
-    "clamped_field",
-    "conditional_log_likelihood",
-    "double",
-    "exact_log_z",
-]
+__all__ = ["LogZEstimate", "conditional_log_likelihood", "exact_log_z"]
 
 _LIMIT = 24
+"""Nodes listed at most: 2^24 states take some ten seconds on one core."""
+
 _BLOCK = 2**14
+"""States listed at a time: with 24 nodes in float64 they just fit into the second cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,71 +66,37 @@ class LogZEstimate:
         return cls(-value if reverse else value, error, size, log_weights)
 
 
-def double(problem: BoltzmannProblem) -> BoltzmannProblem:
-    """Return the same problem in float64."""
-    return replace(problem, bias=problem.bias.double(), coupling=problem.coupling.double())
-
-
-def clamped_field(
-    problem: BoltzmannProblem, clamped: Bool[Tensor, "conditions clamped"]
-) -> Float[Tensor, "conditions free"]:
-    r"""Fold the clamped partition into the biases: $f_i(u) = b_i + \sum_{j \in u} W_{ij} u_j$.
-
-    Arguments:
-        problem: biases (one row, or one per condition) and couplings.
-        clamped: states u of the conditioning partition.
-
-    Raises:
-        SamplerError: the number of clamped nodes or of rows of biases does not fit.
-    """
-    n0 = problem.graph.sizes[0]
-    if clamped.shape[1] != n0:
-        raise SamplerError(
-            f"clamped states have {clamped.shape[1]} nodes, the conditioning partition {n0}"
-        )
-    if len(problem.bias) not in {1, len(clamped)}:
-        raise SamplerError(
-            f"{len(problem.bias)} rows of biases do not fit {len(clamped)} clamped states"
-        )
-    i, j = problem.graph.edges.to(problem.coupling.device)
-    touching = i < n0
-    terms = clamped[:, i[touching]] * problem.coupling[touching]
-    bias = problem.bias[:, n0:].expand(len(clamped), -1)
-    return bias.index_add(1, j[touching] - n0, terms)
-
-
 def exact_log_z(
     problem: BoltzmannProblem, clamped: Bool[Tensor, "conditions clamped"]
 ) -> Float[Tensor, " conditions"]:
     r"""Compute $\ln Z(u) = \ln \sum_x e^{-E(u, x)}$ over the free nodes x [nats], in float64.
 
     The largest free partition is summed in closed form, since its nodes are independent
-    given the others; the states of the other two are listed block by block, so that memory
+    given the others; the states of the others are listed block by block, so that memory
     does not grow with their number. Biases of the clamped nodes are part of E and of ln Z.
     Automatic differentiation passes through.
 
     Arguments:
         problem: biases (one row, or one per condition) and couplings.
-        clamped: states u of the conditioning partition.
+        clamped: states u of the clamped partition.
 
     Raises:
         SamplerError: more than 24 nodes would have to be listed, or sizes do not match.
     """
-    problem = double(problem)
-    field = clamped_field(problem, clamped)
-    n0 = problem.graph.sizes[0]
-    constant = (problem.bias[:, :n0] * clamped).sum(dim=1)
-    part = problem.graph.partition_of_node[n0:].to(field.device)
-    summed = part == 1 + max(range(3), key=lambda p: problem.graph.sizes[1 + p])
+    problem = problem.double()
+    free = problem.fold(clamped)
+    field, sizes = free.bias, free.graph.sizes
+    constant = (problem.bias[:, : problem.graph.sizes[0]] * clamped).sum(dim=1)
+    part = free.graph.partition_of_node.to(field.device)
+    summed = part == max(range(1, len(sizes)), key=lambda p: sizes[p])
     if int((~summed).sum()) > _LIMIT:
         raise SamplerError(
             f"ln Z of this machine needs a list of 2^{int((~summed).sum())} states; at most "
             f"2^{_LIMIT} are listed, use annealed importance sampling"
         )
-    i, j = problem.graph.edges.to(field.device)
-    free = i >= n0
+    i, j = free.graph.edges.to(field.device)
     matrix = torch.zeros(len(part), len(part), dtype=field.dtype, device=field.device)
-    matrix = matrix.index_put((i[free] - n0, j[free] - n0), problem.coupling[free])
+    matrix = matrix.index_put((i, j), free.coupling)
     matrix = matrix + matrix.T
     within, across = matrix[~summed][:, ~summed] / 2, matrix[~summed][:, summed]
     rows = [_sum_states(f[~summed], f[summed], within, across) for f in field]
@@ -160,17 +123,17 @@ def _blocks(like: Tensor) -> Iterator[Tensor]:
 
 def conditional_log_likelihood(
     problem: BoltzmannProblem,
-    bits: Bool[Tensor, "showers nodes"],
-    log_z: Float[Tensor, " showers"],
-) -> Float[Tensor, " showers"]:
-    r"""Evaluate $\ln p(x | u) = -E(u, x) - \ln Z(u)$ of each shower's bits [nats].
+    bits: Bool[Tensor, "states nodes"],
+    log_z: Float[Tensor, " states"],
+) -> Float[Tensor, " states"]:
+    r"""Evaluate $\ln p(x | u) = -E(u, x) - \ln Z(u)$ of each state [nats].
 
     Both terms contain the biases of the clamped nodes, which therefore cancel. An upper
     bound of ln Z gives a lower bound of the likelihood, and the other way round.
 
     Arguments:
-        problem: biases (one row, or one per shower) and couplings.
+        problem: biases (one row, or one per state) and couplings.
         bits: states of all nodes, the clamped ones included.
-        log_z: ln Z(u) of each shower's own clamped state and biases [nats].
+        log_z: ln Z(u) of each state's own clamped nodes and biases [nats].
     """
-    return -double(problem).energy(bits) - log_z.double()
+    return -problem.double().energy(bits) - log_z.double()

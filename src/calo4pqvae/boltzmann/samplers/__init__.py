@@ -1,1 +1,1 @@
-"""Samplers of the prior. They know problems and clamped nodes, never a network."""
+"""Samplers: they know problems and clamped nodes, never a network."""

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.errors import SamplerError
 
@@ -15,7 +15,7 @@ __all__ = ["Sampler", "check_request"]
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Anything that draws states of a Boltzmann problem with clamped partitions 0.
+    """Anything that draws states of a Boltzmann problem whose partition 0 is clamped.
 
     A sampler is made with its seed and its device. Each call goes on in its stream of random
     numbers: the same calls after the same seed give the same states, and no two calls, chains
@@ -39,10 +39,10 @@ class Sampler(Protocol):
 
         Arguments:
             problem: biases (one row, or one per chain) and couplings.
-            clamped: state of the conditioning partition of each chain.
+            clamped: state of the clamped partition of each chain.
             sweeps: number of sweeps; 0 returns the start with `clamped` in its place.
-            start: initial states, as the sampler chooses when absent. Its conditioning
-                partition is replaced by `clamped`.
+            start: initial states, as the sampler chooses when absent. Its clamped partition
+                is replaced by `clamped`.
 
         Raises:
             SamplerError: what `check_request` refuses.
@@ -55,13 +55,13 @@ def check_request(
     clamped: Tensor,
     sweeps: int,
     start: Tensor | None = None,
-    graph: FourPartiteGraph | None = None,
+    graph: PartiteGraph | None = None,
 ) -> None:
     """Refuse what no sampler can answer; every sampler calls this first.
 
     Arguments:
         problem: biases and couplings; looked at again, as their tensors may have changed.
-        clamped: state of the conditioning partition of each chain.
+        clamped: state of the clamped partition of each chain.
         sweeps: number of sweeps.
         start: initial states, if any.
         graph: graph that the sampler was made for, if it was made for one.
@@ -79,7 +79,7 @@ def check_request(
         raise SamplerError(f"all {nodes} nodes are clamped, none is left to sample")
     if clamped.ndim != 2 or clamped.shape[1] != n0:
         raise SamplerError(
-            f"clamped states have {clamped.shape[-1]} nodes, the conditioning partition {n0}"
+            f"clamped states have {clamped.shape[-1]} nodes, the clamped partition {n0}"
         )
     if len(problem.bias) not in {1, chains}:
         raise SamplerError(f"{len(problem.bias)} rows of biases do not fit {chains} chains")
@@ -102,5 +102,5 @@ def _check_states(problem: BoltzmannProblem, states: list[Tensor]) -> None:
         raise SamplerError(f"problem and states lie on several devices: {names}")
 
 
-def _same(a: FourPartiteGraph, b: FourPartiteGraph) -> bool:
+def _same(a: PartiteGraph, b: PartiteGraph) -> bool:
     return a is b or (a.sizes == b.sizes and torch.equal(a.edges, b.edges))

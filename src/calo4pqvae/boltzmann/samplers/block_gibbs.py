@@ -7,7 +7,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
 
@@ -15,21 +15,29 @@ __all__ = ["GibbsSampler"]
 
 
 class GibbsSampler:
-    r"""Draw chains with clamped conditioning partitions, on any torch device.
+    r"""Draw chains with partition 0 clamped, on any torch device.
 
-    One sweep draws partitions 1, 2 and 3 in turn from
+    One sweep draws the other partitions in turn from
     $p(z_i = 1 | rest) = \sigma(b_i + \sum_j W_{ij} z_j)$. Only couplers that exist are
     touched: the neighbours of a partition are one sparse matrix.
 
     Arguments:
         graph: nodes and couplers.
         noise: source of random numbers; its device is the sampler's.
+
+    Example:
+        >>> graph = PartiteGraph.complete([0, 2, 2])
+        >>> pull = torch.tensor([[9.0, -9.0, 9.0, -9.0]])
+        >>> problem = BoltzmannProblem(graph, pull, torch.zeros(4))
+        >>> sampler = GibbsSampler(graph, SharedNoise(seed=1))
+        >>> sampler.sample(problem, torch.empty(1, 0, dtype=torch.bool), sweeps=1)
+        tensor([[ True, False,  True, False]])
     """
 
-    def __init__(self, graph: FourPartiteGraph, noise: SharedNoise) -> None:
+    def __init__(self, graph: PartiteGraph, noise: SharedNoise) -> None:
         self.graph, self.noise = graph, noise
         self.device = noise.generator.device
-        self._rows = [_PartitionRows(graph, p, self.device) for p in (1, 2, 3)]
+        self._rows = [_PartitionRows(graph, p, self.device) for p in range(1, len(graph.sizes))]
 
     @torch.no_grad()
     def sample(
@@ -43,9 +51,9 @@ class GibbsSampler:
 
         Arguments:
             problem: biases (one row, or one per chain) and couplings.
-            clamped: state of the conditioning partition of each chain.
+            clamped: state of the clamped partition of each chain.
             sweeps: number of sweeps.
-            start: initial states; random bits when absent. Its conditioning partition is
+            start: initial states; random bits when absent. Its clamped partition is
                 replaced by `clamped`.
 
         Raises:
@@ -70,7 +78,7 @@ class GibbsSampler:
 class _PartitionRows:
     """The couplers of one partition as a sparse matrix whose values are filled per call."""
 
-    def __init__(self, graph: FourPartiteGraph, partition: int, device: torch.device) -> None:
+    def __init__(self, graph: PartiteGraph, partition: int, device: torch.device) -> None:
         self.nodes = graph.partitions[partition]
         ends = torch.cat([graph.edges, graph.edges.flip(0)], dim=1)
         which = torch.arange(graph.n_edges).repeat(2)

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
 from calo4pqvae.errors import MissingExtraError
@@ -16,7 +16,7 @@ extra of that name; ``torch`` runs on any device."""
 
 
 def choose_sampler(
-    graph: FourPartiteGraph, noise: SharedNoise, kind: SamplerKind = "auto"
+    graph: PartiteGraph, noise: SharedNoise, kind: SamplerKind = "auto"
 ) -> Sampler:
     """Make a block Gibbs sampler on the device of the noise.
 

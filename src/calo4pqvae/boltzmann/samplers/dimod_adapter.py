@@ -1,4 +1,4 @@
-r"""Any sampler of D-Wave's `dimod` as a sampler of the prior: annealers, simulators, yours.
+r"""Any sampler of D-Wave's `dimod` as a sampler of ours: annealers, simulators, yours.
 
 The clamped partition is folded into the biases of the free nodes, which are left as an Ising
 problem $H(s)$ with $p(s) \propto e^{-H(s)}$. Chains under equal biases are one submission of
@@ -16,9 +16,8 @@ from torch import Tensor
 
 from calo4pqvae._core.optional import require
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.ising import IsingProblem, to_bits, to_ising, to_spins
-from calo4pqvae.boltzmann.log_z.normaliser import clamped_field, double
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
 from calo4pqvae.errors import SamplerError
@@ -26,7 +25,13 @@ from calo4pqvae.errors import SamplerError
 __all__ = ["DimodSampler", "dwave_gibbs", "gibbs_parameters"]
 
 _SEEDS = 2**31
+"""Seeds lie below this, so that signed and unsigned integers of 32 bits hold them."""
+
 _OURS = ("num_reads", "seed", "initial_states")
+"""Parameters that are set here for each submission."""
+
+_SPARE = 16
+"""Spare nodes for D-Wave's simulated annealer: its first four numbers are poor, see below."""
 
 
 class DimodSampler:
@@ -57,7 +62,7 @@ class DimodSampler:
 
     def __init__(
         self,
-        graph: FourPartiteGraph,
+        graph: PartiteGraph,
         sampler: Any,
         noise: SharedNoise,
         *,
@@ -70,9 +75,9 @@ class DimodSampler:
         self.graph, self.sampler, self.noise = graph, sampler, noise
         self.ignores_start = not isinstance(sampler, dimod.Initialized)
         self._parameters = {} if parameters is None else parameters
-        self._within, self._free = _without_clamped(graph)
-        self._spare, self._names = spare, _names(self._free, spare)
-        self._ends = self._free.edges.numpy() + spare
+        free = graph.free()
+        self._spare, self._names = spare, _names(free, spare)
+        self._ends = free.edges.numpy() + spare
 
     @torch.no_grad()
     def sample(
@@ -86,10 +91,10 @@ class DimodSampler:
 
         Arguments:
             problem: biases (one row, or one per chain) and couplings.
-            clamped: state of the conditioning partition of each chain.
+            clamped: state of the clamped partition of each chain.
             sweeps: number of sweeps, handed to `parameters`; 0 returns the start, unless the
                 wrapped sampler ignores it.
-            start: initial states; random bits when absent. Its conditioning partition is
+            start: initial states; random bits when absent. Its clamped partition is
                 replaced by `clamped`.
 
         Raises:
@@ -141,11 +146,8 @@ class DimodSampler:
         self, problem: BoltzmannProblem, clamped: Tensor, chains: list[int]
     ) -> IsingProblem:
         """State the problem of the free nodes of some chains, in double precision."""
-        bias = problem.bias.cpu()
-        rows = bias if len(bias) == 1 else bias[chains]
-        exact = double(BoltzmannProblem(self.graph, rows, problem.coupling.cpu()))
-        field = clamped_field(exact, clamped[chains])
-        return to_ising(BoltzmannProblem(self._free, field, exact.coupling[self._within]))
+        near = BoltzmannProblem(self.graph, problem.bias.cpu(), problem.coupling.cpu())
+        return to_ising(near.take(torch.tensor(chains)).double().fold(clamped[chains]))
 
     def _arguments(self, sweeps: int) -> dict[str, Any]:
         given = self._parameters
@@ -185,7 +187,7 @@ class DimodSampler:
         return spins
 
 
-def dwave_gibbs(graph: FourPartiteGraph, noise: SharedNoise) -> DimodSampler:
+def dwave_gibbs(graph: PartiteGraph, noise: SharedNoise) -> DimodSampler:
     """Make a Gibbs sampler of `dwave.samplers.SimulatedAnnealingSampler`, on one CPU core.
 
     A sweep draws the free nodes one by one at inverse temperature 1. That sampler's generator
@@ -200,7 +202,7 @@ def dwave_gibbs(graph: FourPartiteGraph, noise: SharedNoise) -> DimodSampler:
         MissingExtraError: dwave-samplers is not installed.
     """
     sampler = require("dwave.samplers", "dimod").SimulatedAnnealingSampler()
-    return DimodSampler(graph, sampler, noise, parameters=gibbs_parameters, spare=16)
+    return DimodSampler(graph, sampler, noise, parameters=gibbs_parameters, spare=_SPARE)
 
 
 def gibbs_parameters(sweeps: int) -> dict[str, Any]:
@@ -213,17 +215,7 @@ def gibbs_parameters(sweeps: int) -> dict[str, Any]:
     }
 
 
-def _without_clamped(
-    graph: FourPartiteGraph,
-) -> tuple[Bool[Tensor, " edges"], FourPartiteGraph]:
-    """Find the couplers among free nodes, and the graph that they make."""
-    n0, n1, n2, n3 = graph.sizes
-    within = graph.edges[0] >= n0
-    edges, labels = graph.edges[:, within] - n0, graph.labels[n0:]
-    return within, FourPartiteGraph((0, n1, n2, n3), edges, labels, graph.lattice)
-
-
-def _names(free: FourPartiteGraph, spare: int) -> list[int]:
+def _names(free: PartiteGraph, spare: int) -> list[int]:
     labels = free.labels.tolist()
     if len(set(labels)) < len(labels):
         raise SamplerError("two free nodes of the graph have the same label")

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.energy import EnergyOperator
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
 from calo4pqvae.errors import SamplerError
@@ -12,11 +13,18 @@ from calo4pqvae.errors import SamplerError
 __all__ = ["ExactSampler", "enumerate_states"]
 
 _BLOCK = 2**22
-"""Probabilities held in memory at a time while sampling."""
+"""Probabilities held in memory at a time while sampling: 32 MB."""
+
+_LISTED = 2**18
+"""States whose energies are evaluated at a time, to bound the memory."""
 
 
 def enumerate_states(n_nodes: int) -> Bool[Tensor, "states nodes"]:
     """List all 2^n states; node 0 is the most significant bit.
+
+    Example:
+        >>> enumerate_states(2).int().tolist()
+        [[0, 0], [0, 1], [1, 0], [1, 1]]
 
     Raises:
         SamplerError: more than 24 nodes.
@@ -35,6 +43,13 @@ class ExactSampler:
 
     Arguments:
         noise: source of random numbers; that of seed 0 when absent.
+
+    Example:
+        >>> graph = PartiteGraph.complete([1, 1])
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 2), torch.tensor([math.log(3)]))
+        >>> probability, _ = ExactSampler().conditional(problem, torch.tensor([[True]]))
+        >>> probability
+        tensor([[0.2500, 0.7500]], dtype=torch.float64)
     """
 
     ignores_start = True
@@ -50,7 +65,7 @@ class ExactSampler:
         sweeps: int = 0,
         start: Bool[Tensor, "chains nodes"] | None = None,
     ) -> Bool[Tensor, "chains nodes"]:
-        """Draw one state per chain given its conditioning partition.
+        """Draw one state per chain given its clamped partition.
 
         Arguments:
             problem: biases (one row, or one per chain) and couplings.
@@ -66,13 +81,11 @@ class ExactSampler:
         states = enumerate_states(problem.graph.n_latents).to(clamped.device)
         coarse, fine = self.noise.uniform(len(clamped), 2).double().T
         uniform = coarse + 2.0**-24 * fine
-        shared = len(problem.bias) == 1
         drawn = []
         chains = torch.arange(len(clamped), device=clamped.device)
         for rows in chains.split(max(1, _BLOCK // len(states))):
-            bias = problem.bias if shared else problem.bias[rows]
-            part = BoltzmannProblem(problem.graph, bias, problem.coupling)
-            total = torch.softmax(_log_weights(part, clamped[rows], states), dim=1).cumsum(1)
+            weights = _log_weights(problem.take(rows), clamped[rows], states)
+            total = torch.softmax(weights, dim=1).cumsum(1)
             chosen = torch.searchsorted(total, uniform[rows, None] * total[:, -1:])[:, 0]
             drawn.append(states[chosen])
         return torch.cat([clamped, torch.cat(drawn)], dim=1)
@@ -94,14 +107,7 @@ def _log_weights(
     problem: BoltzmannProblem, clamped: Tensor, states: Tensor
 ) -> Float[Tensor, "chains states"]:
     """-E of all free states of each chain, without the part that is the same for all."""
-    n0 = problem.graph.sizes[0]
-    i, j = problem.graph.edges.to(clamped.device)
-    coupling = problem.coupling.double()
-    crossing = i < n0
-    field = problem.bias[:, n0:].double().repeat(len(clamped) // len(problem.bias), 1)
-    pull = clamped[:, i[crossing]] * coupling[crossing]
-    field.index_add_(1, j[crossing] - n0, pull)
-    joint = torch.zeros(len(states), dtype=torch.float64, device=clamped.device)
-    for a, b, w in zip(i[~crossing] - n0, j[~crossing] - n0, coupling[~crossing], strict=True):
-        joint += w * (states[:, a] & states[:, b])
-    return field @ states.T.double() + joint
+    free = problem.double().fold(clamped)
+    couplings_alone = EnergyOperator(free.graph, free.coupling)
+    parts = [couplings_alone(part) for part in states.split(_LISTED)]
+    return free.bias @ states.T.double() - torch.cat(parts)

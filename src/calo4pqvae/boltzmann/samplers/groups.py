@@ -5,28 +5,28 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from calo4pqvae._core.typing import Bits
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.samplers.base import Sampler
 
-__all__ = ["sample_prior"]
+__all__ = ["sample_machine"]
 
 
 @torch.no_grad()
-def sample_prior(
-    prior: BoltzmannPrior,
+def sample_machine(
+    machine: BoltzmannMachine,
     sampler: Sampler,
     t: Float[Tensor, "chains 1"],
     clamped: Bool[Tensor, "chains clamped"],
     sweeps: int,
     start: Bits | None = None,
 ) -> Bits:
-    """Run one chain of the prior for each scaled incident energy.
+    """Run one chain of the machine for each condition.
 
     Arguments:
-        prior: machine whose couplings may depend on the energy.
+        machine: machine whose biases and couplings may depend on the condition.
         sampler: draws the chains.
-        t: scaled incident energy of each chain.
-        clamped: state of the conditioning partition of each chain.
+        t: condition of each chain.
+        clamped: state of the clamped partition of each chain.
         sweeps: number of sweeps.
         start: initial states; as the sampler chooses when absent.
 
@@ -36,12 +36,12 @@ def sample_prior(
     Raises:
         SamplerError: what the sampler refuses.
     """
-    groups = prior.groups(t)
+    groups = machine.groups(t)
     if len(groups) == 1:
-        return sampler.sample(prior.problem(t), clamped, sweeps, start)
-    states = clamped.new_empty(len(t), prior.graph.n_nodes)
+        return sampler.sample(machine.problem(t), clamped, sweeps, start)
+    states = clamped.new_empty(len(t), machine.graph.n_nodes)
     for rows in groups:
         begin = None if start is None else start[rows]
-        problem = prior.problem(t[rows])
+        problem = machine.problem(t[rows])
         states[rows] = sampler.sample(problem, clamped[rows], sweeps, begin)
     return states

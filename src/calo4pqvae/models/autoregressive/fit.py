@@ -10,7 +10,7 @@ from calo4pqvae._core.rng import SharedNoise, derive_seed
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.boltzmann.placement import place
 from calo4pqvae.boltzmann.pseudo_likelihood import maximise
-from calo4pqvae.boltzmann.whole_fit import fit_prior
+from calo4pqvae.boltzmann.natural_gradient import fit_likelihood
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.models.autoregressive.model import LayeredQVAE
@@ -66,7 +66,7 @@ def fit_law(
     bits = law.levels.encode(interval, law.marginals.absence(t))
     if bits.shape[1]:
         law.node_of_bit.copy_(place(wishes(prior, bits, t), prior.graph, config.seed))
-        fit_prior(
+        fit_likelihood(
             prior,
             law.on_nodes(bits),
             t,

@@ -9,7 +9,7 @@ from jaxtyping import Bool, UInt32, UInt64
 from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
 from calo4pqvae.boltzmann.samplers.cpu.fixed_point import UNIT, Neighbours, round_problem
@@ -41,7 +41,7 @@ class CompiledGibbs:
     """
 
     def __init__(
-        self, graph: FourPartiteGraph, noise: SharedNoise, threads: int | None = None
+        self, graph: PartiteGraph, noise: SharedNoise, threads: int | None = None
     ) -> None:
         if noise.generator.device.type != "cpu":
             raise SamplerError("the compiled sampler runs on the CPU only")

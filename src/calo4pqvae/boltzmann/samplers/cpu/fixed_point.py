@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, UInt16, UInt32
 
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.errors import SamplerError
 
 __all__ = ["FixedPoint", "Neighbours", "round_problem"]
@@ -53,7 +53,7 @@ class Neighbours:
     edge: Int[np.ndarray, " entries"]
 
     @classmethod
-    def of(cls, graph: FourPartiteGraph) -> "Neighbours":
+    def of(cls, graph: PartiteGraph) -> "Neighbours":
         """List the neighbours of each node in rising order."""
         i, j = graph.edges.numpy()
         mine, other = np.concatenate([i, j]), np.concatenate([j, i])

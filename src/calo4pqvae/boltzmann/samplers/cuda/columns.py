@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.samplers.cpu.fixed_point import Neighbours
 from calo4pqvae.errors import SamplerError
 
@@ -46,7 +46,7 @@ class Columns:
     edge: Int[Tensor, "entries columns 2"]
 
     @classmethod
-    def of(cls, graph: FourPartiteGraph, device: torch.device) -> "Columns":
+    def of(cls, graph: PartiteGraph, device: torch.device) -> "Columns":
         """Lay out a graph's free nodes."""
         near, n0 = Neighbours.of(graph), graph.sizes[0]
         order = np.lexsort((-near.degree, graph.partition_of_node.numpy()))[n0:]

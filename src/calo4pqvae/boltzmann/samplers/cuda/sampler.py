@@ -24,7 +24,7 @@ from torch import Tensor
 
 from calo4pqvae._core.optional import require
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
 from calo4pqvae.boltzmann.samplers.cuda.columns import Columns, spread_biases
@@ -75,7 +75,7 @@ class CudaGibbs:
     """
 
     def __init__(
-        self, graph: FourPartiteGraph, noise: SharedNoise, lanes: int | None = None
+        self, graph: PartiteGraph, noise: SharedNoise, lanes: int | None = None
     ) -> None:
         if lanes is not None and lanes not in LANES:
             raise SamplerError(f"tiles have 4, 8, 16 or 32 chains, not {lanes}")
@@ -206,7 +206,7 @@ def fitting_lanes(chains: int, multiprocessors: int) -> int:
     return next(enough, LANES[-1])
 
 
-def threads_of(graph: FourPartiteGraph) -> int:
+def threads_of(graph: PartiteGraph) -> int:
     """Count the full warps that draw the largest partition in as few rounds as possible."""
     largest = max(graph.sizes[1:])
     rounds = -(-largest // MOST_THREADS)

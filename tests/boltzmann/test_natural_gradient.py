@@ -6,7 +6,7 @@ import torch
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler, enumerate_states
-from calo4pqvae.boltzmann.whole_fit import fit_prior, statistics
+from calo4pqvae.boltzmann.natural_gradient import fit_likelihood, statistics
 
 N = 6000
 
@@ -39,7 +39,7 @@ def test_the_moments_of_the_fit_are_those_of_the_showers(showers):
     fits = {}
     for steps in (0, 40):
         prior = BoltzmannPrior(graph, 2, 0.0, coupling_bins=4)
-        fit_prior(prior, *showers, steps=steps, sweeps=5, seed=1)
+        fit_likelihood(prior, *showers, steps=steps, sweeps=5, seed=1)
         fits[steps] = gap(prior, *showers)
     # A mean of 6,000 bits is good to 0.006, that of the chains, averaged over steps, to less.
     assert fits[40] < 0.01
@@ -48,5 +48,5 @@ def test_the_moments_of_the_fit_are_those_of_the_showers(showers):
 
 def test_independent_bits_need_no_chains(showers):
     prior = BoltzmannPrior(FourPartiteGraph.without([0, 2, 2, 2]), 2, 0.0)
-    fit_prior(prior, *showers, steps=40, sweeps=5, seed=1)
+    fit_likelihood(prior, *showers, steps=40, sweeps=5, seed=1)
     assert gap(prior, *showers) < 0.01
