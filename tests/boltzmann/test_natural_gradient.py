@@ -5,8 +5,8 @@ import torch
 
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
-from calo4pqvae.boltzmann.samplers.exact import ExactSampler, enumerate_states
 from calo4pqvae.boltzmann.natural_gradient import fit_likelihood, statistics
+from calo4pqvae.boltzmann.samplers.exact import ExactSampler, enumerate_states
 
 N = 6000
 

@@ -27,7 +27,7 @@ from calo4pqvae.annealer.programs.ranges import (
 )
 from calo4pqvae.annealer.programs.shares import Share, equal_chains, random_signs, share_out
 from calo4pqvae.annealer.settings import Settings, Usage
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
 from calo4pqvae.errors import AnnealerError, ConfigError
@@ -70,7 +70,7 @@ class AnnealerSampler:
 
     def __init__(
         self,
-        graph: FourPartiteGraph,
+        graph: PartiteGraph,
         sampler: Any,
         noise: SharedNoise,
         settings: Settings,

@@ -131,7 +131,9 @@ class _Harness:
                 times = [clock(device)]
                 e = torch.from_numpy(energies).to(device)
                 t, code = self.model.condition(e)
-                bits = sample_machine(self.model.prior, self.chains, t, code, self.config.sweeps)
+                bits = sample_machine(
+                    self.model.prior, self.chains, t, code, self.config.sweeps
+                )
                 times.append(clock(device))
                 noise = RowNoise(derive_seed(self.config.seed), self.made, device)
                 showers = self.model.decode(bits, e, noise).flatten(start_dim=1).cpu().numpy()

@@ -21,7 +21,8 @@ class Moments:
     r"""Batch means of the sufficient statistics.
 
     Attributes:
-        node: $\langle \phi_k z_i \rangle$, with the features of the condition $\phi_0 = 1, \phi_1, ..$
+        node: $\langle \phi_k z_i \rangle$, with the features $\phi_0 = 1, \phi_1, ..$ of the
+            condition.
         edge: $\langle z_i z_j \rangle$ on the couplers.
     """
 

@@ -67,8 +67,7 @@ class PartiteGraph:
         inside = int((parts[edges[0]] == parts[edges[1]]).sum())
         if inside:
             raise SamplerError(
-                f"{inside} couplers join nodes of one partition: not "
-                f"{len(self.sizes)}-partite"
+                f"{inside} couplers join nodes of one partition: not {len(self.sizes)}-partite"
             )
         if edges.unique(dim=1).shape[1] != edges.shape[1]:
             raise SamplerError("some couplers are listed twice")

@@ -18,7 +18,7 @@ RATE = 0.2
 """Share of a full step taken at a time: moments and curvature are those of finite samples."""
 
 DAMPING = 5e-3
-"""Added to each variance: that of a bit which is up once in 200 states. Rarer ones move less."""
+"""Added to each variance: that of a bit that is up once in 200 states; rarer ones move less."""
 
 RIDGE = 1e-4
 """Pull of all parameters to zero, so that a bit that is never up keeps a finite bias."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from calo4pqvae.annealer.calibration.matching import Fit
     from calo4pqvae.annealer.jobs.budget import Plan
     from calo4pqvae.annealer.sampler import AnnealerSampler
-    from calo4pqvae.boltzmann.graph import FourPartiteGraph
+    from calo4pqvae.boltzmann.graph import PartiteGraph
     from calo4pqvae.models.base import ShowerModel
 
 __all__ = [
@@ -141,7 +141,7 @@ def add_use_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_backend(args: argparse.Namespace, graph: "FourPartiteGraph | None", seed: int) -> Any:
+def open_backend(args: argparse.Namespace, graph: "PartiteGraph | None", seed: int) -> Any:
     """Open the solver, or make the emulator.
 
     Raises:
@@ -164,7 +164,7 @@ def open_backend(args: argparse.Namespace, graph: "FourPartiteGraph | None", see
 
 
 def make_sampler(
-    args: argparse.Namespace, graph: "FourPartiteGraph", seed: int, out: Path
+    args: argparse.Namespace, graph: "PartiteGraph", seed: int, out: Path
 ) -> "AnnealerSampler":
     """Make the sampler that the options ask for; `args.opened` will close it.
 
@@ -274,7 +274,7 @@ def _copies(word: str) -> int | None:
     return int(word)
 
 
-def _emulated_graph(args: argparse.Namespace, graph: "FourPartiteGraph | None") -> Any:
+def _emulated_graph(args: argparse.Namespace, graph: "PartiteGraph | None") -> Any:
     """The working graph that was named; else all of the model's lattice."""
     from calo4pqvae.annealer.chip.working_graph import WorkingGraph, lattice_of
 

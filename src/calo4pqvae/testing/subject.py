@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.testing.machines import KnownMachine
 
 __all__ = ["ConformanceError", "Make", "Subject", "require"]
 
-Make = Callable[[FourPartiteGraph, int], Sampler]
+Make = Callable[[PartiteGraph, int], Sampler]
 """Makes the sampler under test for a graph and a seed."""
 
 

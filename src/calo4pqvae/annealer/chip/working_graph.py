@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int
 
 from calo4pqvae._core.atomic import write_json
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import FourPartiteGraph, PartiteGraph
 from calo4pqvae.boltzmann.lattices import pegasus_lattice, zephyr_lattice
 from calo4pqvae.errors import AnnealerError
 
@@ -191,7 +191,7 @@ class WorkingGraph:
         return np.searchsorted(_codes(self.couplers), _codes(np.sort(couplers, axis=1)))
 
 
-def lattice_of(graph: FourPartiteGraph) -> tuple[str, tuple[int, ...]] | None:
+def lattice_of(graph: PartiteGraph) -> tuple[str, tuple[int, ...]] | None:
     """Tell topology and grid from the name of a graph's lattice; None where it has none."""
     found = re.match(r"(zephyr|pegasus)\(([\d,]+)\)", graph.lattice)
     return (found[1], tuple(map(int, found[2].split(",")))) if found else None

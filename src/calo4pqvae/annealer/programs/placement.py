@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from calo4pqvae.annealer.chip.working_graph import WorkingGraph, lattice_of
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.errors import AnnealerError
 
 __all__ = ["Placement", "place"]
@@ -26,7 +26,7 @@ class Placement:
         qubits: qubit of each node of each copy.
     """
 
-    graph: FourPartiteGraph
+    graph: PartiteGraph
     qubits: Int[np.ndarray, "copies nodes"]
 
     @property
@@ -35,7 +35,7 @@ class Placement:
         return len(self.qubits)
 
 
-def place(graph: FourPartiteGraph, chip: WorkingGraph, copies: int | None = 1) -> Placement:
+def place(graph: PartiteGraph, chip: WorkingGraph, copies: int | None = 1) -> Placement:
     """Find qubits for a model: its own ones first, then the same piece shifted on the chip.
 
     Arguments:
@@ -127,7 +127,7 @@ def _number(
     return np.ravel_multi_index((u, line, k, along), (2, m, 12, m - 1))
 
 
-def _lacks(graph: FourPartiteGraph, chip: WorkingGraph, qubits: np.ndarray) -> tuple[int, int]:
+def _lacks(graph: PartiteGraph, chip: WorkingGraph, qubits: np.ndarray) -> tuple[int, int]:
     couplers = qubits[graph.edges.numpy().T]
     return (
         int((~chip.has_qubits(qubits)).sum()),
@@ -135,9 +135,7 @@ def _lacks(graph: FourPartiteGraph, chip: WorkingGraph, qubits: np.ndarray) -> t
     )
 
 
-def _missing(
-    graph: FourPartiteGraph, chip: WorkingGraph, grid: tuple[int, ...]
-) -> AnnealerError:
+def _missing(graph: PartiteGraph, chip: WorkingGraph, grid: tuple[int, ...]) -> AnnealerError:
     """Name what the chip lacks at the best place that was tried."""
     places = list(_shifts(graph.labels.numpy(), grid, chip))
     remedy = (

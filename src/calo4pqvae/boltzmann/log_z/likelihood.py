@@ -73,7 +73,8 @@ def log_z_bounds(
     """Bound ln Z(u) from below and above, with a base matched to equilibrated chains.
 
     Chains of `burn_in` sweeps choose the base; after as many sweeps again they are annealed
-    back to it. The upper bound is as good as their equilibrium: compare it for two values of `burn_in`.
+    back to it. The upper bound is as good as their equilibrium: compare it for two values of
+    `burn_in`.
 
     Arguments:
         problem: biases (one row, or one per condition) and couplings.

@@ -147,7 +147,9 @@ class DimodSampler:
     ) -> IsingProblem:
         """State the problem of the free nodes of some chains, in double precision."""
         near = BoltzmannProblem(self.graph, problem.bias.cpu(), problem.coupling.cpu())
-        return to_ising(near.take(torch.tensor(chains)).double().fold(clamped[chains]))
+        return to_ising(
+            near.take(torch.tensor(chains, dtype=torch.int64)).double().fold(clamped[chains])
+        )
 
     def _arguments(self, sweeps: int) -> dict[str, Any]:
         given = self._parameters

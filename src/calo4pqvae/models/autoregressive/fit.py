@@ -8,9 +8,9 @@ from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise, derive_seed
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.natural_gradient import fit_likelihood
 from calo4pqvae.boltzmann.placement import place
 from calo4pqvae.boltzmann.pseudo_likelihood import maximise
-from calo4pqvae.boltzmann.natural_gradient import fit_likelihood
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.models.autoregressive.model import LayeredQVAE

@@ -9,7 +9,7 @@ import torch
 from numba import njit, prange
 
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import FourPartiteGraph, PartiteGraph
 from calo4pqvae.boltzmann.lattices import zephyr
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.cpu import compiled, fixed_point, lanes
@@ -100,6 +100,8 @@ UNEVEN = FourPartiteGraph(
 GRAPHS = {
     "zephyr": zephyr(30),
     "complete": FourPartiteGraph.complete((5, 7, 9, 11)),
+    "two partitions": PartiteGraph.complete((0, 12)),
+    "six partitions": PartiteGraph.complete((2, 5, 1, 0, 4, 6)),
     "uneven": UNEVEN,
 }
 

@@ -35,13 +35,13 @@ class Columns:
 
     Attributes:
         column: node of each column and the number of its entries.
-        ends: number of columns up to partition 0, 1, 2 and 3.
+        ends: number of columns up to each partition, the clamped one with none included.
         node: neighbours of each column.
         edge: couplers that lead to them; one that does not exist where there is none.
     """
 
     column: Int[Tensor, "columns 2"]
-    ends: Int[Tensor, " 4"]
+    ends: Int[Tensor, " partitions"]
     node: Int[Tensor, "entries columns 2"]
     edge: Int[Tensor, "entries columns 2"]
 

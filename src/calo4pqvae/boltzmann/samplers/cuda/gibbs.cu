@@ -131,14 +131,14 @@ __device__ __forceinline__ unsigned draw(const Fields &field, uint4 counter, uin
     return up;
 }
 
-// A column is a free node and the number of its entries; ends[p] and ends[p + 1] enclose the
-// columns of partition p + 1. Entries are stored column by column, so that a warp reads them
+// A column is a free node and the number of its entries; ends[p - 1] and ends[p] enclose the
+// columns of partition p. Entries are stored column by column, so that a warp reads them
 // side by side. Biases and weights are those of the problem times -1 / ln 2.
 extern "C" __global__ void __launch_bounds__(MOST_THREADS) sweep_chains(
     const int4 *__restrict__ entries, const int2 *__restrict__ columns,
     const int *__restrict__ ends, const float *__restrict__ bias, const bool *start,
     const bool *clamped, bool *states, long long chains, long long first, int nodes,
-    int clamped_nodes, int bias_per_chain, unsigned key0, unsigned key1, unsigned sweeps)
+    int clamped_nodes, int partitions, int bias_per_chain, unsigned key0, unsigned key1, unsigned sweeps)
 {
     extern __shared__ unsigned state[];
     Tile tile;
@@ -154,12 +154,12 @@ extern "C" __global__ void __launch_bounds__(MOST_THREADS) sweep_chains(
     load(state, start, clamped, tile, nodes, clamped_nodes, key);
     __syncthreads();
     for (unsigned sweep = 0; sweep < sweeps; ++sweep)
-        for (int p = 0; p < 3; ++p) {
-            for (int i = ends[p] + threadIdx.x; i < ends[p + 1]; i += blockDim.x) {
+        for (int p = 1; p < partitions; ++p) {
+            for (int i = ends[p - 1] + threadIdx.x; i < ends[p]; i += blockDim.x) {
                 int node = columns[i].x;
                 Fields field;
                 set_biases(field, bias + node, nodes, bias_per_chain);
-                add_neighbours(field, entries + i, ends[3], columns[i].y, state);
+                add_neighbours(field, entries + i, ends[partitions - 1], columns[i].y, state);
                 uint4 counter = make_uint4(node, sweep, quad, SWEEP);
                 state[node] = draw(field, counter, key);
             }

@@ -33,13 +33,16 @@ from calo4pqvae.errors import SamplerError
 __all__ = ["LANES", "CudaGibbs"]
 
 LANES = (32, 16, 8, 4)
-"""Numbers of chains that a tile can have."""
+"""Numbers of chains that a tile can have: as many as a word has bits, and at least the four
+that share a random number."""
 
 TILES = 2
-"""Tiles are made smaller while there are fewer per multiprocessor."""
+"""Tiles are made smaller while there are fewer per multiprocessor: one loads its states while
+the other sweeps."""
 
 MOST_THREADS = 512
-"""Largest number of threads per block; larger partitions are drawn in several rounds."""
+"""Largest number of threads per block, for which a multiprocessor has 64 registers each and
+room for two blocks; larger partitions are drawn in several rounds."""
 
 SOURCE = Path(__file__).with_name("gibbs.cu")
 
@@ -54,9 +57,9 @@ class Grid(NamedTuple):
 
 
 class CudaGibbs:
-    r"""Draw chains with clamped conditioning partitions on a CUDA device.
+    r"""Draw chains with partition 0 clamped on a CUDA device.
 
-    One sweep draws the nodes of partitions 1, 2 and 3 in turn from
+    One sweep draws the nodes of the other partitions in turn from
     $p(z_i = 1 | rest) = \sigma(b_i + \sum_j W_{ij} z_j)$. Problems are rounded to float32 and
     fields summed in it; apart from that, probabilities are right to 2e-7. A chain's random
     numbers depend on the seed, the call and the chain's own number, so that neither the number
@@ -102,9 +105,9 @@ class CudaGibbs:
 
         Arguments:
             problem: biases (one row, or one per chain) and couplings.
-            clamped: state of the conditioning partition of each chain.
+            clamped: state of the clamped partition of each chain.
             sweeps: number of sweeps.
-            start: initial states; random bits when absent. Its conditioning partition is
+            start: initial states; random bits when absent. Its clamped partition is
                 replaced by `clamped`.
 
         Raises:
@@ -132,7 +135,8 @@ class CudaGibbs:
         )
         numbers = (
             *map(np.int64, (chains, first)),
-            *map(np.int32, (states.shape[1], clamped.shape[1], len(bias) > 1)),
+            *map(np.int32, (states.shape[1], clamped.shape[1], len(self.graph.sizes))),
+            np.int32(len(bias) > 1),
             *map(np.uint32, (key & 0xFFFFFFFF, key >> 32, sweeps)),
         )
         grid = Grid(lanes, tiles, threads_of(self.graph), 4 * self.graph.n_nodes)
