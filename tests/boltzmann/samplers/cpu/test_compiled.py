@@ -16,11 +16,11 @@ from calo4pqvae.boltzmann.samplers.cpu import compiled, fixed_point, lanes
 from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs, pack, seed_streams, unpack
 from calo4pqvae.boltzmann.samplers.cpu.fixed_point import (
     ARITHMETIC,
-    FINE,
+    EXACT_SCALE,
     Neighbours,
     round_problem,
 )
-from calo4pqvae.boltzmann.samplers.cpu.kernel import lay_out
+from calo4pqvae.boltzmann.samplers.cpu.kernel import round_biases
 from calo4pqvae.boltzmann.samplers.cpu.lanes import LANES
 from calo4pqvae.errors import SamplerError
 from calo4pqvae.testing import ConformanceError, check_sampler
@@ -55,8 +55,10 @@ def plain_gibbs(problem, clamped, sweeps, start, key, first):
     state = torch.cat([clamped, start[:, n0:]], 1).numpy().astype(float)
     i, j = problem.graph.edges.numpy()
     matrix = np.zeros((problem.graph.n_nodes,) * 2)
-    matrix[i, j] = matrix[j, i] = np.rint(problem.coupling.double().numpy() * FINE) / FINE
-    bias = np.rint(problem.bias.double().numpy() * FINE) / FINE
+    matrix[i, j] = matrix[j, i] = (
+        np.rint(problem.coupling.double().numpy() * EXACT_SCALE) / EXACT_SCALE
+    )
+    bias = np.rint(problem.bias.double().numpy() * EXACT_SCALE) / EXACT_SCALE
     chain = np.arange(first, first + chains, dtype=np.uint64)
     tile = first // LANES
     streams = PlainStreams(key, tile, (first + chains - 1) // LANES - tile + 1)
@@ -120,14 +122,14 @@ def test_every_bit_is_that_of_plain_double_precision(name, scale):
         assert torch.equal(got, wanted)
 
 
-def test_close_calls_are_rare_but_happen_and_matter(monkeypatch):
+def test_ambiguous_comparisons_are_rare_but_happen_and_matter(monkeypatch):
     """With the bound of the rounding taken away, some bits are wrong: the twin fails."""
     graph = zephyr(30)
     problem = random_problem(graph, 1.0, 1)
     clamped, start = request(graph, 2000)
     sampler = CompiledGibbs(graph, SharedNoise(5))
     right = sampler.sample(problem, clamped, 30, start)
-    rate = sampler.close_calls / (30 * 90 * 2000)
+    rate = sampler.ambiguous / (30 * 90 * 2000)
     assert 1e-5 < rate < 3e-3
     trusting = round_problem
 
@@ -181,14 +183,14 @@ def test_streams_of_a_tile_do_not_depend_on_the_tiles_before_it():
 
 
 @njit(parallel=True)
-def largest_miss(chance_of):  # pragma: no cover - compiled
+def largest_miss(power_of):  # pragma: no cover - compiled
     """Largest |u - threshold| at which the kernel's comparison can be wrong, for each field."""
     worst = np.zeros(65536, np.int64)
     for size in prange(65536):
         e = 2.0 ** (-np.float64(size) / 4096)
         probability = 65536 * e / (1 + e)
         for u in range(65536):
-            missed = (chance_of[size] * (65535 - u)) >> 16
+            missed = (power_of[size] * (65535 - u)) >> 16
             sure = u + 1 <= probability if u < missed else u >= probability
             if not sure:
                 worst[size] = max(worst[size], abs(u - missed))
@@ -209,15 +211,15 @@ def test_the_bound_of_the_rounding_holds_for_every_state_of_the_neighbours():
     neighbours, bias = Neighbours.of(graph), problem.bias.numpy()
     fixed = round_problem(neighbours, problem.coupling.numpy(), bias[0], bias[0])
     unit = fixed_point.UNIT * 2.0 ** fixed.limits[:, 0]
-    rounded_bias = lay_out(bias, unit, 0, 0).view(np.int16)
+    rounded_bias = round_biases(bias, unit, 0, 0).view(np.int16)
     states = (np.arange(512)[:, None] >> np.arange(9)) & 1
     for node in range(graph.n_nodes):
         entries = slice(*fixed.first[node : node + 2])
-        exact = bias[0, node] + states @ (fixed.fine[entries] / FINE)
+        exact = bias[0, node] + states @ (fixed.exact[entries] / EXACT_SCALE)
         rounded = rounded_bias[node] + states @ fixed.weight[entries].view(np.int16).astype(int)
-        doubt = 2.0 ** -float(fixed.limits[node, 2]) / 1.25
+        bound = 2.0 ** -float(fixed.limits[node, 2]) / 1.25
         assert np.abs(rounded).max() <= 32767
-        assert np.abs(rounded * unit[node] - exact).max() <= doubt
+        assert np.abs(rounded * unit[node] - exact).max() <= bound
 
 
 @pytest.mark.parametrize(("load", "store"), [("whole", "packed"), ("unpacked", "whole")])
@@ -314,7 +316,7 @@ TWINS = {
         lambda given: lambda _, tile, tiles: given(1, tile, tiles),
     ),
     "biases of the next node": (
-        "lay_out",
+        "round_biases",
         lambda given: lambda bias, *more: given(np.roll(bias, 1, axis=1), *more),
     ),
 }

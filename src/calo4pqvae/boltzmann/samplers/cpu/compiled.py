@@ -13,7 +13,7 @@ from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
 from calo4pqvae.boltzmann.samplers.cpu.fixed_point import UNIT, Neighbours, round_problem
-from calo4pqvae.boltzmann.samplers.cpu.kernel import WORDS, lay_out, sweep_tile
+from calo4pqvae.boltzmann.samplers.cpu.kernel import WORDS, Tile, round_biases, sweep_tile
 from calo4pqvae.boltzmann.samplers.cpu.lanes import LANES
 from calo4pqvae.errors import SamplerError
 
@@ -21,9 +21,9 @@ __all__ = ["CompiledGibbs"]
 
 
 class CompiledGibbs:
-    r"""Draw chains with clamped conditioning partitions, billions of updates per second.
+    r"""Draw chains with partition 0 clamped, billions of updates per second.
 
-    One sweep draws the nodes of partitions 1, 2 and 3 in turn from
+    One sweep draws the nodes of the other partitions in turn from
     $p(z_i = 1 | rest) = \sigma(b_i + \sum_j W_{ij} z_j)$, exactly; see `samplers.cpu.kernel`.
     A chain's random numbers depend on the seed, the call and the chain's own number, so that
     neither the number of threads nor that of the other chains changes it.
@@ -34,7 +34,7 @@ class CompiledGibbs:
         threads: threads to use; as many as torch uses when absent.
 
     Attributes:
-        close_calls: updates of the last call that were too close for 16 bits.
+        ambiguous: updates of the last call whose comparison in 16 bits was ambiguous.
 
     Raises:
         SamplerError: the noise is not the CPU's, or there is not at least 1 thread.
@@ -49,7 +49,7 @@ class CompiledGibbs:
             raise SamplerError(f"a sampler needs at least 1 thread, not {threads}")
         self.graph, self.noise, self.threads = graph, noise, threads
         self.device = noise.generator.device
-        self.close_calls = 0
+        self.ambiguous = 0
         self._neighbours = Neighbours.of(graph)
 
     @torch.no_grad()
@@ -64,9 +64,9 @@ class CompiledGibbs:
 
         Arguments:
             problem: biases (one row, or one per chain) and couplings.
-            clamped: state of the conditioning partition of each chain.
+            clamped: state of the clamped partition of each chain.
             sweeps: number of sweeps.
-            start: initial states; random bits when absent. Its conditioning partition is
+            start: initial states; random bits when absent. Its clamped partition is
                 replaced by `clamped`.
 
         Raises:
@@ -114,14 +114,16 @@ class CompiledGibbs:
         )
         unit = UNIT * 2.0 ** fixed.limits[:, 0]
 
-        def run(tile: int) -> int:
-            at = tile * LANES - lead
-            mine = (max(at, 0), max(-at, 0), min(chains - at, LANES), first + at)
-            field = lay_out(bias, unit, *(mine[:2] if len(bias) > 1 else (0, 0)))
-            parts = (tiles[tile], streams[tile], mine, np.uint64(key), ends, sweeps, field)
-            return sweep_tile(*parts, bias, tuple(fixed))
+        def run(number: int) -> int:
+            at = number * LANES - lead
+            row, begin, end = max(at, 0), max(-at, 0), min(chains - at, LANES)
+            tile = Tile(row, begin, end, first + at, np.uint64(key))
+            field = round_biases(bias, unit, *((row, begin) if len(bias) > 1 else (0, 0)))
+            return sweep_tile(
+                tiles[number], streams[number], tile, ends, sweeps, field, bias, fixed
+            )
 
-        self.close_calls = sum(self._map(run, len(tiles)))
+        self.ambiguous = sum(self._map(run, len(tiles)))
         return unpack(tiles, lead, chains)
 
     def _map(self, run: Callable[[int], int], n_tiles: int) -> list[int]:

@@ -5,8 +5,7 @@ three types and the dozen operations that a Gibbs sweep needs. LLVM turns each i
 instructions of the processor at hand (AVX-512, AVX2, NEON) and into plain ones elsewhere.
 
 Where an operation takes two arguments, the second may be a number, which then stands for a
-vector of equal lanes. Numba keeps kernels that use these operations in its cache; it does not
-notice a change in this file, only one in the kernel's own.
+vector of equal lanes.
 """
 
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from numba.np import arrayobj
 __all__ = ["LANES", "MASK", "U16", "U32", "Lanes"]
 
 LANES = 128
-"""Chains that run side by side."""
+"""Chains that run side by side: four AVX-512 instructions' worth, enough of them to overlap."""
 
 _I32 = ir.IntType(32)
 _ANY_MASKS = binding.get_host_cpu_features().get("avx512bw", False)
