@@ -91,6 +91,7 @@ def test_settings_of_other_types():
         ("prior.nodes_per_partition=0", "prior.nodes_per_partition"),
         ("data.energy_gev=[5,1]", "data.energy_gev"),
         ("network.encoder_widths=[1,2,3]", "network.encoder_widths must be 4 numbers"),
+        ("training.sampler=gpu", "training.sampler must be auto, compiled, cuda or torch"),
         ("network.decoder_widths=[1,2,3]", "network.decoder_widths"),
     ],
 )

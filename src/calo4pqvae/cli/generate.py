@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
 from calo4pqvae.cli.annealer_options import (
     EMULATOR,
     add_annealer_options,
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sampler",
-        choices=["auto", "compiled", "cuda", "torch", EMULATOR, ANNEALER],
+        choices=["auto", *SAMPLERS, EMULATOR, ANNEALER],
         default="auto",
         help="sampler of the prior; auto takes the fastest that fits the device, the last two "
         "are a quantum annealer, emulated or real",

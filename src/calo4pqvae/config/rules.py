@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
+from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
 from calo4pqvae.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def _training_rules(t: "TrainingConfig") -> dict[str, bool]:
         "training.sharpness must stay above zero": min(t.sharpness) > 0,
         "training.sharpness_epochs must be at least 1": t.sharpness_epochs >= 1,
         "training.kl_epochs must rise": t.kl_epochs[0] < t.kl_epochs[1],
+        f"training.sampler must be auto, {', '.join(list(SAMPLERS)[:-1])} or "
+        f"{list(SAMPLERS)[-1]}": t.sampler in {"auto", *SAMPLERS},
         "training.seed must lie between 0 and 2^53": 0 <= t.seed <= 1 << 53,
     }
 

@@ -177,7 +177,7 @@ class TrainingConfig:
     sweeps: int = 3000
     prior_fit: Literal["batches", "whole"] = "batches"
     fit_steps: int = 60
-    sampler: Literal["auto", "compiled", "cuda", "torch"] = "auto"
+    sampler: str = "auto"
     augment: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 32

@@ -8,7 +8,7 @@ import torch
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.lattices import zephyr
-from calo4pqvae.boltzmann.samplers import choose
+from calo4pqvae.boltzmann.samplers import block_gibbs
 from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
@@ -61,9 +61,13 @@ def test_the_kernel_is_the_choice_on_cuda(cuda_noise, monkeypatch, kind):
 
 def test_without_its_extra_torch_takes_the_place_of_the_kernel(cuda_noise, monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    monkeypatch.setattr(
-        choose, "GibbsSampler", lambda graph, _: GibbsSampler(graph, SharedNoise(0))
-    )
+    on_cpu = lambda graph, _: GibbsSampler(graph, SharedNoise(0))  # noqa: E731
+    monkeypatch.setattr(block_gibbs, "GibbsSampler", on_cpu)
     assert isinstance(choose_sampler(zephyr(3), cuda_noise), GibbsSampler)
     with pytest.raises(MissingExtraError, match=r"calo4pqvae\[cuda\]"):
         choose_sampler(zephyr(3), cuda_noise, "cuda")
+
+
+def test_an_unknown_sampler_is_refused_with_the_names_of_the_known_ones():
+    with pytest.raises(SamplerError, match="no sampler 'gpu'; name compiled, cuda, torch or"):
+        choose_sampler(zephyr(3), SharedNoise(0), "gpu")

@@ -1,46 +1,51 @@
-"""Which Gibbs sampler runs: the fastest that fits the device, unless one is named."""
+"""The samplers by name, and which one runs where none is named: the fastest for the device."""
 
-from typing import Literal
+import importlib
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.samplers.base import Sampler
-from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
-from calo4pqvae.errors import MissingExtraError
+from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
+from calo4pqvae.errors import MissingExtraError, SamplerError
 
 __all__ = ["SamplerKind", "choose_sampler"]
 
-SamplerKind = Literal["auto", "compiled", "cuda", "torch"]
-"""``compiled`` is compiled code for the CPU, ``cuda`` a kernel for NVIDIA's GPUs that needs the
-extra of that name; ``torch`` runs on any device."""
+SamplerKind = str
+"""``auto``, or a name in `SAMPLERS`."""
+
+FASTEST = {"cpu": "compiled", "cuda": "cuda"}
+"""What ``auto`` takes on each kind of device; torch runs on all others."""
 
 
 def choose_sampler(
     graph: PartiteGraph, noise: SharedNoise, kind: SamplerKind = "auto"
 ) -> Sampler:
-    """Make a block Gibbs sampler on the device of the noise.
+    """Make a sampler on the device of the noise.
 
     Arguments:
         graph: nodes and couplers.
         noise: source of random numbers.
-        kind: sampler to make; ``auto`` takes the compiled one on a CPU, and the kernel on a
-            CUDA device if its extra is installed.
+        kind: name of the sampler; ``auto`` takes the compiled one on a CPU, and the kernel on
+            a CUDA device if its extra is installed.
 
     Raises:
-        MissingExtraError: the kernel is asked for and its extra is not installed.
-        SamplerError: the sampler does not run on that device.
+        MissingExtraError: the sampler that is named needs an extra that is not installed.
+        SamplerError: there is no sampler of that name, or it does not run on that device.
+
+    Example:
+        >>> type(choose_sampler(PartiteGraph.complete([0, 3, 2]), SharedNoise(seed=1))).__name__
+        'CompiledGibbs'
     """
-    device = noise.generator.device.type
-    if kind == "compiled" or (kind == "auto" and device == "cpu"):
-        from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
+    if kind != "auto":
+        return _make(kind, graph, noise)
+    try:
+        return _make(FASTEST.get(noise.generator.device.type, "torch"), graph, noise)
+    except MissingExtraError:
+        return _make("torch", graph, noise)
 
-        return CompiledGibbs(graph, noise)
-    if kind == "cuda" or (kind == "auto" and device == "cuda"):
-        from calo4pqvae.boltzmann.samplers.cuda.sampler import CudaGibbs
 
-        try:
-            return CudaGibbs(graph, noise)
-        except MissingExtraError:
-            if kind == "cuda":
-                raise
-    return GibbsSampler(graph, noise)
+def _make(name: str, graph: PartiteGraph, noise: SharedNoise) -> Sampler:
+    if name not in SAMPLERS:
+        raise SamplerError(f"there is no sampler {name!r}; name {', '.join(SAMPLERS)} or auto")
+    module, _, maker = SAMPLERS[name].partition(":")
+    return getattr(importlib.import_module(module), maker)(graph, noise)
