@@ -3,11 +3,10 @@
     python scripts/defects_table.py FILE.h5 [--showers 4000] [--fpd]
 
 One half of the showers is the reference, the other is spoilt. Each cell is the excess over the
-floor in errors; beyond 3 the score sees the defect.
+floor in errors, as the verdict counts it; beyond 3 the score sees the defect.
 """
 
 import argparse
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -79,13 +78,6 @@ def measure(showers, e_inc, geometry, edges):
     return Measured(Features.from_showers(e_inc, flat, geometry), spectrum)
 
 
-def excess(entry):
-    """Distance from the floor in joint errors."""
-    own, floor = entry.get("matched") or entry, entry["floor"]
-    error = 0.0 if "outside" in entry else own["error"]  # redraws add nothing at the floor
-    return (own["value"] - floor["value"]) / math.hypot(error, floor["error"])
-
-
 def main():
     """Print one row per defect."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -100,7 +92,7 @@ def main():
         rows = np.arange(half, 2 * half)
         e_inc, showers = file.e_inc(rows), file.showers(rows)
     showers = showers.reshape(-1, *geometry.shape)
-    scores = Scores(reference)
+    scores = Scores(reference, batches=2)
     shown = (("fpd", "kpd") if args.fpd else ()) + SHOWN
     print(f"| defect | {' | '.join(shown)} | voxels below threshold |")
     print(f"|---|{'--:|' * (len(shown) + 1)}")
@@ -114,7 +106,7 @@ def main():
         _, removed = apply_threshold(
             spoilt.reshape(len(spoilt), -1).astype(np.float64), geometry.threshold
         )
-        cells = [f"{excess(entries[key]):+.1f}" for key in shown]
+        cells = [f"{entries[key]['excess']:+.1f}" for key in shown]
         print(
             f"| {name} | {' | '.join(cells)} | {removed.sum() / spoilt.size:.1%} |", flush=True
         )

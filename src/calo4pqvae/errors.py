@@ -12,6 +12,7 @@ __all__ = [
     "DownloadError",
     "GeometryError",
     "JournalError",
+    "LostPartWarning",
     "MissingExtraError",
     "OutputError",
     "PhysicsWarning",
@@ -76,3 +77,7 @@ class MissingExtraError(Calo4pQVAEError):
 
 class PhysicsWarning(UserWarning):
     """Input that can be read but looks wrong to a physicist, such as GeV in place of MeV."""
+
+
+class LostPartWarning(UserWarning):
+    """A part of an output, such as a figure, could not be made; the numbers are all there."""

@@ -1,6 +1,9 @@
 """The command that compares systems, and requirements on an evaluation."""
 
 import json
+import os
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import jsonschema
@@ -8,11 +11,13 @@ import numpy as np
 import pytest
 
 import calo4pqvae
+from calo4pqvae._core.lock import output_lock
 from calo4pqvae.cli.main import main
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.evaluation.report import folder as evaluation
+from calo4pqvae.evaluation.report.comparison import score_systems
 from calo4pqvae.geometry import CylindricalGeometry
 
 SCHEMA = Path(calo4pqvae.__file__).parent / "evaluation" / "metrics.schema.json"
@@ -54,10 +59,16 @@ def test_systems_are_scored_ranked_and_shown(files, capsys):
     assert compare(files, *words, "--classifiers", "none") == 0
     result = json.loads((files / "out" / "comparison.json").read_text(encoding="utf-8"))
     assert [place["name"] for place in result["ranking"]] == ["good", "bright"]
+    assert [place["place"] for place in result["ranking"]] == [1, 2]
+    assert [place["n"] for place in result["ranking"]] == [EACH, EACH]
     assert result["systems"]["bright"]["separation.e_tot"]["verdict"] == "above floor"
     assert result["systems"]["good"]["separation.e_tot"]["verdict"] == "within floor"
     printed = capsys.readouterr().out
-    assert "places by separation.e_layer" in printed
+    assert "places by Separation power, energy per layer" in printed
+    assert "numbers are off their floor; of Geant4 itself" in printed
+    assert "recall" in printed.lower()
+    for line in printed.splitlines():
+        assert "…" not in line, "a head or a cell is cut"
     page = (files / "out" / "comparison.html").read_text(encoding="utf-8")
     assert "good comes first of 2 systems" in page
     assert "CaloDREAM" in page
@@ -102,10 +113,78 @@ def test_an_evaluation_fits_its_schema_and_meets_requirements_or_not(files, tmp_
     assert evaluate("--require", "separation.e_tot<0.9", "--require", "kpd<9") == 0
     assert evaluate("--require", "separation.e_tot<0.9", "--require", "recall>2") == 3
     assert "required recall>2, but it is 0." in capsys.readouterr().out
-    assert evaluate("--require", "fpd") == 2
-    assert evaluate("--require", "separation.etot<1") == 2
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     validator.validate(metrics)
     with pytest.raises(jsonschema.ValidationError):
         validator.validate(metrics | {"fpd": {"value": "small"}})
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--require", "fdp<1"], "did you mean 'fpd'"),
+        (["--require", "fpd<1", "--require", "fpd<often"], "'often' in 'fpd<often'"),
+        (["--require", "auc.high<0.6"], "no metric 'auc.high' with these --classifiers"),
+        (["--require", "response.1-3 GeV<1"], "no metric 'response.1-3 GeV'"),
+        (["--windows-gev", "5-1"], "two rising energies, not '5-1'"),
+        (["--windows-gev", "1-inf"], "not '1-inf'"),
+        (["--windows-gev", "1-2", "1.0-2"], "1-2 GeV is asked for twice"),
+        (["--reference-split", "train"], "add --split"),
+        (["--classifier-inputs", "low"], "means nothing with --classifiers none"),
+        (["--model", "run", "--reconstructed", "x.h5"], "exclude each other"),
+    ],
+)
+def test_what_is_mistyped_or_does_nothing_is_refused_before_any_file_is_read(
+    words, says, tmp_path, capsys
+):
+    paths = [
+        "--generated",
+        "nowhere.h5",
+        "--reference",
+        "nowhere.h5",
+        "-o",
+        str(tmp_path / "o"),
+    ]
+    assert main(["evaluate", *paths, "--classifiers", "none", *words]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_second_evaluation_into_a_folder_is_refused(files, tmp_path, capsys):
+    with output_lock(tmp_path, "evaluate", folder=True):
+        done = []
+        paths = ["--generated", str(files / "good.h5"), "--reference", str(files / "good.h5")]
+        words = ["evaluate", *paths, "-o", str(tmp_path)]
+        other = threading.Thread(target=lambda: done.append(main(words)))
+        other.start()
+        other.join()
+    assert done == [2]
+    error = capsys.readouterr().err
+    assert str(os.getpid()) in error
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_a_small_file_does_not_cut_the_others_to_its_size(files):
+    """Forty showers beside them leave the scores and places of the others as they are."""
+    with ExitStack() as stack:
+        names = ("reference", "good", "bright")
+        reference, good, bright = (
+            stack.enter_context(ShowerFile(files / f"{name}.h5")) for name in names
+        )
+        with ShowerWriter(files / "few.h5", good.geometry) as writer:
+            rows = np.arange(0, EACH, 4)
+            writer.append(good.e_inc(rows), good.showers(rows))
+        few = stack.enter_context(ShowerFile(files / "few.h5"))
+        alone = score_systems({"bright": bright}, reference, classifiers="none")
+        beside = score_systems({"few": few, "bright": bright}, reference, classifiers="none")
+    assert beside["systems"]["bright"] == alone["systems"]["bright"]
+    by = beside["ranked_by"]
+    sizes = {name: one[by]["matched"]["n"] for name, one in beside["systems"].items()}
+    assert sizes == {"few": len(rows), "bright": EACH // 2}
+    assert [(one["name"], one["place"]) for one in beside["ranking"]] == [
+        ("few", 1),
+        ("bright", 2),
+    ]

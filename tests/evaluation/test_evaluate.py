@@ -13,9 +13,9 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError, GeometryError, PhysicsWarning
 from calo4pqvae.evaluation.comparison import compare_windows
-from calo4pqvae.evaluation.entries import ABOVE, WITHIN
 from calo4pqvae.evaluation.evaluate import evaluate, evaluate_observables, write_metrics
 from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.verdict import ABOVE, WITHIN
 from calo4pqvae.geometry import CylindricalGeometry
 
 Halves = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -189,10 +189,12 @@ def test_files_and_chosen_rows(tmp_path, toy_geometry, halves):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_nan_is_never_written(tmp_path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_metrics({"value": math.nan}, tmp_path / "metrics.json")
-    assert not list(tmp_path.iterdir())
+def test_one_undefined_number_does_not_cost_the_others(tmp_path):
+    content = {"fpd": {"value": math.nan}, "kpd": {"value": 2.0, "of": [math.inf, 1]}}
+    write_metrics(content, tmp_path / "metrics.json")
+    text = (tmp_path / "metrics.json").read_text()
+    assert json.loads(text) == {"fpd": {"value": None}, "kpd": {"value": 2.0, "of": [None, 1]}}
+    assert "NaN" not in text
 
 
 def test_a_lost_depth_fluctuation_is_flagged_in_windows_of_choice(halves, observe):

@@ -1,39 +1,66 @@
-"""Ranking of systems by a score and its error."""
+"""Ranking of systems by their excess over the floor, and by the error of differences."""
 
-from calo4pqvae.evaluation.ranking import rank
+import numpy as np
+import pytest
+
+from calo4pqvae.evaluation.ranking import Standing, error_of_difference, rank, ranked_by
+from calo4pqvae.evaluation.verdict import ABOVE
 
 
-def system(value, error=0.01, name="fpd", **more):
-    score = {"value": value, "error": error}
-    return {name: {**score, "matched": score, **more}}
+def standing(name, excess, *, common=0.0, own=0.01, n_floor=500, floor_error=0.0, seed=0):
+    """A system whose redraws share what comes from the reference with all others."""
+    shared = common * np.random.default_rng(0).normal(size=400)
+    mine = own * np.random.default_rng(seed + 1).normal(size=400)
+    return Standing(name, excess, excess + shared + mine, floor_error, n_floor, 1000)
 
 
 def test_the_lowest_comes_first_and_ties_share_a_place():
-    systems = {"b": system(0.52), "a": system(0.50), "d": system(0.7), "c": system(0.53)}
-    by, places = rank(systems)
-    assert by == "fpd"
+    excesses = {"b": 0.52, "a": 0.50, "d": 0.7, "c": 0.53}
+    places = rank([standing(name, x, seed=i) for i, (name, x) in enumerate(excesses.items())])
     assert [(p.place, p.name) for p in places] == [(1, "a"), (1, "b"), (3, "c"), (4, "d")]
+    assert [p.behind for p in places] == pytest.approx([0, 0.02, 0.03, 0.2])
+    assert places[0].behind_error == 0
+    assert places[1].behind_error == pytest.approx(0.0141, rel=0.1)
 
 
-def test_scores_are_compared_at_equal_numbers_of_showers():
-    few = {"value": 0.9, "error": 0.01, "matched": {"value": 0.3, "error": 0.01}}
-    many = {"value": 0.4, "error": 0.01, "matched": {"value": 0.4, "error": 0.01}}
-    _, places = rank({"few": {"fpd": few}, "many": {"fpd": many}})
-    assert [p.name for p in places] == ["few", "many"]
+def test_what_systems_have_in_common_does_not_tie_them():
+    """The scatter of the reference moves all scores alike and cancels in their differences."""
+    loose = [standing("a", 0.5, common=0.1), standing("b", 0.6, common=0.1, seed=1)]
+    assert [place.place for place in rank(loose)] == [1, 2]
+    assert rank(loose)[0].error == pytest.approx(0.1, rel=0.1)
+    apart = [standing("a", 0.5, own=0.1), standing("b", 0.6, own=0.1, seed=1)]
+    assert [place.place for place in rank(apart)] == [1, 1]
 
 
-def test_the_first_score_that_all_have_is_taken():
-    other = system(0.1, name="separation.e_layer")
-    undefined = {"fpd": {"value": None, "error": None}, **other}
-    by, places = rank({"one": undefined, "two": system(0.1) | other})
-    assert by == "separation.e_layer"
-    assert {p.place for p in places} == {1}
-    assert rank({"one": undefined, "two": {}}) == (None, [])
+def test_floors_of_unlike_size_add_their_errors():
+    one, other = (standing("x", 0.5, floor_error=0.3, n_floor=n) for n in (500, 200))
+    assert error_of_difference(one, one) == 0
+    assert error_of_difference(one, other) == pytest.approx(0.3 * np.sqrt(2))
 
 
-def test_scores_on_unequal_numbers_of_showers_rank_nobody():
-    many = system(0.1) | system(0.2, name="separation.e_layer")
-    few = {"fpd": {"value": 0.3, "error": 0.001}} | system(0.1, name="separation.e_layer")
-    by, places = rank({"many": many, "few": few})
-    assert by == "separation.e_layer"
-    assert [place.name for place in places] == ["few", "many"]
+def test_the_excess_over_the_own_floor_ranks():
+    """A score rises as showers get fewer, and so does the floor."""
+    few = {"value": 0.2, "matched": {"value": 0.9}, "floor": {"value": 0.8, "error": 0, "n": 9}}
+    many = {
+        "value": 0.4,
+        "matched": {"value": 0.5},
+        "floor": {"value": 0.1, "error": 0, "n": 99},
+    }
+    redraws = np.linspace(-0.01, 0.01, 40)
+    places = rank(
+        [Standing.of("many", many, redraws, 1000), Standing.of("few", few, redraws, 20)]
+    )
+    assert [(place.name, place.place, place.n) for place in places] == [
+        ("few", 1, 20),
+        ("many", 2, 1000),
+    ]
+
+
+def test_the_first_score_with_a_verdict_for_every_system_ranks():
+    whole = {"fpd": {"verdict": ABOVE}, "separation.e_layer": {"verdict": ABOVE}}
+    small = {"fpd": {"verdict": None}, "separation.e_layer": {"verdict": ABOVE}}
+    assert ranked_by({"one": whole, "two": whole}) == "fpd"
+    assert ranked_by({"one": whole, "two": small}) == "separation.e_layer"
+    assert ranked_by({"one": whole, "two": {}}) is None
+    assert ranked_by({}) is None
+    assert rank([]) == []

@@ -3,14 +3,20 @@
 import pytest
 
 from calo4pqvae.errors import ConfigError
+from calo4pqvae.evaluation.comparison import comparison_names
 from calo4pqvae.evaluation.requirements import Requirement
 
 METRICS = {
-    "schema": 2,
+    "schema": 3,
     "fpd": {"value": 0.1, "error": 0.01},
-    "separation.e_tot": {"value": 0.02},
-    "kpd": {"value": None, "reason": "too few showers"},
+    "separation.e_tot": {"value": 0.02, "error": None},
+    "kpd": {"value": None, "error": None, "reason": "too few showers"},
+    "metrics": {
+        "separation.e_tot": {"value": 0.5, "error": 0.1},
+        "response.5-10 GeV": {"value": -0.01, "error": 0.1},
+    },
 }
+KNOWN = ["fpd", "kpd", "separation.e_tot", *comparison_names([(5e3, 10e3)])]
 
 
 @pytest.mark.parametrize(
@@ -22,23 +28,41 @@ METRICS = {
         ("fpd>0.1", False),
         ("fpd>=1e-1", True),
         ("separation.e_tot<0.01", False),
+        ("separation.e_tot<0.1", True),  # of the official bins
+        ("response.5-10 GeV > -0.02", True),
+        ("response.5-10 GeV<-0.02", False),
+        ("profile.radial<1", False),  # left out of this evaluation
         ("kpd<1", False),
         ("kpd>-1", False),
     ],
 )
 def test_a_bound_holds_or_not(text, holds):
-    assert Requirement.parse(text).holds(METRICS) is holds
+    assert Requirement.parse(text, KNOWN).holds(METRICS) is holds
 
 
-@pytest.mark.parametrize("text", ["fpd", "fpd<", "fpd=1", "<1", "fpd<one", "fpd<1<2", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["fpd", "fpd<", "fpd=1", "<1", "fpd<one", "fpd<1<2", "", "fpd<nan", "fpd<inf", "fpd>-inf"],
+)
 def test_what_is_no_requirement_is_refused(text):
     with pytest.raises(ConfigError, match="a requirement reads like"):
         Requirement.parse(text)
 
 
-def test_unknown_metrics_are_refused_with_the_nearest():
-    with pytest.raises(ConfigError, match=r"no metric 'separation.etot'.*'separation.e_tot'"):
-        Requirement.parse("separation.etot<1").holds(METRICS)
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("fdp<1", "did you mean 'fpd'"),
+        ("separation.etot<1", "did you mean 'separation.e_tot'"),
+        ("response.5-11 GeV<1", "did you mean 'response.5-10 GeV'"),
+        ("auc.high<0.6", "with these --classifiers"),
+        ("schema<4", "choose from fpd, kpd"),
+    ],
+)
+def test_a_metric_that_will_not_be_measured_is_refused_before_the_work(text, says):
+    with pytest.raises(ConfigError, match=r"there will be no metric") as error:
+        Requirement.parse(text, KNOWN)
+    assert says in str(error.value)
 
 
 def test_a_requirement_prints_as_it_was_read():

@@ -1,11 +1,12 @@
 """Optional libraries: imported where they are used, missing ones named with their extra."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from calo4pqvae.errors import MissingExtraError
 
-__all__ = ["require"]
+__all__ = ["installed", "require"]
 
 
 def require(module: str, extra: str) -> ModuleType:
@@ -24,6 +25,24 @@ def require(module: str, extra: str) -> ModuleType:
         library = module.partition(".")[0]
         if (error.name or "").partition(".")[0] != library:
             raise
-        raise MissingExtraError(
-            f"{library} is not installed; run: pip install 'calo4pqvae[{extra}]'"
-        ) from error
+        raise _missing(library, extra) from error
+
+
+def installed(library: str, extra: str) -> None:
+    """Refuse early what an optional library is needed for later, without loading it.
+
+    Arguments:
+        library: its top-level module.
+        extra: the extra of this package that installs it.
+
+    Raises:
+        MissingExtraError: the library is not installed.
+    """
+    if importlib.util.find_spec(library) is None:
+        raise _missing(library, extra)
+
+
+def _missing(library: str, extra: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"{library} is not installed; run: pip install 'calo4pqvae[{extra}]'"
+    )

@@ -4,13 +4,32 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from calo4pqvae.cli.inputs import add_geometry, add_reference, open_showers, reference_rows
+from calo4pqvae.cli.console import table
+from calo4pqvae.cli.inputs import (
+    add_geometry,
+    add_reference,
+    classifier_inputs,
+    open_showers,
+    reference_rows,
+)
+from calo4pqvae.cli.verdicts import (
+    COLUMNS,
+    print_on_all,
+    quantity,
+    score_cells,
+    tally_sentence,
+)
 
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "score several systems against one Geant4 sample and rank them"
 
 SHOWN = ("fpd", "kpd", "separation.e_tot", "separation.voxel", "auc.high", "recall")
+
+PLACES = (
+    "every system is ranked on all its showers; those that differ from the first of a group by "
+    "less than two errors of their difference share its place"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,19 +41,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write comparison.json, the figures and the page, and print the table."""
+    """Write comparison.json, then the figures and the page, and print the tables."""
+    from calo4pqvae._core.lock import output_lock
     from calo4pqvae.evaluation.report.comparison import compare_to_folder
 
-    named = _names(args.systems)
+    named, inputs = _names(args.systems), classifier_inputs(args)
     rows = reference_rows(args)
     with ExitStack() as files:
         reference, *opened = open_showers([args.reference, *named.values()], args, files)
         systems = dict(zip(named, opened, strict=True))
+        files.enter_context(output_lock(args.output, "compare", folder=True))
         result = compare_to_folder(
-            systems, reference, args.output, rows, args.classifiers, args.classifier_inputs
+            systems, reference, args.output, rows, args.classifiers, inputs
         )
     _print(result)
-    print(f"wrote {args.output / 'comparison.json'} and {args.output / 'comparison.html'}")
+    made = [args.output / f"comparison.{kind}" for kind in ("json", "html")]
+    print(f"wrote {' and '.join(str(path) for path in made if path.exists())}")
     return 0
 
 
@@ -53,25 +75,51 @@ def _names(words: list[str]) -> dict[str, str]:
 
 
 def _print(result: dict) -> None:
-    from calo4pqvae.cli.console import table
-    from calo4pqvae.evaluation.report.rows import cell
+    """Print the places, the scores that tell most, and what chance explains."""
+    from calo4pqvae.evaluation.report.cards import summarise
+    from calo4pqvae.evaluation.report.rows import entries_of, metric_rows
+    from calo4pqvae.evaluation.verdict import RULE
 
-    places = {place["name"]: str(place["place"]) for place in result["ranking"]}
+    _print_places(result)
     order = [place["name"] for place in result["ranking"]] or list(result["systems"])
+    rows = {name: metric_rows(entries_of(result["systems"][name])) for name in order}
+    shown = [
+        (name, row) for key in SHOWN for name in order for row in rows[name] if row.name == key
+    ]
+    caption = f"scores against {result['n_reference']} showers of Geant4"
+    cells = [(quantity(row), name, *score_cells(row)) for name, row in shown]
+    table(caption, ("quantity", "system", *COLUMNS), cells, texts=2)
+    print_on_all(f"{result['n_reference']} of Geant4", shown)
+    for name, row in shown:
+        if row.drawn is None and row.note:
+            print(f"{name}, {row.label}: {row.note}")
+    for name in order:
+        print(f"{name}: {tally_sentence(summarise(rows[name]))}")
+    print(f"the rule: {RULE}")
+
+
+def _print_places(result: dict) -> None:
+    """Print the places, and by how much each system is behind the first."""
+    from calo4pqvae.evaluation.report.names import name_of
+    from calo4pqvae.evaluation.report.rows import plus_minus
+
+    if not result["ranking"]:
+        print("no score has a floor for every system, so that none is ranked")
+        return
+    name = name_of(result["ranked_by"])
+    unit = f" [{name.unit.removeprefix('× ')}]" if name.unit else ""
     rows = [
         (
-            places.get(name, "-"),
-            name,
-            *(cell(result["systems"][name].get(key)) for key in SHOWN),
+            place["place"],
+            place["name"],
+            f"{place['n']:,}",
+            plus_minus(place["value"], place["error"], name.scale),
+            plus_minus(place["behind"], place["behind_error"], name.scale)
+            if place["behind_error"]
+            else "",
         )
-        for name in order
+        for place in result["ranking"]
     ]
-    first = next(iter(result["systems"].values()))
-    floors = [cell((first.get(key) or {}).get("floor")) for key in SHOWN]
-    caption = f"{result['n_reference']} showers of Geant4; places by {result['ranked_by']}"
-    table(caption, ("place", "system", *SHOWN), [*rows, ("", "Geant4 itself", *floors)])
-    for name, entries in result["systems"].items():
-        for key in SHOWN:
-            reason = (entries.get(key) or {}).get("reason")
-            if reason:
-                print(f"{name}, {key}: {reason}")
+    heads = ("place", "system", "showers", f"above its floor{unit}", f"behind the first{unit}")
+    table(f"places by {name.label}", heads, rows)
+    print(PLACES)

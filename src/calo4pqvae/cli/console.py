@@ -13,7 +13,8 @@ SECONDS_BETWEEN_LINES = 30.0
 BRIEF = 1.0
 """Work of fewer seconds leaves no line in a log."""
 
-WIDTH_OF_A_LOG = 110
+UNBOUND = 10_000
+"""Columns of what is no terminal."""
 
 
 class Progress(Protocol):
@@ -34,7 +35,7 @@ def progress(total: int, what: str) -> Iterator[Progress]:
         total: number of steps.
         what: one or two words that name the work.
     """
-    if sys.stderr.isatty():
+    if _is_terminal(sys.stderr):
         with _bar(total, what) as bar:
             yield bar
         return
@@ -43,24 +44,44 @@ def progress(total: int, what: str) -> Iterator[Progress]:
     lines.finish()
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], texts: int = 1
+) -> None:
     """Print a table on stdout: the first column to the left, the others to the right.
+
+    On a terminal the texts of the first columns go on in the next line where they must;
+    elsewhere every row is one line, however long. Nothing is cut.
 
     Arguments:
         title: line above the table.
         columns: heads of the columns.
         rows: cells, shown as they print; square brackets mean nothing special.
+        texts: how many columns hold text: they are set to the left and may be folded.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
-    grid = Table(title=title, title_justify="left")
+    grid = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     for number, column in enumerate(columns):
-        grid.add_column(column, justify="right" if number else "left")
+        text = number < texts
+        grid.add_column(
+            column, justify="left" if text else "right", no_wrap=not text, overflow="fold"
+        )
     for row in rows:
         grid.add_row(*(str(cell) for cell in row))
-    width = None if sys.stdout.isatty() else WIDTH_OF_A_LOG
-    Console(markup=False, highlight=False, emoji=False, width=width).print(grid)
+    console = Console(markup=False, highlight=False, emoji=False)
+    terminal = console.width if _is_terminal(sys.stdout) else UNBOUND
+    console.width = UNBOUND
+    needed = Measurement.get(console, console.options, grid)
+    console.width = max(needed.minimum, min(needed.maximum, terminal))
+    console.print(grid)
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Say whether a stream is a terminal; one that was closed is none."""
+    return stream is not None and stream.isatty()
 
 
 @contextmanager

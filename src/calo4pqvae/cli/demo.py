@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Take the pretrained model, or train one, then show what it makes."""
-    from calo4pqvae._core.optional import require
+    from calo4pqvae._core.lock import output_lock
+    from calo4pqvae._core.optional import installed
     from calo4pqvae.cli.evaluate import print_metrics
     from calo4pqvae.data.sample import sample_path, sample_split
     from calo4pqvae.data.shower_file import ShowerFile
@@ -44,10 +45,10 @@ def run(args: argparse.Namespace) -> int:
     from calo4pqvae.pretrained import unseen_sample_rows
 
     for module in ("matplotlib", "jinja2"):
-        require(module, "report")
+        installed(module, "report")
     if not args.train and (args.preset or args.set):
         raise ConfigError("--preset and --set change a training; add --train")
-    with ShowerFile(sample_path()) as sample:
+    with output_lock(args.out, "demo", folder=True), ShowerFile(sample_path()) as sample:
         if args.train:
             stored, rows = (
                 _trained(_config(args), sample, args.out / "run"),
@@ -55,12 +56,12 @@ def run(args: argparse.Namespace) -> int:
             )
         else:
             stored, rows = load_pretrained(), unseen_sample_rows()
-            args.out.mkdir(parents=True, exist_ok=True)
         _make_showers(stored, sample, rows, args.out)
         metrics = _evaluate(sample, rows, args.out)
     print_metrics(metrics)
     for name in ("generated.h5", "metrics.json", "report.html"):
-        print(f"wrote {args.out / name}")
+        if (args.out / name).exists():
+            print(f"wrote {args.out / name}")
     return 0
 
 
@@ -122,6 +123,7 @@ def _evaluate(sample: "ShowerFile", rows: "np.ndarray", folder: Path) -> dict:
     from calo4pqvae.data.shower_file import ShowerFile
     from calo4pqvae.evaluation.report.build import build_report
     from calo4pqvae.evaluation.report.folder import evaluate_to_folder
+    from calo4pqvae.evaluation.report.lost import losing
     from calo4pqvae.units import GeV
 
     with (
@@ -130,5 +132,6 @@ def _evaluate(sample: "ShowerFile", rows: "np.ndarray", folder: Path) -> dict:
     ):
         windows = [(low * GeV, high * GeV) for low, high in WINDOWS_GEV]
         metrics = evaluate_to_folder(generated, sample, folder, reconstructed, rows, windows)
-    build_report(folder, folder / "report.html")
+    with losing(folder / "metrics.json") as lost, lost.part(folder / "report.html"):
+        build_report(folder, folder / "report.html")
     return metrics

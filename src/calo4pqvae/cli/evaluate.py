@@ -1,16 +1,36 @@
 """`calo4pqvae evaluate`: compare generated showers with Geant4."""
 
 import argparse
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calo4pqvae.cli.inputs import add_geometry, add_reference, open_showers, reference_rows
+from calo4pqvae.cli.console import table
+from calo4pqvae.cli.inputs import (
+    add_geometry,
+    add_reference,
+    classifier_inputs,
+    open_showers,
+    reference_rows,
+)
+from calo4pqvae.cli.verdicts import (
+    COLUMNS,
+    print_on_all,
+    quantity,
+    score_cells,
+    tally_sentence,
+)
+from calo4pqvae.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.evaluation.classifiers.training import Kind
+    from calo4pqvae.evaluation.comparison import Windows
     from calo4pqvae.evaluation.requirements import Requirement
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -51,16 +71,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write metrics.json and the figures, and print the numbers."""
-    from calo4pqvae.evaluation.comparison import WINDOWS
+    """Write metrics.json, then the figures, and print the numbers."""
+    from calo4pqvae._core.lock import output_lock
     from calo4pqvae.evaluation.report.folder import evaluate_to_folder
-    from calo4pqvae.evaluation.requirements import Requirement
 
-    requirements = [Requirement.parse(text) for text in args.require]
-    windows = _windows(args.windows_gev) if args.windows_gev else WINDOWS
+    inputs = classifier_inputs(args)
+    windows = read_windows(args.windows_gev)
+    requirements = _requirements(args, inputs, windows)
+    if args.model is not None and args.reconstructed is not None:
+        raise ConfigError("--model and --reconstructed exclude each other")
     rows = reference_rows(args)
     with ExitStack() as files:
         generated, reference = open_showers([args.generated, args.reference], args, files)
+        files.enter_context(output_lock(args.output, "evaluate", folder=True))
         path = args.reconstructed
         if args.model is not None:
             path = _reconstruct(args, reference, rows)
@@ -73,11 +96,25 @@ def run(args: argparse.Namespace) -> int:
             rows,
             windows,
             args.classifiers,
-            args.classifier_inputs,
+            inputs,
         )
     print_metrics(metrics)
     print(f"wrote {args.output / 'metrics.json'} and {args.output / 'figures'}")
     return _judge(requirements, metrics)
+
+
+def _requirements(
+    args: argparse.Namespace, inputs: "Sequence[Kind]", windows: "Windows"
+) -> "list[Requirement]":
+    """Read what is required, and refuse what will not be measured, before the work."""
+    from calo4pqvae.evaluation.comparison import comparison_names
+    from calo4pqvae.evaluation.requirements import Requirement
+    from calo4pqvae.evaluation.scores import score_names
+
+    if not args.require:
+        return []
+    known = [*score_names(args.classifiers, inputs), *comparison_names(windows)]
+    return [Requirement.parse(text, known) for text in args.require]
 
 
 def _judge(requirements: "list[Requirement]", metrics: dict) -> int:
@@ -88,21 +125,24 @@ def _judge(requirements: "list[Requirement]", metrics: dict) -> int:
     return 3 if failed else 0
 
 
-def _windows(words: list[str]) -> list[tuple[float, float]]:
-    from calo4pqvae.errors import ConfigError
+def read_windows(words: list[str] | None) -> "Windows":
+    """Read windows of incident energy such as 5-10 [GeV]; those of the paper by default."""
+    from calo4pqvae.evaluation.comparison import WINDOWS, window_name
     from calo4pqvae.units import GeV
 
-    windows = []
-    for word in words:
+    windows: dict[str, tuple[float, float]] = {}
+    for word in words or []:
         low, _, high = word.partition("-")
         try:
             window = (float(low) * GeV, float(high) * GeV)
         except ValueError:
             window = (0.0, 0.0)
-        if not 0 <= window[0] < window[1]:
+        if not 0 <= window[0] < window[1] < math.inf:
             raise ConfigError(f"a window reads E1-E2 with two rising energies, not {word!r}")
-        windows.append(window)
-    return windows
+        if window_name(window) in windows:
+            raise ConfigError(f"the window {window_name(window)} is asked for twice")
+        windows[window_name(window)] = window
+    return list(windows.values()) or WINDOWS
 
 
 def _reconstruct(
@@ -110,12 +150,9 @@ def _reconstruct(
 ) -> Path:
     from calo4pqvae.cli.generate import provenance
     from calo4pqvae.data.shower_writer import ShowerWriter
-    from calo4pqvae.errors import ConfigError
     from calo4pqvae.generation.bulk import reconstruct
     from calo4pqvae.models.storage import load_model
 
-    if args.reconstructed is not None:
-        raise ConfigError("--model and --reconstructed exclude each other")
     stored = load_model(args.model)
     path = args.output / "reconstructed.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,18 +164,20 @@ def _reconstruct(
 
 def print_metrics(metrics: dict) -> None:
     """Print the numbers of an evaluation as tables on stdout."""
-    from calo4pqvae.cli.console import table
+    from calo4pqvae.evaluation.report.cards import summarise
     from calo4pqvae.evaluation.report.rows import entries_of, metric_rows
+    from calo4pqvae.evaluation.verdict import RULE
 
     blocks = {"generated": metrics, "reconstructed": metrics.get("reconstructed")}
     for name, block in blocks.items():
         if block is None:
             continue
         count = f"{metrics[f'n_{name}']} {name} showers, {metrics['n_reference']} of Geant4"
-        rows = [
-            (row.label, row.value, row.floor, row.unit, row.verdict)
-            for row in metric_rows(entries_of(block))
-        ]
-        table(count, ("quantity", "value", "floor", "unit", "verdict"), rows)
+        rows = metric_rows(entries_of(block))
+        cells = [(quantity(row), *score_cells(row)) for row in rows]
+        table(count, ("quantity", *COLUMNS), cells)
+        print_on_all(count, [(name, row) for row in rows])
+        print(tally_sentence(summarise(rows)))
         for window in block["omitted"]:
             print(f"left out: {window['window']}, {window['reason']}")
+    print(f"the rule: {RULE}")

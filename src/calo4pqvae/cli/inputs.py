@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.evaluation.classifiers.training import Kind
     from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = [
     "add_geometry",
     "add_reference",
     "add_settings",
+    "classifier_inputs",
     "open_showers",
     "read_geometry",
     "reference_rows",
@@ -45,7 +47,6 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference-split",
         choices=("train", "validation", "test"),
-        default="test",
         help="the part of the split to take (default: test)",
     )
     parser.add_argument(
@@ -58,20 +59,42 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
         "--classifier-inputs",
         nargs="+",
         choices=("high", "low", "resnet"),
-        default=["high"],
         metavar="KIND",
         help="what they are given: high-level features, voxels ('low'), voxels in space "
         "('resnet') (default: high)",
     )
 
 
+def classifier_inputs(args: argparse.Namespace) -> "list[Kind]":
+    """Say what classifiers are given.
+
+    Raises:
+        ConfigError: there is to be no classifier, so that the option would do nothing.
+    """
+    from calo4pqvae.errors import ConfigError
+
+    if args.classifiers == "none" and args.classifier_inputs is not None:
+        raise ConfigError("--classifier-inputs means nothing with --classifiers none")
+    return list(dict.fromkeys(args.classifier_inputs or ["high"]))
+
+
 def reference_rows(args: argparse.Namespace) -> "np.ndarray | None":
-    """Read the rows of the reference that a split names, or None for all."""
+    """Read the rows of the reference that a split names, or None for all.
+
+    Raises:
+        ConfigError: a part of a split is named, and no split.
+    """
+    from calo4pqvae.errors import ConfigError
+
     if args.split is None:
+        if args.reference_split is not None:
+            raise ConfigError(
+                "--reference-split names a part of a split; add --split FILE.json"
+            )
         return None
     from calo4pqvae.data.splits import Split
 
-    return getattr(Split.load(args.split), args.reference_split)
+    return getattr(Split.load(args.split), args.reference_split or "test")
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 
 from calo4pqvae import __version__
 from calo4pqvae.cli.defaults import HelpWithDefaults
-from calo4pqvae.errors import Calo4pQVAEError, PhysicsWarning
+from calo4pqvae.cli.streams import forgive_streams
+from calo4pqvae.errors import Calo4pQVAEError, LostPartWarning, PhysicsWarning
 
 __all__ = ["COMMANDS", "main"]
 
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: by argparse, status 0 after ``--help`` and ``--version``, 2 on bad usage.
     """
+    forgive_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     place = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
     debug = _parse_global_options(words[:place], named=place < len(words))
@@ -154,7 +156,8 @@ def _guarded(command: ModuleType, args: argparse.Namespace, debug: bool) -> int:
 def _run(command: ModuleType, args: argparse.Namespace) -> int:
     """Run the command, its physics warnings shown as plain lines."""
     with warnings.catch_warnings():
-        warnings.simplefilter("default", PhysicsWarning)
+        for category in (PhysicsWarning, LostPartWarning):
+            warnings.simplefilter("default", category)
         warnings.showwarning = _show_warning
         status = command.run(args)
         sys.stdout.flush()

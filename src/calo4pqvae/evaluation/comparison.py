@@ -19,7 +19,15 @@ from calo4pqvae.evaluation.features.observables import Observables
 from calo4pqvae.evaluation.resampling import Estimate, Resampling, Statistic, measure
 from calo4pqvae.units import GeV, MeV
 
-__all__ = ["MIN_SHARE", "WINDOWS", "Windows", "compare", "compare_windows"]
+__all__ = [
+    "MIN_SHARE",
+    "WINDOWS",
+    "Windows",
+    "compare",
+    "compare_windows",
+    "comparison_names",
+    "window_name",
+]
 
 Windows = Sequence[tuple[float, float]]
 
@@ -71,6 +79,25 @@ def compare(sample: Observables, reference: Observables) -> dict[str, dict[str, 
     return entries
 
 
+def comparison_names(windows: Windows = WINDOWS) -> list[str]:
+    """Name all entries that `compare` and `compare_windows` may make."""
+    compared = "e_tot", "response", "sparsity", "e_layer"
+    return [
+        "response",
+        "sparsity",
+        *_PROFILES,
+        *(f"separation.{name}" for name in (*compared, "voxel")),
+        *(f"wasserstein.{name}" for name in compared),
+        *(f"{name}.{window_name(window)}" for window in windows for name in _IN_WINDOWS),
+    ]
+
+
+def window_name(window: tuple[float, float]) -> str:
+    """Name a window of incident energy [MeV]."""
+    low, high = window
+    return f"{low / GeV:g}-{high / GeV:g} GeV"
+
+
 def compare_windows(
     sample: Observables, reference: Observables, windows: Windows = WINDOWS
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
@@ -88,7 +115,7 @@ def compare_windows(
     """
     entries, omitted = {}, []
     for low, high in windows:
-        name = f"{low / GeV:g}-{high / GeV:g} GeV"
+        name = window_name((low, high))
         inside = [
             side.select(np.flatnonzero((side.e_inc >= low) & (side.e_inc < high)))
             for side in (sample, reference)

@@ -1,6 +1,5 @@
 """Compare a file of generated showers with Geant4: the content of metrics.json."""
 
-import json
 import platform
 import warnings
 from collections.abc import Mapping
@@ -11,17 +10,18 @@ import numpy as np
 from jaxtyping import Int
 
 from calo4pqvae import __version__
-from calo4pqvae._core.atomic import write_text
+from calo4pqvae._core.atomic import write_json
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError, GeometryError, PhysicsWarning
 from calo4pqvae.evaluation.comparison import WINDOWS, Windows, compare, compare_windows
 from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.plain_json import without_nan
 from calo4pqvae.evaluation.resampling import Resampling
 from calo4pqvae.units import GeV
 
-__all__ = ["SCHEMA", "evaluate", "evaluate_observables", "write_metrics"]
+__all__ = ["SCHEMA", "check_files", "evaluate", "evaluate_observables", "write_metrics"]
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of metrics.json; metrics.schema.json describes it."""
 
 _MIN_SHOWERS = 20
@@ -106,19 +106,39 @@ def evaluate_observables(
 
 
 def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
-    """Write metrics.json, whole or not at all.
+    """Write metrics.json, whole or not at all; a number that is not finite is written as null.
 
     Raises:
-        ValueError: a number is NaN or infinite; such numbers must be None with a reason.
+        OutputError: the disk does not take it.
     """
-    text = json.dumps(metrics, indent=1, allow_nan=False, default=_plain)
-    write_text(path, f"{text}\n")
+    write_json(path, without_nan(metrics))
+
+
+def check_files(
+    samples: Mapping[str, ShowerFile],
+    reference: ShowerFile,
+    rows: Int[np.ndarray, " rows"] | None = None,
+) -> None:
+    """Refuse files that cannot be compared before anything is measured on them.
+
+    Arguments:
+        samples: showers of models, by name.
+        reference: Geant4 showers.
+        rows: rows of the reference to use; None takes all.
+
+    Raises:
+        GeometryError: the geometries differ.
+        ConfigError: a side has fewer than 20 showers.
+    """
+    chosen = len(reference) if rows is None else len(rows)
+    for name, sample in samples.items():
+        _check(sample, reference, name, chosen)
 
 
 def _block(
     sample: Observables, reference: Observables, name: str, windows: Windows
 ) -> dict[str, Any]:
-    _check(sample, reference, name)
+    _check(sample, reference, name, len(reference))
     inside, omitted = compare_windows(sample, reference, windows)
     return {
         "energies": _compare_energies(sample, reference, name),
@@ -127,7 +147,12 @@ def _block(
     }
 
 
-def _check(sample: Observables, reference: Observables, name: str) -> None:
+def _check(
+    sample: Observables | ShowerFile,
+    reference: Observables | ShowerFile,
+    name: str,
+    n_reference: int,
+) -> None:
     if sample.geometry != reference.geometry:
         raise GeometryError(
             f"the {name} and the reference showers have different geometries "
@@ -135,11 +160,10 @@ def _check(sample: Observables, reference: Observables, name: str) -> None:
             f"{sample.geometry.threshold:g} and {reference.geometry.threshold:g} MeV); "
             "compare showers of one calorimeter"
         )
-    for side, label in ((sample, name), (reference, "reference")):
-        if len(side) < _MIN_SHOWERS:
+    for n, label in ((len(sample), name), (n_reference, "reference")):
+        if n < _MIN_SHOWERS:
             raise ConfigError(
-                f"{len(side)} {label} showers are too few to compare; "
-                f"give at least {_MIN_SHOWERS}"
+                f"{n} {label} showers are too few to compare; give at least {_MIN_SHOWERS}"
             )
 
 
@@ -177,10 +201,3 @@ def _describe(sample: Observables, name: str) -> dict[str, Any]:
         )
     threshold = {"energy": sample.geometry.threshold, "unit": "MeV", "voxels_removed": removed}
     return {**sample.source, "threshold": {**threshold, "voxels_kept": kept}}
-
-
-def _plain(value: Any) -> Any:
-    """Turn numbers and texts of HDF5 attributes to what JSON knows."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return value.decode() if isinstance(value, bytes) else str(value)

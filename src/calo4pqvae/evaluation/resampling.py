@@ -24,12 +24,13 @@ _BLOCK = 4_000_000
 
 
 class Estimate(NamedTuple):
-    """A value, its error, and the same two for Geant4 against Geant4."""
+    """A value, its error, the same two for Geant4 against Geant4, and the number of redraws."""
 
     value: np.ndarray
     error: np.ndarray
     floor_value: np.ndarray
     floor_error: np.ndarray
+    redraws: int = 100
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ def measure(
             values[name][0],
             spreads[name].std(axis=0),
             floors[name].mean(axis=0),
-            floors[name].std(axis=0),
+            floors[name].std(axis=0, ddof=1),
+            resampling.n_resamples,
         )
         for name in statistics
     }

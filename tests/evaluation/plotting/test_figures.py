@@ -18,12 +18,11 @@ from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 @pytest.mark.parametrize("name", FIGURES)
 def test_draws_without_warning_and_leaves_no_trace(name, samples, tmp_path):
     settings = dict(mpl.rcParams)
-    draw, title = FIGURES[name]
+    draw = FIGURES[name]
     path = save(draw(samples), tmp_path / f"{name}.svg")
     text = path.read_text()
     assert text.startswith("<?xml")
     assert text.rstrip().endswith("</svg>")
-    assert title
     assert dict(mpl.rcParams) == settings
     assert not plt.get_fignums()
     assert not list(tmp_path.glob("*.part"))
@@ -32,7 +31,7 @@ def test_draws_without_warning_and_leaves_no_trace(name, samples, tmp_path):
 @pytest.mark.parametrize("name", ["totals", "correlations"])
 def test_files_hold_all_they_show(name, samples, tmp_path):
     """No picture, font or style is looked up elsewhere; glyphs are paths."""
-    text = save(FIGURES[name][0](samples), tmp_path / "figure.svg").read_text()
+    text = save(FIGURES[name](samples), tmp_path / "figure.svg").read_text()
     links = re.findall(r'(?:href|src)="([^"]*)"', text)
     assert links
     assert all(link.startswith(("#", "data:image/png")) for link in links)
@@ -42,14 +41,14 @@ def test_files_hold_all_they_show(name, samples, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in FIGURES if name != "sparsity_by_layers"])
 def test_draws_eight_systems(name, nine):
-    figure = FIGURES[name][0](nine)
+    figure = FIGURES[name](nine)
     written = {text.get_text() for text in figure.findobj(mpl.text.Text)}
     for label in nine:
         assert any(text.startswith(label) for text in written)
 
 
 def test_same_samples_give_the_same_bytes(samples, tmp_path):
-    draw, _ = FIGURES["totals"]
+    draw = FIGURES["totals"]
     one, two = (save(draw(samples), tmp_path / f"{i}.svg").read_bytes() for i in range(2))
     assert one == two
 
@@ -65,7 +64,7 @@ def test_draws_empty_showers_and_unlike_layers(name, tmp_path, rng):
         REFERENCE: Observables.from_showers(e_inc, showers, geometry),
         "generated": Observables.from_showers(e_inc, 0 * showers, geometry),
     }
-    assert save(FIGURES[name][0](samples), tmp_path / "figure.svg").stat().st_size > 1000
+    assert save(FIGURES[name](samples), tmp_path / "figure.svg").stat().st_size > 1000
 
 
 def test_event_display(toy_geometry, toy_showers, tmp_path):

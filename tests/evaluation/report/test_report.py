@@ -15,12 +15,12 @@ from calo4pqvae.cli import main as cli
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation import scores
+from calo4pqvae.evaluation.classifiers import entries
 from calo4pqvae.evaluation.classifiers.classifier import QUICK
 from calo4pqvae.evaluation.plotting import figures
-from calo4pqvae.evaluation.plotting.figures import HEADINGS
 from calo4pqvae.evaluation.report.build import build_report
 from calo4pqvae.evaluation.report.folder import evaluate_to_folder
+from calo4pqvae.evaluation.report.headings import HEADINGS
 from calo4pqvae.evaluation.report.rows import entries_of
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 
@@ -127,7 +127,7 @@ def test_events_of_another_version_are_refused(folder, tmp_path, content):
         build_report(folder, tmp_path / "report.html")
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 0}', '{"schema": 3}'])
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 0}', '{"schema": 4}'])
 def test_a_folder_without_an_evaluation_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "metrics.json").write_text(content)
@@ -139,7 +139,7 @@ def test_a_folder_without_an_evaluation_is_refused(tmp_path, content):
 def test_commands(shower_files, tmp_path, capsys, monkeypatch):
     """With one figure and short trainings: all of them are tested elsewhere."""
     monkeypatch.setattr(figures, "FIGURES", {"totals": figures.FIGURES["totals"]})
-    monkeypatch.setitem(scores._SETUPS, "quick", (replace(QUICK, epochs=2), 2))
+    monkeypatch.setitem(entries.SETUPS, "quick", (replace(QUICK, epochs=2), 2))
     out = tmp_path / "out"
     words = [f"--{name}={path}" for name, path in shower_files.items()]
     assert cli.main(["evaluate", *words, "-o", str(out)]) == 0

@@ -1,23 +1,24 @@
-"""Rows, their verdicts, and how they are summed up and drawn."""
+"""Rows, what they say of the verdict, and how they are summed up and drawn."""
 
 import pytest
 
+from calo4pqvae.evaluation.entries import score_entry, undefined_entry
 from calo4pqvae.evaluation.report.cards import headline, strip_of, summarise
 from calo4pqvae.evaluation.report.rows import entries_of, grouped, metric_rows, plus_minus
+from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.verdict import CHANCE, Floor
+
+SIDES = {"response": "size", "recall": "both"}
 
 
-def entry(value, error=0.1, floor=1.0, floor_error=0.1, **more):
-    return {
-        "value": value,
-        "error": error,
-        "n": 100,
-        "floor": {"value": floor, "error": floor_error, "n": 50},
-        **more,
-    }
+def entry(value, error=0.1, floor=1.0, *, sides="above", **more):
+    return score_entry(Score(value, error, 100), Floor(floor, 0.02, 0.1), 100, sides, **more)
 
 
-def row(key, *args, **more):
-    return metric_rows({key: entry(*args, **more)})[0]
+def row(key, value, **more):
+    sides = SIDES.get(key, "above")
+    made = undefined_entry("why", sides) if value is None else entry(value, sides=sides, **more)
+    return metric_rows({key: made})[0]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ def row(key, *args, **more):
         (-0.14, 0.106, 100.0, "−14 ± 11"),
         (-0.001, 0.1, 100.0, "0 ± 10"),
         (1234.5, 0.0, 1.0, "1234"),
+        (3e-9, 2e-9, 1.0, "3e−09 ± 2e−09"),
         (None, None, 1.0, "undefined"),
     ],
 )
@@ -34,54 +36,41 @@ def test_numbers_are_written_to_the_errors_second_digit(value, error, scale, tex
     assert plus_minus(value, error, scale) == text
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "floor", "verdict", "excess"),
-    [
-        ("separation.e_tot", 1.29, 1.0, "within floor", 2.9),
-        ("separation.e_tot", 1.31, 1.0, "above floor", 3.1),
-        ("separation.e_tot", 0.2, 1.0, "within floor", -8.0),
-        ("response", -1.31, 1.0, "above floor", 3.1),
-        ("response", -1.29, -1.0, "within floor", 2.9),
-        ("auc.high", 1.41, 1.0, "within floor", 2.9),  # both errors count
-        ("auc.high", 1.44, 1.0, "above floor", 3.1),
-        ("recall", 0.56, 1.0, "below floor", -3.1),
-        ("recall", 0.6, 1.0, "within floor", -2.8),
-        ("something.new", 1.31, 1.0, "above floor", 3.1),
-    ],
-)
-def test_verdict_of_an_entry_that_brings_none(key, value, floor, verdict, excess):
-    made = row(key, value, floor=floor)
-    assert made.verdict == verdict
-    assert made.excess == pytest.approx(excess, abs=0.06)
+def test_the_verdict_of_the_entry_is_shown_and_none_is_made():
+    made = row("recall", 0.56)
+    assert (made.verdict, made.excess) == ("below floor", pytest.approx(-4.4))
+    old = {"value": 9.0, "error": 0.1, "n": 5, "floor": {"value": 1.0, "error": 0.1}}
+    (made,) = metric_rows({"fpd": old | {"verdict": "within floor"}})
+    assert (made.verdict, made.excess, made.drawn) == ("within floor", None, None)
+    (made,) = metric_rows({"fpd": old})
+    assert made.verdict == "undefined"
 
 
-def test_verdict_of_the_entry_counts():
-    assert row("separation.e_tot", 5.0, verdict="within floor").verdict == "within floor"
-    assert row("recall", 0.1, verdict="above floor").verdict == "below floor"
-
-
-def test_equal_numbers_of_showers_are_compared():
-    matched = {"value": 1.1, "error": 0.1, "n": 50}
-    made = row("fpd", 0.4, matched=matched, feature_set="official-362")
-    assert made.excess == pytest.approx(0.1 / 0.1414, rel=1e-3)
-    assert made.value == "400 ± 100"
-    assert made.matched == "50 showers, as the floor: 1100 ± 100"
+def test_value_and_floor_are_on_equally_many_showers():
+    matched = Score(1.1, 0.1, 50)
+    made = metric_rows(
+        {"fpd": score_entry(Score(0.4, 0.01, 100), Floor(1.0, 0.05, 0.1), 50, matched=matched)}
+    )[0]
+    assert (made.value, made.floor, made.showers) == ("1100 ± 100", "1000 ± 50", "50")
+    assert made.whole == "400 ± 10"
+    assert made.excess == pytest.approx(1.0)
+    assert made.drawn == pytest.approx((1100, 100, 1000, 300))
+    assert row("auc.high", 0.6).whole == ""
 
 
 def test_what_is_missing_is_said():
-    nothing = {"value": None, "error": None, "floor": None, "verdict": None}
-    (made,) = metric_rows({"fpd": nothing | {"reason": "too few showers"}})
-    assert (made.value, made.floor) == ("undefined", "–")
+    (made,) = metric_rows({"fpd": undefined_entry("too few showers")})
+    assert (made.value, made.floor, made.showers) == ("undefined", "–", "")
     assert (made.verdict, made.excess, made.note) == ("undefined", None, "too few showers")
     assert strip_of(made) is None
-    no_floor = entry(2.0) | {"floor": None, "verdict": None, "reason": "no floor: too few"}
+    no_floor = undefined_entry("no floor: too few") | {"value": 2.0, "error": 0.1, "n": 9}
     (made,) = metric_rows({"fpd": no_floor})
     assert (made.value, made.note) == ("2000 ± 100", "no floor: too few")
 
 
 def test_entries_come_from_the_top_level_and_from_the_block():
     block = {
-        "schema": 2,
+        "schema": 3,
         "energies": {"paired": True},
         "fpd": entry(2.0),
         "separation.voxel": entry(1.0, outside={"reference": 0.0, "generated": 0.1}),
@@ -107,13 +96,14 @@ def test_summary_counts_and_names_the_worst_of_each_group():
         row("separation.e_tot", 2.0),
         row("separation.voxel", 9.0),
         row("wasserstein.e_tot", 1.5),
-        row("sparsity", 1.0),
+        row("recall", 1.0),
         row("fpd", None),
     ]
     summary = summarise(rows)
     assert (summary.within, summary.judged) == (1, 4)
+    assert summary.chance == pytest.approx(3 * CHANCE["above"] + CHANCE["both"])
     assert [made.name for made in summary.worst] == ["separation.voxel", "wasserstein.e_tot"]
-    assert summarise([]) == (0, 0, [])
+    assert summarise([]) == (0, 0, [], 0.0)
 
 
 def test_headline_takes_the_first_of_two_with_one_name():

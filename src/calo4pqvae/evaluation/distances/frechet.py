@@ -36,7 +36,7 @@ from calo4pqvae.evaluation.score import (
     scale_of,
 )
 
-__all__ = ["fpd", "frechet_distance", "sample_sizes"]
+__all__ = ["Gaussian", "Side", "fpd", "frechet_distance", "sample_sizes"]
 
 _MANY = 10_000
 """Samples of so many showers are multiplied in float32; in smaller ones rounding shows."""
@@ -92,7 +92,7 @@ def fpd(
         raise ConfigError(f"FPD needs at least 1 redraw at each sample size, not {batches}")
     sizes = sample_sizes(min_samples, max_samples, points)
     scale = scale_of(reference)
-    sides = [_Side(features, scale) for features in (reference, generated)]
+    sides = [Side(features, scale) for features in (reference, generated)]
     rng = np.random.default_rng(seed)
     draws = (
         [draw_counts(rng, len(side.rows), size) for side in sides]
@@ -134,7 +134,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     return (gap @ gap + both - 2 * overlap).item()
 
 
-class _Side:
+class Side:
     """One sample, and the mean and covariance of its redraws.
 
     Showers are rows (x, 1), where x are the scaled features less their mean: one product of

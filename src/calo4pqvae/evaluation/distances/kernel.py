@@ -28,7 +28,7 @@ from calo4pqvae.evaluation.score import (
     scale_of,
 )
 
-__all__ = ["kpd"]
+__all__ = ["kpd", "sum_of_powers"]
 
 Redraw = tuple[Float64[Tensor, "rows features"], Float64[Tensor, " rows"]]
 """Rows z of the different showers drawn, and how often each one came."""
@@ -78,7 +78,7 @@ def kpd(
         rng = np.random.default_rng(seed + 1000 * batch)
         sides = [_redraw(rng, side, scale, batch_size) for side in (reference, generated)]
         within = sum(_pairs_within(side) for side in sides) / (batch_size * (batch_size - 1))
-        return within - 2 * _sum_of_powers(sides[0][0], sides[1][0]) / batch_size**2
+        return within - 2 * sum_of_powers(sides[0][0], sides[1][0]) / batch_size**2
 
     values = in_parallel(discrepancy, range(batches))
     low, high = np.percentile(values, _PERCENTILES)
@@ -106,11 +106,11 @@ def _pairs_within(side: Redraw) -> float:
     total = 0.0
     for start in range(0, len(z), _BLOCK):
         here, later = z[start : start + _BLOCK], z[start + _BLOCK :]
-        total += _sum_of_powers(here, here) + 2 * _sum_of_powers(here, later)
+        total += sum_of_powers(here, here) + 2 * sum_of_powers(here, later)
     return total - float(((z * z).sum(dim=1) ** 4 / counts).sum())
 
 
-def _sum_of_powers(
+def sum_of_powers(
     a: Float64[Tensor, "rows features"], b: Float64[Tensor, "others features"]
 ) -> float:
     """Sum (a.b)^4 over all pairs of rows."""

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ShowerFileError
+from calo4pqvae.evaluation.plain_json import attribute
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.units import MeV
 
@@ -75,7 +76,7 @@ class Observables:
             "path": str(file.path),
             "sha256": file.sha256(),
             "rows": "all" if rows is None else f"{len(rows)} chosen",
-            "attributes": {k: v for k, v in file.attrs.items() if k != "geometry"},
+            "attributes": attribute({k: v for k, v in file.attrs.items() if k != "geometry"}),
         }
         return cls(file.geometry, **columns, source=source)
 

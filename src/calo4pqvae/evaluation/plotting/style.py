@@ -1,9 +1,11 @@
 """The house style: colours, fonts and how a figure is drawn and saved.
 
-Figures are made without pyplot and leave matplotlib's settings as they were.
+Figures are made without pyplot and leave matplotlib's settings as they were. What a
+``matplotlibrc`` says has no part in them: every setting is matplotlib's own or the house's.
 """
 
 import functools
+import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec
@@ -11,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from calo4pqvae._core.atomic import replacing
+from calo4pqvae._core.atomic import write_bytes
 
 __all__ = [
     "FILL",
@@ -60,7 +62,7 @@ Readers who see fewer colours tell apart those of one line style.
 
 _PREFERRED = {"generated": 0, "classical": 0, "reconstructed": 1, "annealer": 4, "emulator": 5}
 
-_SETTINGS: dict[Any, Any] = {
+_HOUSE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#444444",
     "axes.labelcolor": INK,
@@ -89,6 +91,17 @@ _SETTINGS: dict[Any, Any] = {
     "ytick.color": "#444444",
     "ytick.labelsize": 9,
 }
+
+_NO_LOOK = (
+    "backend", "date.epoch", "interactive", "keymap", "savefig.directory", "timezone", "tk.",
+    "toolbar", "webagg",
+)  # fmt: skip
+"""Settings of windows, keys and folders, which are left alone."""
+
+_SETTINGS: dict[Any, Any] = {
+    key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith(_NO_LOOK)
+} | _HOUSE
+"""All that changes a picture."""
 
 
 P = ParamSpec("P")
@@ -130,7 +143,12 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as SVG, whole or not at all; the same figure gives the same bytes."""
-    with replacing(path) as part, mpl.rc_context(_SETTINGS):
-        figure.savefig(part, format="svg", dpi=200, metadata={"Date": None})
-    return path
+    """Write a figure as SVG, whole or not at all; the same figure gives the same bytes.
+
+    Raises:
+        OutputError: the disk does not take it.
+    """
+    made = io.BytesIO()
+    with mpl.rc_context(_SETTINGS):
+        figure.savefig(made, format="svg", dpi=200, metadata={"Date": None})
+    return write_bytes(path, made.getvalue())

@@ -11,17 +11,24 @@ from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.optional import require
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.comparison import MIN_SHARE
+from calo4pqvae.evaluation.evaluate import SCHEMA
 from calo4pqvae.evaluation.published import Number, table_1
 from calo4pqvae.evaluation.report.cards import headline, strip_of, summarise
-from calo4pqvae.evaluation.report.events import read_events
+from calo4pqvae.evaluation.report.events import COLOURS, read_events
+from calo4pqvae.evaluation.report.headings import HEADINGS
 from calo4pqvae.evaluation.report.rows import cell, entries_of, grouped, metric_rows, plus_minus
+from calo4pqvae.evaluation.verdict import RULE
 
 __all__ = ["build_report", "figures_of", "page_parts", "templates"]
 
-SCHEMAS = (1, 2)
+SCHEMAS = (2, SCHEMA)
+"""Schemas that the page can show; the verdicts of the older one follow another rule."""
 
 _PLACES = {"profile.longitudinal": "Layer", "profile.radial": "Ring"}
 _HERE = Path(__file__).parent
+
+_UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What showing the content raises where somebody else wrote it."""
 
 
 def build_report(folder: Path, output: Path) -> Path:
@@ -35,25 +42,39 @@ def build_report(folder: Path, output: Path) -> Path:
         The path of the page.
 
     Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
+        MissingExtraError: jinja2 is not installed.
         ConfigError: the folder holds no evaluation of this version.
     """
     metrics = _read_metrics(folder)
+    jinja2 = require("jinja2", "report")
+    try:
+        page = _render(metrics, folder)
+    except (*_UNFIT, jinja2.TemplateError) as error:
+        raise ConfigError(
+            f"{folder / 'metrics.json'}: does not hold what an evaluation writes "
+            f"({type(error).__name__}); evaluate again"
+        ) from error
+    return write_text(output, page)
+
+
+def _render(metrics: Mapping[str, Any], folder: Path) -> str:
+    """Fill the page."""
     environment = templates()
-    environment.filters |= {"excess": _excess, "within": _within}
     blocks = list(_blocks(metrics))
-    page = environment.get_template("page.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         metrics=metrics,
         summary=summarise(blocks[0]["rows"]),
         cards=[(row, strip_of(row)) for row in headline(blocks[0]["rows"])],
         blocks=blocks,
         figures=list(figures_of(folder / "figures")),
         provenance=list(_provenance(metrics)),
+        rule=RULE,
+        current=metrics["schema"] == SCHEMA,
+        missing=_missing(folder, metrics),
         published=table_1(_own_scores(metrics), name="These showers", note=_size(metrics)),
         cell=cell,
         **page_parts(folder),
     )
-    return write_text(output, page)
 
 
 def templates() -> Any:
@@ -63,13 +84,15 @@ def templates() -> Any:
         MissingExtraError: jinja2 is not installed.
     """
     jinja2 = require("jinja2", "report")
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("calo4pqvae.evaluation.report", "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters |= {"excess": _excess, "within": _within}
+    return environment
 
 
 def page_parts(folder: Path) -> dict[str, Any]:
@@ -89,7 +112,7 @@ def page_parts(folder: Path) -> dict[str, Any]:
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
         f"style-src 'unsafe-inline'; script-src {hashes}"
     )
-    data = "" if events is None else json.dumps({**events, "colours": _colours()})
+    data = "" if events is None else json.dumps({**events, "colours": COLOURS})
     return {
         **{name: unescaped(code) for name, code in scripts.items()},
         "style": unescaped((_HERE / "page.css").read_text(encoding="utf-8")),
@@ -99,25 +122,18 @@ def page_parts(folder: Path) -> dict[str, Any]:
     }
 
 
-def _colours(n: int = 17) -> list[str]:
-    """Sample the perceptually uniform colour map of the figures, dark to bright."""
-    require("matplotlib", "report")
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    return [to_hex(colormaps["viridis"](i / (n - 1))) for i in range(n)]
-
-
 def _read_metrics(folder: Path) -> dict[str, Any]:
     path = folder / "metrics.json"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: not found; run 'calo4pqvae evaluate' first") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not readable as JSON; evaluate again") from error
     if not isinstance(metrics, dict) or metrics.get("schema") not in SCHEMAS:
-        raise ConfigError(f"{path}: not metrics of a known schema; evaluate again")
+        raise ConfigError(
+            f"{path}: not metrics of schema {' or '.join(map(str, SCHEMAS))}; evaluate again"
+        )
     return metrics
 
 
@@ -182,14 +198,22 @@ def _energy(value: float) -> str:
 
 def figures_of(folder: Path) -> Iterator[dict[str, str]]:
     """Read the figures that exist, in reading order."""
-    require("matplotlib", "report")
-    from calo4pqvae.evaluation.plotting.figures import HEADINGS
-
     for name, title in HEADINGS.items():
         path = folder / f"{name}.svg"
         if path.is_file():
             data = base64.b64encode(path.read_bytes()).decode("ascii")
             yield {"name": name, "title": title, "data": f"data:image/svg+xml;base64,{data}"}
+
+
+def _missing(folder: Path, metrics: Mapping[str, Any]) -> list[str]:
+    """Name the figures that an evaluation always makes and that are not there."""
+    never = {"prior_energy", "event"} | (set() if "parts" in metrics else {"mismatch"})
+    figures = folder / "figures"
+    return [
+        heading
+        for name, heading in HEADINGS.items()
+        if name not in never and not (figures / f"{name}.svg").is_file()
+    ]
 
 
 def _provenance(metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

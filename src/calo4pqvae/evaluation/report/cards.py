@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from calo4pqvae.evaluation.entries import WITHIN
 from calo4pqvae.evaluation.report.names import name_of
 from calo4pqvae.evaluation.report.rows import UNDEFINED, Row
+from calo4pqvae.evaluation.verdict import WITHIN, expected_by_chance
 
 __all__ = ["Strip", "Summary", "headline", "strip_of", "summarise"]
 
@@ -28,11 +28,19 @@ _N_WORST = 3
 
 
 class Summary(NamedTuple):
-    """All rows in one sentence: how many are judged, how many hold, and which hold least."""
+    """All rows in one sentence: how many are judged, how many hold, and which hold least.
+
+    Arguments:
+        within: rows within their floor.
+        judged: rows with a verdict.
+        worst: those furthest off.
+        chance: how many of the judged Geant4 itself would have off its floor, in the mean.
+    """
 
     within: int
     judged: int
     worst: list[Row]
+    chance: float
 
 
 class Strip(NamedTuple):
@@ -58,7 +66,12 @@ def summarise(rows: Sequence[Row]) -> Summary:
     by_excess = sorted(outside, key=lambda row: abs(row.excess or 0.0))
     worst = list({row.group: row for row in by_excess}.values())
     worst.sort(key=by_excess.index, reverse=True)
-    return Summary(sum(row.verdict == WITHIN for row in judged), len(judged), worst[:_N_WORST])
+    return Summary(
+        sum(row.verdict == WITHIN for row in judged),
+        len(judged),
+        worst[:_N_WORST],
+        expected_by_chance(row.sides for row in judged),
+    )
 
 
 def headline(rows: Sequence[Row]) -> list[Row]:
@@ -71,17 +84,13 @@ def strip_of(row: Row) -> Strip | None:
     """Lay a row out along a line; None where a number is missing."""
     if row.drawn is None:
         return None
-    value, error, floor, reach = row.drawn
+    value, error, floor, tolerance = row.drawn
     name, bar = name_of(row.name), (value - error, value + error)
-    best = floor if name.two_sided else name.best * name.scale
-    if name.two_sided:
-        band = floor - reach, floor + reach
-    elif name.signed:
-        band = -abs(floor) - reach, abs(floor) + reach
-    else:
-        band = min(best, bar[0]), floor + reach
+    best = floor if row.sides == "both" else name.best * name.scale
+    low = min(best, bar[0]) if row.sides == "above" else floor - tolerance
+    band = low, floor + tolerance
     low, high = min(*band, *bar, best), max(*band, *bar, best)
-    if name.signed:
+    if row.sides == "size":
         low, high = -max(-low, high), max(-low, high)
     span = 1.06 * (high - low) or 1.0
 

@@ -14,12 +14,19 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.features.observables import apply_threshold
 
-__all__ = ["choose_pairs", "read_events", "write_events"]
+__all__ = ["COLOURS", "choose_pairs", "read_events", "write_events"]
 
 SCHEMA = 1
 N_PAIRS = 8
 MAX_HITS = 400_000
 """Hits of all showers together; each costs eight bytes of the page."""
+
+COLOURS = (
+    "#440154", "#48186a", "#472d7b", "#424086", "#3b528b", "#33638d",
+    "#2c728e", "#26828e", "#21918c", "#1fa088", "#28ae80", "#3fbc73",
+    "#5ec962", "#84d44b", "#addc30", "#d8e219", "#fde725",
+)  # fmt: skip
+"""The colour map of the figures, viridis, dark to bright; here without matplotlib."""
 
 
 def choose_pairs(

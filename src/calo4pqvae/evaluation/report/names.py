@@ -14,9 +14,7 @@ class Name(NamedTuple):
         scale: factor from the stored number to the one shown.
         unit: of the number shown.
         signed: whether the sign says something (a difference to Geant4).
-        two_sided: whether too little is as bad as too much.
         best: what it reads when nothing differs, where the drawing begins.
-        both_errors: whether the verdict counts the error of the value beside the floor's.
     """
 
     label: str
@@ -24,9 +22,7 @@ class Name(NamedTuple):
     scale: float = 1.0
     unit: str = ""
     signed: bool = False
-    two_sided: bool = False
     best: float = 0.0
-    both_errors: bool = False
 
 
 MEANS = "Means and profiles"
@@ -49,15 +45,15 @@ _WHOLE = {
 }
 
 _KINDS = {
-    "fpd": Name("Fréchet physics distance", DISTANCES, *_PER_MILLE, both_errors=True),
-    "kpd": Name("Kernel physics distance", DISTANCES, *_PER_MILLE, both_errors=True),
+    "fpd": Name("Fréchet physics distance", DISTANCES, *_PER_MILLE),
+    "kpd": Name("Kernel physics distance", DISTANCES, *_PER_MILLE),
     "wasserstein": Name("Wasserstein distance", DISTANCES, unit="σ"),
     "separation": Name("Separation power", SEPARATION, *_PER_MILLE),
     "chi_square": Name("χ² per degree of freedom", CHI_SQUARE, best=1.0),
-    "auc": Name("Classifier, AUC", CLASSIFIER, best=0.5, both_errors=True),
-    "jsd": Name("Classifier, Jensen–Shannon divergence", CLASSIFIER, both_errors=True),
+    "auc": Name("Classifier, AUC", CLASSIFIER, best=0.5),
+    "jsd": Name("Classifier, Jensen–Shannon divergence", CLASSIFIER),
     **{
-        kind: Name(kind.capitalize(), COVERAGE, two_sided=True, both_errors=True)
+        kind: Name(kind.capitalize(), COVERAGE)
         for kind in ("precision", "recall", "density", "coverage")
     },
     "response": Name("Mean response", WINDOWS, *_PERCENT, signed=True),

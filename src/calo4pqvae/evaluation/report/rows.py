@@ -5,25 +5,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calo4pqvae.evaluation.entries import ABOVE, WITHIN
+from calo4pqvae.evaluation.entries import entries_of
 from calo4pqvae.evaluation.published import Number
 from calo4pqvae.evaluation.report.names import Name, name_of
+from calo4pqvae.evaluation.verdict import Sides
 
-__all__ = ["TOLERANCE", "Row", "cell", "entries_of", "grouped", "metric_rows", "plus_minus"]
+__all__ = ["UNDEFINED", "Row", "cell", "entries_of", "grouped", "metric_rows", "plus_minus"]
 
 UNDEFINED = "undefined"
-BELOW = "below floor"
-TOLERANCE = 3.0
+MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
 class Row:
     """One quantity in words: what, how much, the floor, and the verdict.
 
-    Some numbers depend on how many showers there are: `matched` is such a one taken on as many
-    as its floor. `excess` is how far the value stands above the floor, in errors; the verdict
-    is "within floor" up to three. `drawn` holds what the verdict compares in the unit shown:
-    value, error, floor, and the three errors by which it may exceed the floor.
+    `value` is what the verdict compares with the floor, on equally many showers; where that is
+    a part of them, `whole` is the same number on all. `excess` is how far the value stands off
+    the floor, in errors, of which three are tolerated; `drawn` holds value, error, floor and
+    tolerance in the unit shown.
     """
 
     name: str
@@ -32,17 +32,13 @@ class Row:
     floor: str
     unit: str
     verdict: str
+    showers: str = ""
+    whole: str = ""
     note: str = ""
-    matched: str = ""
     group: str = ""
+    sides: Sides = "above"
     excess: float | None = None
     drawn: tuple[float, float, float, float] | None = None
-
-
-def entries_of(block: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """List all entries of a block: those at its top level, then those under "metrics"."""
-    flat = [(key, value) for key, value in block.items() if _is_entry(value)]
-    return [*flat, *block.get("metrics", {}).items()]
 
 
 def metric_rows(metrics: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> list[Row]:
@@ -65,7 +61,9 @@ def plus_minus(value: float | None, error: float | None, scale: float = 1.0) -> 
         return UNDEFINED
     if not error:
         return f"{value * scale:z.4g}".replace("-", "−")
-    digits = min(max(1 - math.floor(math.log10(error * scale)), 0), 6)
+    digits = max(1 - math.floor(math.log10(error * scale)), 0)
+    if digits > MOST_DIGITS:
+        return f"{value * scale:z.2g} ± {error * scale:.2g}".replace("-", "−")
     text = f"{value * scale:z.{digits}f} ± {error * scale:.{digits}f}"
     return text.replace("-", "−")
 
@@ -81,59 +79,38 @@ def cell(entry: Any, scale: float = 1.0) -> str:
 
 
 def _row(key: str, entry: Mapping[str, Any]) -> Row:
-    name = name_of(key)
-    value, floor = entry.get("value"), entry.get("floor") or {}
-    drawn = _compared(name, entry)
-    excess = None if drawn is None else _excess(name, drawn)
-    plus = "+" if name.signed and (value or 0) > 0 else ""
+    name, floor = name_of(key), entry.get("floor") or {}
+    used = entry.get("matched") or entry
     return Row(
         name=key,
         label=name.label,
-        value=plus + plus_minus(value, entry.get("error"), name.scale),
+        value=_written(used, name),
         floor=plus_minus(floor.get("value"), floor.get("error"), name.scale) if floor else "–",
         unit=name.unit,
-        verdict=_verdict(name, entry, excess),
+        verdict=entry.get("verdict") or UNDEFINED,
+        showers=f"{used['n']:,}" if used.get("n") and entry.get("value") is not None else "",
+        whole=_written(entry, name) if "matched" in entry else "",
         note=_note(key, entry),
-        matched=_matched(name, entry),
         group=f"{name.group}, official bins" if "outside" in entry else name.group,
-        excess=excess,
-        drawn=drawn,
+        sides=entry.get("sides") or ("size" if name.signed else "above"),
+        excess=entry.get("excess"),
+        drawn=_drawn(used, floor, entry, name),
     )
 
 
-def _is_entry(value: Any) -> bool:
-    return isinstance(value, Mapping) and {"value", "error"} <= value.keys()
+def _written(used: Mapping[str, Any], name: Name) -> str:
+    plus = "+" if name.signed and (used.get("value") or 0) > 0 else ""
+    return plus + plus_minus(used.get("value"), used.get("error"), name.scale)
 
 
-def _compared(name: Name, entry: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
-    """Take what the verdict compares: numbers on equally many showers where there are such."""
-    used, floor = entry.get("matched") or entry, entry.get("floor") or {}
-    value, error = used.get("value"), used.get("error") or 0.0
-    reach = math.hypot(floor.get("error") or 0.0, error if name.both_errors else 0.0)
-    if value is None or floor.get("value") is None or not reach:
+def _drawn(
+    used: Mapping[str, Any], floor: Mapping[str, Any], entry: Mapping[str, Any], name: Name
+) -> tuple[float, float, float, float] | None:
+    value, middle, tolerance = used.get("value"), floor.get("value"), entry.get("tolerance")
+    if value is None or middle is None or not tolerance:
         return None
-    return (
-        value * name.scale,
-        error * name.scale,
-        floor["value"] * name.scale,
-        TOLERANCE * reach * name.scale,
-    )
-
-
-def _excess(name: Name, drawn: tuple[float, float, float, float]) -> float:
-    """Measure how far a value stands above its floor, in errors."""
-    value, _, floor, reach = drawn
-    away = abs(value) - abs(floor) if name.signed else value - floor
-    return TOLERANCE * away / reach
-
-
-def _verdict(name: Name, entry: Mapping[str, Any], excess: float | None) -> str:
-    """Take the entry's verdict; judge where it brings none, or where it has two sides."""
-    if excess is None or not (name.two_sided or entry.get("verdict") is None):
-        return entry.get("verdict") or UNDEFINED
-    if name.two_sided and excess < -TOLERANCE:
-        return BELOW
-    return WITHIN if excess <= TOLERANCE else ABOVE
+    error, scale = used.get("error") or 0.0, name.scale
+    return value * scale, error * scale, middle * scale, tolerance * scale
 
 
 def _note(key: str, entry: Mapping[str, Any]) -> str:
@@ -141,7 +118,7 @@ def _note(key: str, entry: Mapping[str, Any]) -> str:
         return entry["reason"]
     if "feature_set" in entry:
         setup = f", {entry['setup']} set-up" if "setup" in entry else ""
-        return f"{entry['feature_set']}, {entry['n']:,} showers{setup}"
+        return f"{entry['feature_set']}{setup}"
     if key.startswith("profile") and "bin" in entry:
         place = "layer" if key.endswith("longitudinal") else "ring"
         return f"in {place} {entry['bin']}, among those with over 1 % of the energy"
@@ -152,10 +129,3 @@ def _note(key: str, entry: Mapping[str, Any]) -> str:
         )
         return f"{model}; Geant4 {geant4}"
     return ""
-
-
-def _matched(name: Name, entry: Mapping[str, Any]) -> str:
-    if "matched" not in entry:
-        return ""
-    value, error, n = (entry["matched"][key] for key in ("value", "error", "n"))
-    return f"{n:,} showers, as the floor: {plus_minus(value, error, name.scale)}"

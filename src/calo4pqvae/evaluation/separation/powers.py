@@ -28,6 +28,7 @@ from calo4pqvae.evaluation.separation.histograms import Draws, Pair, mean_define
 __all__ = [
     "BinnedComparison",
     "binned_comparisons",
+    "binned_draws",
     "binned_floors",
     "separation_powers",
 ]
@@ -153,6 +154,38 @@ def binned_floors(
     return {
         name: _summary(Draws.of(pair, *sides), every, every, half, scale)
         for name, pair in _pairs(reference, reference, spectra)
+    }
+
+
+def binned_draws(
+    reference: Features,
+    generated: Features,
+    spectra: Spectra,
+    draws: tuple[np.ndarray, np.ndarray],
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Compare chosen showers of two samples, many choices at once.
+
+    Arguments:
+        reference: showers of Geant4; they fix the bins.
+        generated: showers of a model.
+        spectra: voxel spectra of both.
+        draws: how often each shower of either side counts, (showers, draws).
+
+    Returns:
+        Separation power and chi-square over degrees of freedom of each draw, averaged over
+        layers, by observable.
+
+    Raises:
+        GeometryError: the geometries or the bins of the spectra differ.
+        ConfigError: the feature sets differ, or the reference holds no energy.
+    """
+    _check(reference, generated, spectra)
+    found = {
+        name: Draws.of(pair, *draws) for name, pair in _pairs(reference, generated, spectra)
+    }
+    return {
+        name: (mean_defined(one.separation.T), mean_defined(one.chi_square.T))
+        for name, one in found.items()
     }
 
 
