@@ -1,6 +1,11 @@
 """The command `generate`: from a model folder to a shower file, or one line."""
 
 import json
+import re
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import h5py
@@ -8,12 +13,15 @@ import numpy as np
 import pytest
 import torch
 
+from calo4pqvae._core.lock import output_lock
+from calo4pqvae.boltzmann.diagnostics import equilibrium
 from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.generation import bulk
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.build import build_model
-from calo4pqvae.models.storage import save_model
+from calo4pqvae.models.storage import load_model, save_model
 
 SETTINGS = (
     "data.energy_gev=[0.1,10]",
@@ -47,7 +55,10 @@ def energies(tmp_path: Path, toy_geometry: CylindricalGeometry) -> Path:
 
 def generate(model: Path, *words: str, out: str = "made.h5") -> int:
     target = str(model.parent / out)
-    return main(["generate", "--model", str(model), "-o", target, "--sweeps", "2", *words])
+    try:
+        return main(["generate", "--model", str(model), "-o", target, "--sweeps", "2", *words])
+    except SystemExit as end:  # the words were refused before the command began
+        return int(end.code or 0)
 
 
 def made(model: Path, out: str = "made.h5") -> np.ndarray:
@@ -118,16 +129,18 @@ def test_both_samplers_can_be_named(model: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--sweeps", "-1"], "a number of sweeps or 'auto', not '-1'"),
-        (["--sweeps", "many"], "a number of sweeps or 'auto', not 'many'"),
+        (["--sweeps", "-1"], "'auto', or a number of sweeps from 0 to 1000000000, not '-1'"),
+        (
+            ["--sweeps", "many"],
+            "'auto', or a number of sweeps from 0 to 1000000000, not 'many'",
+        ),
         (["--sampler", "oracle"], "invalid choice: 'oracle'"),
     ],
 )
 def test_words_that_are_no_choice_are_refused(
     model: Path, words: list[str], says: str, capsys: pytest.CaptureFixture
 ) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        generate(model, "-n", "5", *words)
+    assert generate(model, "-n", "5", *words) == 2
     assert says in capsys.readouterr().err
 
 
@@ -144,18 +157,18 @@ def test_an_existing_file_is_replaced_only_when_asked(model: Path) -> None:
     ("words", "says"),
     [
         ([], "say how many showers"),
-        (["-n", "0"], "number of showers above zero"),
-        (["-n", "-3"], "number of showers above zero"),
-        (["-n", "0", "--energies-from", "ENERGIES"], "number of showers above zero"),
-        (["-n", "-3", "--energies-from", "ENERGIES"], "number of showers above zero"),
+        (["-n", "0"], "a whole number from 1 to 1000000000"),
+        (["-n", "-3"], "a whole number from 1 to 1000000000"),
+        (["-n", "0", "--energies-from", "ENERGIES"], "a whole number from 1 to 1000000000"),
+        (["-n", "-3", "--energies-from", "ENERGIES"], "a whole number from 1 to 1000000000"),
         (["-n", "3", "--energy-gev", "11"], "3 of 3 incident energies lie outside"),
         (["-n", "3", "--energy-gev", "3", "2"], "rising range"),
-        (["-n", "3", "--energy-gev", "nan"], "rising range"),
+        (["-n", "3", "--energy-gev", "nan"], "an energy above 0, not 'nan'"),
         (["-n", "3", "--energy-gev", "1", "2", "3"], "one energy or the two ends"),
         (["--energies-from", "ENERGIES", "--energy-gev", "1"], "exclude each other"),
         (["--energies-from", "nowhere.h5"], "nowhere.h5: no such file"),
-        (["-n", "3", "--batch-size", "0"], "--batch-size must be at least 1"),
-        (["-n", "3", "--seed", "-1"], "--seed at least 0"),
+        (["-n", "3", "--batch-size", "0"], "--batch-size: takes a whole number from 1"),
+        (["-n", "3", "--seed", "-1"], "--seed: takes a whole number from 0"),
         (["-n", "3", "--device", "cuda"], "no CUDA device is available"),
     ],
 )
@@ -181,6 +194,101 @@ def one_line(says: str, capsys: pytest.CaptureFixture) -> None:
     assert says in said.err
     assert said.err.count("\n") == 1
     assert said.out == ""
+
+
+def test_a_job_that_was_killed_leaves_nothing_in_the_way(model: Path) -> None:
+    """A part and a lock are left behind by a process that died; the next call goes on."""
+    code = """
+import os, sys
+from calo4pqvae._core.lock import output_lock
+from calo4pqvae.boltzmann.diagnostics import equilibrium
+from calo4pqvae.cli.main import main
+from calo4pqvae.generation import bulk
+real = bulk.RowNoise
+def die(*words):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    return real(*words)
+bulk.RowNoise = die
+sys.exit(main(sys.argv[2:]))
+"""
+    words = ["generate", "--model", str(model), "-n", "3", "--sweeps", "2", "-o"]
+    target = str(model.parent / "made.h5")
+    for number, status, left in (
+        (signal.SIGINT, 130, []),
+        (signal.SIGKILL, -signal.SIGKILL, [".made.h5.lock", "made.h5.part"]),
+    ):
+        command = [sys.executable, "-c", code, str(int(number)), *words, target]
+        assert subprocess.run(command, check=False, capture_output=True).returncode == status
+        assert sorted(p.name for p in model.parent.glob("*made*")) == left
+    assert generate(model, "-n", "3") == 0
+    assert sorted(p.name for p in model.parent.glob("*made*")) == ["made.h5"]
+
+
+def test_two_jobs_do_not_write_one_file(model: Path, capsys: pytest.CaptureFixture) -> None:
+    def other() -> None:
+        with output_lock(model.parent / "made.h5", "generate"):
+            held.set()
+            done.wait(60)
+
+    held, done = threading.Event(), threading.Event()
+    thread = threading.Thread(target=other)
+    thread.start()
+    held.wait(60)
+    assert generate(model, "-n", "1") == 2
+    done.set()
+    thread.join()
+    one_line("made.h5: is in use by '", capsys)
+
+
+def test_energies_of_states_are_those_of_the_bits(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The column prior_energy is E(z) of eq. (2) itself, sign and all, computed in a loop."""
+    stored, noise = load_model(model), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weights in (stored.model.prior.bias, stored.model.prior.coupling):
+            weights.normal_(0.5, 0.5, generator=noise)
+    save_model(model / "model", stored.model, stored.config, {})
+    kept = []
+    real = bulk.sample_prior
+
+    def keep(*words: object) -> torch.Tensor:
+        kept.append(real(*words))
+        return kept[-1]
+
+    monkeypatch.setattr(bulk, "sample_prior", keep)
+    assert generate(model, "-n", "6", "--seed", "4") == 0
+    with h5py.File(model.parent / "made.h5") as file:
+        written, e_inc = file["prior_energy"][:], file["incident_energies"][:]
+    [bits] = kept
+    t = stored.model.scale(torch.from_numpy(e_inc))
+    for z, row, energy in zip(bits.double(), t, written, strict=True):
+        problem = stored.model.prior.problem(row[None])
+        i, j = problem.graph.edges
+        pairs = problem.coupling.double() * z[i] * z[j]
+        expected = -float(pairs.sum()) - float((problem.bias[0].double() * z).sum())
+        assert expected < -1.0
+        assert energy == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_left_over_names_of_a_group_of_processes_are_passed_over(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    assert generate(model, "-n", "2") == 0
+    monkeypatch.setenv("WORLD_SIZE", "")
+    assert generate(model, "-n", "2", "--overwrite") == 0
+
+
+def test_sweeps_that_do_not_suffice_name_the_energy(
+    model: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(equilibrium, "R_HAT", 1.0 + 1e-9)
+    assert generate(model, "-n", "5", "--sweeps", "auto", "--most-sweeps", "128") == 2
+    said = capsys.readouterr().err
+    assert re.search(r"chains at \d+\.?\d* GeV disagree after \d+ sweeps", said)
+    assert "--most-sweeps" in said
 
 
 def test_a_folder_without_a_model_is_named(

@@ -134,7 +134,30 @@ def test_debug_shows_the_traceback(
     assert complaint.endswith("calo4pqvae: error: no\n")
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), OSError(errno.EIO, "oops")])
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.ENAMETOOLONG, "x", "n" * 9), "nnnnnnnnn: the name is too long"),
+        (OSError(errno.ELOOP, "x", "a"), "a: is a link that leads back to itself"),
+        (OSError(errno.EIO, "x", "a"), "a: the disk or the network failed"),
+        (OSError(errno.ENOTCONN, "x", "a"), "a: transport endpoint is not connected"),
+        (MemoryError(), "there is not enough memory"),
+        (RuntimeError("[enforce fail] can't allocate memory: 99 bytes"), "not enough memory"),
+        (RuntimeError("can't start new thread"), "there is not enough memory"),
+        (OSError(errno.EACCES, "x", "a\x1b[2J"), "a\\x1b[2J: permission denied"),
+        (ConfigError("a\x1b]0;title\x07"), "error: a\\x1b]0;title\\x07"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    error: Exception, says: str, command: Command, capsys: pytest.CaptureFixture
+) -> None:
+    command(raising(error))
+    assert main(["demo"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert says in line
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), OSError("oops")])
 def test_a_defect_shows_the_traceback_and_status_1(
     error: Exception, command: Command, capsys: pytest.CaptureFixture
 ) -> None:

@@ -34,10 +34,6 @@ def test_options(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert "one energy or the two ends" in refused(
         capsys, *out, "-n", "2", "--energy-gev", "1", "2", "3"
     )
-    assert "above zero, not 0" in refused(capsys, *out, "-n", "0", "--energy-gev", "1")
-    assert "needs showers, a worker" in refused(
-        capsys, *out, "-n", "1", "--energy-gev", "1", "--workers", "0"
-    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,6 +11,16 @@ from calo4pqvae.cli.annealer_options import (
     add_annealer_options,
     add_use_options,
 )
+from calo4pqvae.cli.options import (
+    LARGEST_SEED,
+    MOST_SHOWERS,
+    MOST_SWEEPS,
+    Rule,
+    names_of,
+    number,
+    shower_target,
+    whole,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,18 +33,56 @@ HELP = "generate showers with a trained model"
 
 ANNEALER, AUTO = "annealer", "auto"
 
+LIMIT = 131_072
+"""Sweeps after which a measurement of sweeps gives up; the pretrained model needs half of them
+at its highest energies."""
+
+
+def _anneals(args: argparse.Namespace) -> bool:
+    return args.sampler in {EMULATOR, ANNEALER}
+
+
+RULES = (
+    Rule(
+        ("resume",),
+        _anneals,
+        "with a classical sampler, which keeps no showers of a job that was broken off; leave "
+        "it out and the job starts anew",
+    ),
+    Rule(
+        names_of(add_annealer_options, add_use_options),
+        _anneals,
+        "with a classical sampler; leave it out, or choose --sampler emulator or annealer",
+    ),
+    Rule(
+        ("sweeps", "most_sweeps"),
+        lambda args: not _anneals(args),
+        "with an annealer, which makes no sweeps; leave it out",
+    ),
+    Rule(("most_sweeps",), lambda args: args.sweeps == AUTO, "without --sweeps auto"),
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "--model", required=True, metavar="RUN", help="run or model folder, or 'pretrained'"
     )
-    parser.add_argument("-o", "--out", required=True, metavar="FILE.h5", help="file to write")
-    parser.add_argument("-n", type=int, metavar="N", help="number of showers")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=shower_target,
+        required=True,
+        metavar="FILE.h5",
+        help="file to write",
+    )
+    parser.add_argument(
+        "-n", type=whole(1, MOST_SHOWERS), metavar="N", help="number of showers"
+    )
     parser.add_argument(
         "--energy-gev",
         nargs="+",
-        type=float,
+        type=number("an energy"),
         metavar="E",
         help="one energy, or a range for log-uniform ones [GeV]; default: the model's range",
     )
@@ -51,9 +99,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Gibbs sweeps per shower (what the model asks for), or 'auto': measured on the "
         "energies of the job",
     )
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--batch-size", type=int, default=1024, help="showers decoded together (1024)"
+        "--most-sweeps",
+        type=whole(64, MOST_SWEEPS),
+        default=LIMIT,
+        metavar="N",
+        help=f"sweeps after which '--sweeps auto' gives up ({LIMIT})",
+    )
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
+    parser.add_argument(
+        "--batch-size",
+        type=whole(1, MOST_SHOWERS),
+        default=1024,
+        help="showers decoded together (1024)",
     )
     parser.add_argument(
         "--sampler",
@@ -70,7 +128,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, then close what was opened for it."""
-    with ExitStack() as args.opened:
+    from calo4pqvae._core.atomic import check_target
+    from calo4pqvae._core.lock import output_lock
+
+    check_target(Path(args.out), args.overwrite)
+    with output_lock(args.out, "generate"), ExitStack() as args.opened:
         return _generate(args)
 
 
@@ -79,16 +141,11 @@ def _generate(args: argparse.Namespace) -> int:
     from calo4pqvae.cli.annealer_report import annealer_note, tell_usage
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
-    from calo4pqvae.errors import ConfigError
     from calo4pqvae.generation.bulk import generate
     from calo4pqvae.models.storage import load_model
-    from calo4pqvae.training.processes import Processes
+    from calo4pqvae.training.processes import choose_device
 
-    if args.batch_size < 1 or args.seed < 0:
-        raise ConfigError("--batch-size must be at least 1 and --seed at least 0")
-    if args.n is not None and args.n < 1:
-        raise ConfigError(f"-n takes a number of showers above zero, not {args.n}")
-    device = Processes.join(args.device).device
+    device = choose_device(args.device)
     stored = load_model(args.model)
     e_inc = read_energies(args, stored.model)
     stored.model.scale.check(_tensor(e_inc))
@@ -182,9 +239,7 @@ def _sweeps(word: str) -> int | str:
     """Read a number of sweeps, or 'auto'."""
     if word == AUTO:
         return word
-    if not word.isdecimal():
-        raise argparse.ArgumentTypeError(f"a number of sweeps or 'auto', not {word!r}")
-    return int(word)
+    return whole(0, MOST_SWEEPS, "'auto', or a number of sweeps")(word)
 
 
 def _measure(
@@ -194,7 +249,14 @@ def _measure(
     from calo4pqvae.boltzmann.diagnostics.equilibrium import R_HAT
     from calo4pqvae.generation.bulk import measure_sweeps
 
-    mixing = measure_sweeps(model, e_inc, seed=args.seed, device=device, sampler=args.sampler)
+    mixing = measure_sweeps(
+        model,
+        e_inc,
+        seed=args.seed,
+        device=device,
+        sampler=args.sampler,
+        limit=args.most_sweeps,
+    )
     slowest = max(condition.tau for condition in mixing.conditions)
     print(
         f"{mixing.burn_in} sweeps, ten times the longest autocorrelation time ({slowest:.1f}); "

@@ -14,11 +14,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, NoReturn
 
 from calo4pqvae import __version__
 from calo4pqvae.cli.defaults import HelpWithDefaults
+from calo4pqvae.cli.options import given_options, refuse_idle
 from calo4pqvae.cli.streams import forgive_streams
 from calo4pqvae.errors import Calo4pQVAEError, LostPartWarning, PhysicsWarning
 
@@ -42,6 +44,18 @@ COMMANDS = (
 
 DISK_FULL = "the disk is full, or a quota or size limit is reached; make room and run it again"
 
+NO_MEMORY = (
+    "there is not enough memory; take fewer showers at a time (--batch-size, -n), end other "
+    "programs, or use a larger machine"
+)
+
+WORDS_OF_NO_MEMORY = re.compile(
+    r"(can't|cannot|unable to) allocate|out of memory|memory allocation failed|"
+    r"not enough memory|can't start new thread|bad_alloc",
+    re.IGNORECASE,
+)
+"""How libraries below say that there is no memory, in errors of other classes."""
+
 SENTENCES = {
     errno.ENOSPC: DISK_FULL,
     errno.EDQUOT: DISK_FULL,
@@ -53,6 +67,12 @@ SENTENCES = {
     errno.EEXIST: "exists already",
     errno.EISDIR: "is a folder; a file is needed here",
     errno.ENOTDIR: "is a file; a folder is needed here",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ELOOP: "is a link that leads back to itself; remove it or name the file",
+    errno.EIO: "the disk or the network failed; check them and run it again",
+    errno.ESTALE: "is gone from its network file system; mount it again",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n)",
+    errno.ENOMEM: NO_MEMORY,
 }
 
 
@@ -84,7 +104,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = _parse_global_options(words[:place], named=place < len(words))
     name = _known_command(words[place])
     command = importlib.import_module(f"calo4pqvae.cli.{name}")
-    args = _command_parser(name, command).parse_args(words[place + 1 :])
+    parser = _command_parser(name, command)
+    args = parser.parse_args(words[place + 1 :])
+    given = given_options(parser, words[place + 1 :])
+    if idle := refuse_idle(getattr(command, "RULES", ()), args, given):
+        parser.error(idle)
     return _guarded(command, args, debug or args.debug)
 
 
@@ -168,11 +192,16 @@ def _explain(error: Exception) -> str | None:
     """Say what the user can mend in one sentence; None for a defect of the program."""
     if isinstance(error, Calo4pQVAEError):
         return _one_line(error)
-    sentence = SENTENCES.get(_system_error(error))
+    if isinstance(error, MemoryError) or WORDS_OF_NO_MEMORY.search(str(error)):
+        return NO_MEMORY
+    number = _system_error(error)
+    sentence = SENTENCES.get(number)
+    if sentence is None and isinstance(error, OSError) and number:
+        sentence = os.strerror(number).lower()  # the system's, as all that its calls raise
     if sentence is None:
         return None
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {sentence}"
+        return _one_line(f"{error.filename}: {sentence}")
     return f"{sentence} ({_one_line(error)})"
 
 
@@ -185,14 +214,17 @@ def _system_error(error: Exception) -> int:
 
 
 def _one_line(message: object) -> str:
-    return " ".join(str(message).split())
+    """Write a message on one line; what would steer a terminal is written as an escape."""
+    text = " ".join(str(message).split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _complain(sentence: str, status: int, debug: bool) -> int:
     """Print one line on stderr, below the traceback if that is wanted."""
-    if debug:
-        traceback.print_exc()
-    print(f"{PROGRAM}: {sentence}", file=sys.stderr)
+    with suppress(OSError, ValueError):  # nobody may be listening there
+        if debug:
+            traceback.print_exc()
+        print(f"{PROGRAM}: {sentence}", file=sys.stderr)
     return status
 
 

@@ -3,6 +3,14 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from calo4pqvae.cli.options import (
+    LARGEST_SEED,
+    MOST_SHOWERS,
+    number,
+    shower_target,
+    whole,
+)
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -12,17 +20,29 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
+MOST_WORKERS = 4096
+"""Processes of one simulation, above the cores of any machine of today."""
+
 HELP = "simulate showers with Geant4, on all cores"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("-o", "--out", required=True, metavar="FILE.h5", help="file to write")
-    parser.add_argument("-n", type=int, metavar="N", help="number of showers")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=shower_target,
+        required=True,
+        metavar="FILE.h5",
+        help="file to write",
+    )
+    parser.add_argument(
+        "-n", type=whole(1, MOST_SHOWERS), metavar="N", help="number of showers"
+    )
     parser.add_argument(
         "--energy-gev",
         nargs="+",
-        type=float,
+        type=number("an energy"),
         metavar="E",
         help="one energy, or a range for log-uniform ones [GeV]",
     )
@@ -50,10 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="atomic data: Geant4's own, or made here; auto takes its own where there are any",
     )
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes (default: one for each core)"
+        "--workers",
+        type=whole(1, MOST_WORKERS),
+        metavar="N",
+        help="processes (default: one for each core)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="seed of the energies and of all showers"
+        "--seed",
+        type=whole(0, LARGEST_SEED),
+        default=0,
+        help="seed of the energies and of all showers",
     )
     parser.add_argument(
         "--no-times",
@@ -144,8 +170,6 @@ def _energies(args: argparse.Namespace) -> "np.ndarray":
 
     if (args.energies_from is None) == (args.energy_gev is None):
         raise ConfigError("give the energies by either --energy-gev or --energies-from")
-    if args.n is not None and args.n < 1:
-        raise ConfigError(f"-n takes a number of showers above zero, not {args.n}")
     if args.energies_from:
         with ShowerFile(args.energies_from) as file:
             given = file.e_inc()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
-from calo4pqvae.boltzmann.diagnostics.equilibrium import Mixing, measure_mixing
+from calo4pqvae.boltzmann.diagnostics.equilibrium import R_HAT, Mixing, measure_mixing
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.boltzmann.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
@@ -16,7 +16,9 @@ from calo4pqvae.data.energies import Energies, draw_energies
 from calo4pqvae.data.opening import PRIOR_ENERGY
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
+from calo4pqvae.errors import SamplerError
 from calo4pqvae.models.base import ShowerModel
+from calo4pqvae.units import GeV
 
 __all__ = [
     "Seconds",
@@ -144,16 +146,30 @@ def measure_sweeps(
     t, code = model.condition(energies)
     noise = SharedNoise(derive_seed(seed), device)
     chains = choose_sampler(model.prior.graph, noise, sampler)
-    measured = [
-        measure_mixing(model.prior.problem(t[rows]), code[rows], chains, limit=limit)
-        for rows in model.prior.groups(t)
-    ]
+    measured = []
+    for rows in model.prior.groups(t):
+        problem, codes = model.prior.problem(t[rows]), code[rows]
+        found = measure_mixing(problem, codes, chains, limit=limit, allow_unconverged=True)
+        _check_mixed(found, energies[rows, 0], limit)
+        measured.append(found)
     return Mixing(
         tuple(condition for mixing in measured for condition in mixing.conditions),
         measured[0].chains,
         max(mixing.sweeps for mixing in measured),
         max(mixing.thinning for mixing in measured),
     )
+
+
+def _check_mixed(found: Mixing, energies: torch.Tensor, limit: int) -> None:
+    """Refuse chains that disagree, and name the energy at which they do most."""
+    r_hats = [condition.r_hat for condition in found.conditions]
+    worst = int(np.argmax(r_hats))
+    if not found.converged:
+        raise SamplerError(
+            f"chains at {float(energies[worst]) / GeV:.4g} GeV disagree after {found.sweeps} "
+            f"sweeps (split R-hat is {r_hats[worst]:.4g}, not below {R_HAT}); allow more than "
+            f"{limit} sweeps (--most-sweeps), or say how many a shower gets (--sweeps N)"
+        )
 
 
 @torch.no_grad()

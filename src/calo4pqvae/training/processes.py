@@ -11,7 +11,7 @@ from torch import Tensor
 from calo4pqvae.boltzmann.gradient import Moments
 from calo4pqvae.errors import ConfigError
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "choose_device"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,17 @@ class Processes:
 
     @classmethod
     def join(cls, device: str = "auto") -> "Processes":
-        """Join the group that torchrun announces in the environment, if there is one.
+        """Join the group of torchrun, if it has started this process.
+
+        Names of a group that something else left in the environment are passed over: whoever
+        obeyed them would wait for processes that do not exist.
 
         Raises:
             ConfigError: CUDA is asked for and absent.
         """
-        world = int(os.environ.get("WORLD_SIZE", "1"))
-        chosen = _choose(device)
+        started = dist.is_available() and dist.is_torchelastic_launched()
+        world = int(os.environ["WORLD_SIZE"]) if started else 1
+        chosen = choose_device(device, int(os.environ["LOCAL_RANK"]) if started else 0)
         if world > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
         rank = dist.get_rank() if world > 1 else 0
@@ -78,13 +82,21 @@ class Processes:
             dist.barrier()
 
 
-def _choose(device: str) -> torch.device:
+def choose_device(device: str = "auto", number: int = 0) -> torch.device:
+    """Find where to compute.
+
+    Arguments:
+        device: ``cpu``, ``cuda``, or ``auto`` for CUDA where there is any.
+        number: number of the CUDA device.
+
+    Raises:
+        ConfigError: CUDA is asked for and absent.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
         if not torch.cuda.is_available():
             raise ConfigError("no CUDA device is available; use --device cpu or auto")
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        torch.cuda.set_device(local)
-        return torch.device("cuda", local)
+        torch.cuda.set_device(number)
+        return torch.device("cuda", number)
     return torch.device("cpu")
