@@ -250,13 +250,13 @@ def test_energies_of_states_are_those_of_the_bits(
             weights.normal_(0.5, 0.5, generator=noise)
     save_model(model / "model", stored.model, stored.config, {})
     kept = []
-    real = bulk.sample_prior
+    real = bulk.sample_machine
 
     def keep(*words: object) -> torch.Tensor:
         kept.append(real(*words))
         return kept[-1]
 
-    monkeypatch.setattr(bulk, "sample_prior", keep)
+    monkeypatch.setattr(bulk, "sample_machine", keep)
     assert generate(model, "-n", "6", "--seed", "4") == 0
     with h5py.File(model.parent / "made.h5") as file:
         written, e_inc = file["prior_energy"][:], file["incident_energies"][:]
