@@ -88,7 +88,8 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     with ShowerFile(args.file) as file:
-        model = build_model(load_config("paper"), file.geometry)
+        config = load_config("paper", settings=["data.energy_gev=[1, 1000]"])
+        model = build_model(config, file.geometry)
         rows = slice(0, args.showers)
         e_inc = torch.from_numpy(file.e_inc(rows))
         showers = torch.from_numpy(file.showers(rows)).view(-1, *file.geometry.shape)

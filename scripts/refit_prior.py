@@ -15,7 +15,7 @@ from calo4pqvae.models.autoregressive.fit import fit_longitudinal
 from calo4pqvae.models.autoregressive.model import LayeredQVAE
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import StoredModel, load_model, save_model
-from calo4pqvae.training.run import resolve_split
+from calo4pqvae.training.folder import resolve_split
 
 
 def main():

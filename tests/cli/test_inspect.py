@@ -161,7 +161,8 @@ def test_run_folder_reads_the_last_whole_record(inspect: Inspect, tmp_path: Path
     (run / "checkpoints").mkdir()
     (run / "checkpoints" / "epoch-2").mkdir()
     long_log = "".join(json.dumps({"epoch": e, "pad": "x" * 90}) + "\n" for e in range(1000))
-    (run / "log.jsonl").write_text(long_log + '{"epoch": 1000, "lo')
+    torn = long_log.replace('{"epoch": 7,', '{"epoch: 7,')
+    (run / "log.jsonl").write_text(torn + '{"epoch": 1000, "lo')
     status, facts, _ = inspect(run)
     assert status == 0
     assert facts["kind"] == "run folder"
@@ -169,6 +170,7 @@ def test_run_folder_reads_the_last_whole_record(inspect: Inspect, tmp_path: Path
     assert facts["weights"].startswith("17 parameters in 2 tensors")
     assert facts["checkpoints"] == "epoch-2"
     assert facts["last record.epoch"] == "999"
+    assert facts["damaged lines of the log"] == "8"
 
 
 def test_run_folder_that_has_just_begun(inspect: Inspect, tmp_path: Path) -> None:

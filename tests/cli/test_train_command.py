@@ -15,7 +15,7 @@ import torch
 
 from calo4pqvae.cli.main import main
 from calo4pqvae.data.sample import sample_path
-from calo4pqvae.data.shower_file import ShowerWriter
+from calo4pqvae.data.shower_file import ShowerFile, ShowerWriter
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 from calo4pqvae.models.storage import load_model
 
@@ -69,7 +69,11 @@ def test_training_leaves_a_model_and_says_where(
 ) -> None:
     assert train(data) == 0
     run = data.parent / "run"
-    assert capsys.readouterr().out == f"model written to {run / 'model'}\n"
+    said = capsys.readouterr()
+    assert said.out == f"model written to {run / 'model'}\n"
+    energies, time = said.err.splitlines()[:2]
+    assert energies == "calo4pqvae: incident energies of 0.1 to 10 GeV, as set"
+    assert "1 epochs of 3 batches of 16 showers on 6 x 4 x 3 voxels" in time
     assert load_model(run).config.preset == "quick"
 
 
@@ -229,9 +233,49 @@ def test_an_existing_run_is_kept(data: Path, capsys: pytest.CaptureFixture) -> N
     run = data.parent / "run"
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     capsys.readouterr()
-    assert train(data) == 2
-    one_line("holds a run already; continue it with --resume", capsys)
+    assert train(data, "training.epochs=3") == 2
+    one_line("holds a run already, with other values of training.epochs", capsys)
+    assert train(data) == 0
+    assert "this run is finished" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_the_range_of_energies_is_that_of_the_showers(
+    data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = ["train", "--preset", "quick", "--data", str(data)]
+    words += ["--out", str(data.parent / "run"), "--set", *TINY[1:]]
+    assert main(words) == 0
+    with ShowerFile(data) as file:
+        least, most = (float(f(file.e_inc())) / 1000 for f in (np.min, np.max))
+    low, high = load_model(data.parent / "run").config.data.energy_gev or (0, 0)
+    assert low <= least < low + 0.01
+    assert high - 0.1 < most <= high
+    said = capsys.readouterr().err
+    assert f"incident energies of {low:g} to {high:g} GeV, those of the showers" in said
+    assert main(words) == 0
+    assert "this run is finished" in capsys.readouterr().err
+
+
+def test_a_fit_is_repeated_with_settings_of_its_own_only(
+    data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert train(data) == 0
+    run = data.parent / "run"
+    before = load_model(run)
+    refit = ["train", "--refit", "--out", str(run), "--set"]
+    assert main([*refit, "prior.burn_in=77"]) == 0
+    after = load_model(run)
+    assert (before.config.prior.burn_in, after.config.prior.burn_in) == (200, 77)
+    assert after.provenance["refitted"] == ["prior.burn_in=77"]
+    for name, value in before.model.state_dict().items():
+        assert torch.equal(after.model.state_dict()[name], value), name
+    capsys.readouterr()
+    assert main([*refit, "prior.bias_order=3"]) == 2
+    one_line("prior.bias_order: the networks were trained with another value", capsys)
+    assert main(["train", "--refit", "--resume", "--out", str(run)]) == 2
+    one_line("--resume does not go with --refit", capsys)
+    assert load_model(run).config == after.config
 
 
 def test_signals_mean_what_they_meant_before(data: Path) -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from calo4pqvae._core.atomic import write_json
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.config import CONFIG_SCHEMA, load_config
 from calo4pqvae.errors import CheckpointError, OutputError
 from calo4pqvae.models.build import build_model
-from calo4pqvae.models.storage import load_model, save_model, write_json
+from calo4pqvae.models.storage import load_model, save_model
 
 SETTINGS = [
+    "data.energy_gev=[1,1000]",
     "prior.nodes_per_partition=6",
     "network.encoder_widths=[4,3,6]",
     "network.decoder_widths=[6,3,4,5]",

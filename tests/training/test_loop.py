@@ -17,6 +17,7 @@ from calo4pqvae.errors import CheckpointError, TrainingError
 from calo4pqvae.models.build import build_model
 from calo4pqvae.training.checkpoint import read_checkpoint
 from calo4pqvae.training.loop import Step, Trainer
+from calo4pqvae.training.validation import LOSS_TERMS
 
 Configure = Callable[..., Config]
 NewTrainer = Callable[..., Trainer]
@@ -154,12 +155,14 @@ def test_the_log_has_the_mean_of_every_term(trainer: NewTrainer) -> None:
         for term, value in last.terms.items():
             if line[term] is not None:
                 assert line[term] == pytest.approx(value)
-        assert set(line["validation"]) == set(last.terms) - {"negative_energy"}
+        assert set(line["validation"]) == set(LOSS_TERMS)
         assert all(math.isfinite(value) for value in line["validation"].values())
     assert all(value is not None for value in lines[0].values())
     frozen = {term for term, value in lines[1].items() if value is None}
     assert frozen == {"values", "hits", "negative_entropy"}
     assert lines[1]["positive_energy"] != 0.0
+    assert set(steps[-1].terms) == {"positive_energy", "negative_energy"}
+    assert set(steps[0].terms) == {*LOSS_TERMS, "negative_energy"}
 
 
 def test_validation_leaves_no_trace_in_training(trainer: NewTrainer) -> None:

@@ -37,7 +37,7 @@ def die(n_steps: int, argv: list[str]) -> None:
 
     def die_in_time(self: Trainer, *args: Any) -> None:
         nonlocal left
-        left -= 1
+        left -= self.checkpoint.exists()  # not in the rehearsal
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(self, *args)
@@ -131,14 +131,17 @@ def place(run: Path) -> tuple[int, int]:
 def test_runs_killed_in_mid_step_end_in_the_same_bits(
     preset: str, data: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Killed in the first epoch, then in the first step of the second frozen one."""
+    """Killed in the first epoch, then in the first step of the second frozen one.
+
+    Both ways to go on: by `--resume`, and by the words that began the run.
+    """
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert main(words(preset, data, whole)) == 0
     assert died_after(2, words(preset, data, broken))
     assert place(broken) == (0, 2)
     assert died_after(10, resume(broken))
     assert place(broken) == (2, 4)
-    assert main(resume(broken)) == 0
+    assert main(words(preset, data, broken)) == 0
     assert outcome(broken) == outcome(whole)
 
 

@@ -1,7 +1,9 @@
 """A run folder: what is recorded in it, what is refused before it is made."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,7 +24,9 @@ from calo4pqvae.errors import (
 )
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 from calo4pqvae.models.storage import load_model
-from calo4pqvae.training.run import read_run, resolve_split, train
+from calo4pqvae.training.folder import read_run, resolve_split
+from calo4pqvae.training.loop import Step
+from calo4pqvae.training.run import train
 
 Configure = Callable[..., Config]
 Write = Callable[..., ShowerFile]
@@ -131,13 +135,117 @@ def test_the_model_runs_over_a_folder_with_other_files(
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
 
 
-def test_an_existing_run_is_not_overwritten(
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_finished_run_is_left_as_it_is_and_says_so(
     run: Path, configure: Configure, showers: ShowerFile
 ) -> None:
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    with pytest.raises(OutputError, match="holds a run already; continue it with --resume"):
-        train(configure(*ONE_EPOCH), [showers], run)
-    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    before, notes = content(run), []
+    assert train(configure(*ONE_EPOCH), [showers], run, on_note=notes.append)
+    assert notes == [f"{run}: this run is finished; nothing is left to do"]
+    assert content(run) == before
+
+
+def test_a_run_of_other_settings_is_not_overwritten(
+    run: Path, configure: Configure, showers: ShowerFile
+) -> None:
+    before = content(run)
+    other = configure(*ONE_EPOCH, "training.seed=5", "training.batch_size=8")
+    says = r"holds a run already, with other values of training\.batch_size, training\.seed"
+    with pytest.raises(OutputError, match=says):
+        train(other, [showers], run)
+    assert content(run) == before
+
+
+def test_a_run_of_other_showers_is_not_overwritten(
+    run: Path, configure: Configure, write: Write
+) -> None:
+    before = content(run)
+    with pytest.raises(CheckpointError, match="made with other showers"):
+        train(configure(*ONE_EPOCH), [write("other.h5", np.full(100, 5e3))], run)
+    assert content(run) == before
+
+
+def test_another_manifest_at_the_same_path_is_refused(
+    configure: Configure, showers: ShowerFile, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "mine.json"
+    Split(np.arange(48), np.arange(0), np.arange(0), "mine").save(manifest)
+    config = configure(*ONE_EPOCH, f"data.split={manifest}")
+    assert train(config, [showers], tmp_path / "run")
+    Split(np.arange(64), np.arange(0), np.arange(0), "mine").save(manifest)
+    with pytest.raises(ConfigError, match="has other rows than when the run"):
+        train(config, [showers], tmp_path / "run")
+
+
+def test_two_processes_do_not_train_in_one_folder(
+    configure: Configure, showers: ShowerFile, tmp_path: Path
+) -> None:
+    config, folder, said = configure(*ONE_EPOCH), tmp_path / "run", []
+
+    def again(_: Step) -> None:
+        with ThreadPoolExecutor(1) as other:
+            error = other.submit(train, config, [showers], folder).exception()
+        said.append(str(error))
+
+    assert train(config, [showers], folder, on_step=again)
+    assert len(said) == 5
+    assert all(f"{folder}: is in use by" in line for line in said)
+
+
+def broken_off(point: str, config: Config, showers: ShowerFile, folder: Path) -> None:
+    """Train until an exception that stands for a kill at this point."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def die(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(point, die)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, [showers], folder)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "calo4pqvae.training.run.rehearse",
+        "calo4pqvae.training.folder.write_json",
+        "calo4pqvae.training.loop.write_checkpoint",
+        "calo4pqvae.training.loop.Trainer._log",
+        "calo4pqvae.models.base.calibrate_voxels",
+        "calo4pqvae.training.run.save_model",
+        "calo4pqvae.models.storage.write_json",
+    ],
+)
+def test_the_same_call_takes_up_what_was_broken_off_anywhere(
+    point: str, run: Path, configure: Configure, showers: ShowerFile, tmp_path: Path
+) -> None:
+    folder, config = tmp_path / "broken", configure(*ONE_EPOCH)
+    if point.endswith("calibrate_voxels"):  # the rehearsal calls it as well
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("calo4pqvae.training.run.rehearse", lambda *_: "")
+            broken_off(point, config, showers, folder)
+    else:
+        broken_off(point, config, showers, folder)
+    assert train(config, [showers], folder)
+    weights = Path("model") / "model.safetensors"
+    assert (folder / weights).read_bytes() == (run / weights).read_bytes()
+    assert (folder / "config.json").read_bytes() == (run / "config.json").read_bytes()
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("left", ["checkpoints/last.pt", "log.jsonl"])
+def test_what_is_left_of_a_run_without_its_description_is_kept(
+    left: str, run: Path, configure: Configure, showers: ShowerFile, tmp_path: Path
+) -> None:
+    folder = tmp_path / "rest"
+    (folder / left).parent.mkdir(parents=True)
+    shutil.copy(run / left, folder / left)
+    with pytest.raises(OutputError, match="belongs to a run whose"):
+        train(configure(*ONE_EPOCH), [showers], folder)
+    assert (folder / left).read_bytes() == (run / left).read_bytes()
 
 
 def refused(

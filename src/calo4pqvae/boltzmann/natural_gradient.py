@@ -1,5 +1,7 @@
 """Maximum likelihood on all data at once, by natural gradient and persistent chains."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -10,7 +12,7 @@ from calo4pqvae.boltzmann.pseudo_likelihood import fit_pseudo_likelihood
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 
-__all__ = ["fit_likelihood"]
+__all__ = ["REFRESH", "fit_likelihood"]
 
 Statistics = Float[Tensor, "states statistics"]
 
@@ -36,6 +38,7 @@ def fit_likelihood(
     steps: int,
     sweeps: int,
     seed: int,
+    on_step: Callable[[int], None] = lambda _: None,
 ) -> None:
     r"""Fit a machine to bits: pseudo-likelihood first, then the likelihood by natural gradient.
 
@@ -53,6 +56,7 @@ def fit_likelihood(
         steps: natural-gradient steps; 0 keeps the pseudo-likelihood's fit.
         sweeps: Gibbs sweeps between steps.
         seed: seed of the chains.
+        on_step: called with the number of each natural-gradient step before it.
 
     Source: Amari, Neural Computation 10 (1998) 251; Tieleman, ICML 2008.
 
@@ -72,6 +76,7 @@ def fit_likelihood(
     values, kept = parameters(machine), []
     factor = torch.empty(0)
     for step in range(steps):
+        on_step(step)
         chains = sample_machine(machine, sampler, t, empty, sweeps, chains)
         drawn = statistics(machine, chains, t)
         if step % REFRESH == 0:

@@ -73,23 +73,15 @@ def _config(args: argparse.Namespace) -> "Config":
 
 
 def _trained(config: "Config", sample: "ShowerFile", folder: Path) -> "StoredModel":
-    """Train, resume, or take the finished model of the same configuration."""
-    from calo4pqvae.cli.train import show_training, stop_on_signal
-    from calo4pqvae.errors import CheckpointError
+    """Train, go on, or take the finished model of the same configuration."""
+    from calo4pqvae.cli.train import say, show_training, stop_on_signal
     from calo4pqvae.models.storage import load_model
-    from calo4pqvae.training.run import read_run, train
+    from calo4pqvae.training.run import train
 
-    resume = (folder / "checkpoints" / "last.pt").exists()
-    if resume and read_run(folder).config != config:
-        raise CheckpointError(
-            f"{folder}: holds a run of another configuration; "
-            f"remove {folder.parent} or name another folder with -o"
-        )
-    if not (folder / "model" / "config.json").exists():
-        with show_training(config) as show, stop_on_signal() as start:
-            done = train(config, [sample], folder, resume=resume, on_step=show, on_start=start)
-        if not done:
-            raise KeyboardInterrupt
+    with show_training(config) as show, stop_on_signal() as start:
+        done = train(config, [sample], folder, on_step=show, on_start=start, on_note=say)
+    if not done:
+        raise KeyboardInterrupt
     return load_model(folder)
 
 

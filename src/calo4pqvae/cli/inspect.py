@@ -29,9 +29,6 @@ KINDS = (
 SHOWER_SUFFIXES = {".h5", ".hdf5"}
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-END_OF_LOG = 1 << 16
-"""Bytes at the end of a log in which its last whole line is looked for."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspect`."""
@@ -105,23 +102,16 @@ def _describe_description(content: dict[str, Any]) -> Facts:
 
 
 def _describe_progress(run: Path) -> Facts:
-    """How far a run has come: its checkpoints and the last line of its log."""
+    """How far a run has come: its checkpoints and the last record of its log."""
+    from calo4pqvae.training.log import read_log
+
     checkpoints = sorted(entry.name for entry in (run / "checkpoints").glob("*"))
     yield "checkpoints", ", ".join(checkpoints) or "none"
     log = run / "log.jsonl"
-    last = _last_record(log) if log.is_file() else {}
-    yield from _leaves({"last record": last or "none"})
-
-
-def _last_record(log: Path) -> Mapping[str, Any]:
-    """Return the last whole record; a killed run may have left half a line behind it."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - END_OF_LOG))
-        lines = file.read().splitlines()
-    for line in reversed(lines):
-        with suppress(ValueError):
-            return json.loads(line)
-    return {}
+    records, damaged = read_log(log) if log.is_file() else ([], [])
+    yield from _leaves({"last record": records[-1] if records else "none"})
+    if damaged:
+        yield "damaged lines of the log", ", ".join(map(str, damaged))
 
 
 def _describe_weights(path: Path) -> Facts:

@@ -1,6 +1,7 @@
 """`calo4pqvae train`: shower files in, a run folder with a trained model out."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
 
 HELP = "train a model on shower files"
 
+SHOWN = {
+    "values": "values",
+    "hits": "hits",
+    "positive_energy": "energy of the prior with data",
+    "negative_energy": "energy of the prior alone",
+}
+"""Terms of the losses on the progress line, and their names there."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -20,11 +29,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", nargs="+", metavar="FILE", help="shower files, in the order of the split"
     )
     add_geometry(parser)
-    parser.add_argument("--preset", default="paper", help="paper (default), quick or best")
+    parser.add_argument("--preset", help="paper (default), quick or best")
     parser.add_argument("--config", metavar="FILE", help="YAML file on top of the preset")
     add_settings(parser)
-    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in --out with its own settings and data; the words that began "
+        "it do the same",
+    )
+    parser.add_argument(
+        "--refit",
+        action="store_true",
+        help="keep the networks of the run in --out and repeat what is fitted after the last "
+        "epoch, with other values of settings that only the fit depends on",
+    )
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="(default: auto)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     from calo4pqvae.training.processes import Processes
     from calo4pqvae.training.run import train
 
+    if args.refit:
+        return _refit(args)
     config, paths = _resumed(args) if args.resume else _fresh(args)
     processes = Processes.join(args.device)
     try:
@@ -48,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
                 processes=processes,
                 on_step=show,
                 on_start=stack.enter_context(stop_on_signal()),
+                on_note=say if processes.rank == 0 else lambda _: None,
             )
     finally:
         processes.leave()
@@ -56,6 +81,11 @@ def run(args: argparse.Namespace) -> int:
         hint = f"stopped; go on with 'calo4pqvae train --resume --out {args.out}'"
         print(f"model written to {where}" if finished else hint)
     return 0 if finished else 130
+
+
+def say(note: str) -> None:
+    """Tell the user something beside the result."""
+    print(f"calo4pqvae: {note}", file=sys.stderr, flush=True)
 
 
 def show_training(config: "Config"):  # noqa: ANN201 - a context manager of a callback
@@ -77,6 +107,8 @@ def show_training(config: "Config"):  # noqa: ANN201 - a context manager of a ca
                     left = config.training.epochs * step.n_batches - done
                     bars.append(stack.enter_context(progress(left, "training, batches")))
                 bars[0].advance(1, _note(step, config.training.epochs))
+                if (step.epoch + 1, step.batch) == (config.training.epochs, step.n_batches):
+                    stack.close()  # what follows are fits, not batches
 
             yield on_step
 
@@ -84,12 +116,10 @@ def show_training(config: "Config"):  # noqa: ANN201 - a context manager of a ca
 
 
 def _note(step: "Step", epochs: int) -> str:
-    terms = step.terms
-    return (
-        f"epoch {step.epoch + 1} of {epochs}, values {terms['values']:.1f}, "
-        f"hits {terms['hits']:.1f}, energy of the prior with data "
-        f"{terms['positive_energy']:.1f}, alone {terms['negative_energy']:.1f}"
-    )
+    """Show the losses that this model has in this phase of its training."""
+    parts = [f"epoch {step.epoch + 1} of {epochs}"]
+    parts += [f"{SHOWN[name]} {v:.1f}" for name, v in step.terms.items() if name in SHOWN]
+    return ", ".join(parts)
 
 
 def _fresh(args: argparse.Namespace) -> "tuple[Config, list[str]]":
@@ -98,17 +128,40 @@ def _fresh(args: argparse.Namespace) -> "tuple[Config, list[str]]":
 
     if not args.data:
         raise ConfigError("name the shower files to train on with --data FILE ..")
-    return load_config(args.preset, args.config, args.set), args.data
+    return load_config(args.preset or "paper", args.config, args.set), args.data
 
 
 def _resumed(args: argparse.Namespace) -> "tuple[Config, list[str]]":
     from calo4pqvae.errors import ConfigError
-    from calo4pqvae.training.run import read_run
+    from calo4pqvae.training.folder import read_run
 
-    if args.set or args.config:
-        raise ConfigError("a resumed run keeps its configuration; leave out --set and --config")
+    if args.set or args.config or args.preset:
+        raise ConfigError(
+            "a resumed run keeps its configuration; leave out --preset, --set and --config"
+        )
     stored = read_run(Path(args.out))
     return stored.config, args.data or [file["path"] for file in stored.files]
+
+
+def _refit(args: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
+    from calo4pqvae.errors import ConfigError
+    from calo4pqvae.training.folder import read_run
+    from calo4pqvae.training.refit import refit
+
+    given = [name for name in ("resume", "config", "preset") if getattr(args, name)]
+    if given or args.device == "cuda":
+        raise ConfigError(
+            f"--{given[0] if given else 'device cuda'} does not go with --refit, which takes "
+            "the run's own settings, --set on top of them, and the CPU"
+        )
+    stored = read_run(Path(args.out))
+    paths = args.data or [file["path"] for file in stored.files]
+    with ExitStack() as stack:
+        refit(args.out, open_showers(paths, args, stack), args.set)
+    print(f"model written to {Path(args.out) / 'model'}")
+    return 0
 
 
 def stop_on_signal():  # noqa: ANN201 - a context manager of a callback

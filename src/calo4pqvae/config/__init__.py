@@ -4,7 +4,7 @@ Defaults are the paper's. A preset is a YAML file of differences; a user's file 
 ``section.key=value`` settings go on top, in this order.
 """
 
-from calo4pqvae.config.reading import load_config, presets
+from calo4pqvae.config.reading import change_config, load_config, presets
 from calo4pqvae.config.tree import (
     CONFIG_SCHEMA,
     Config,
@@ -14,6 +14,7 @@ from calo4pqvae.config.tree import (
     PriorConfig,
     TrainingConfig,
     VoxelConfig,
+    differing_settings,
 )
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "PriorConfig",
     "TrainingConfig",
     "VoxelConfig",
+    "change_config",
+    "differing_settings",
     "load_config",
     "presets",
 ]

@@ -10,7 +10,7 @@ import yaml
 from calo4pqvae.config.tree import Config
 from calo4pqvae.errors import ConfigError
 
-__all__ = ["load_config", "presets"]
+__all__ = ["change_config", "load_config", "presets"]
 
 
 def presets() -> list[str]:
@@ -44,6 +44,18 @@ def load_config(
         raise ConfigError(
             f"the preset {values['preset']!r} is named beside {preset!r}; choose one preset"
         )
+    return Config.from_dict(values)
+
+
+def change_config(config: Config, settings: Sequence[str]) -> Config:
+    """Put ``section.key=value`` settings on top of a configuration.
+
+    Raises:
+        ConfigError: unknown key or bad value.
+    """
+    values = config.to_dict()
+    for setting in settings:
+        values = _merge(values, _setting(setting))
     return Config.from_dict(values)
 
 

@@ -27,10 +27,9 @@ def check(config: "Config") -> None:
 def _model_rules(config: "Config") -> dict[str, bool]:
     p, n, data, law = config.prior, config.network, config.data, config.longitudinal
     layered = n.kind == "layers"
-    low, high = data.energy_gev
     n_widths = _ENCODER_WIDTHS[n.kind]
     return {
-        "data.energy_gev must be two rising energies above zero": 0 < low < high < math.inf,
+        "data.energy_gev must be two rising energies above zero": _is_range(data.energy_gev),
         "data.buffer_gib must be above zero": data.buffer_gib > 0,
         "data.split_seed must not be negative": data.split_seed >= 0,
         "prior.nodes_per_partition must be at least 1": p.nodes_per_partition >= 1,
@@ -59,6 +58,10 @@ def _model_rules(config: "Config") -> dict[str, bool]:
         )
         >= 1,
     }
+
+
+def _is_range(ends: tuple[float, float] | None) -> bool:
+    return ends is None or 0 < ends[0] < ends[1] < math.inf
 
 
 def _training_rules(t: "TrainingConfig") -> dict[str, bool]:

@@ -19,6 +19,7 @@ __all__ = [
     "PriorConfig",
     "TrainingConfig",
     "VoxelConfig",
+    "differing_settings",
 ]
 
 CONFIG_SCHEMA = 2
@@ -33,13 +34,14 @@ class DataConfig:
         split: ``paper`` (80/10/10 shuffled), ``official`` (file 1 trains, file 2 tests), or
             the path of a split manifest.
         split_seed: seed of the shuffle.
-        energy_gev: range of incident energies that the model covers [GeV].
+        energy_gev: range of incident energies that the model covers [GeV]; None takes it from
+            the showers, rounded outwards to two digits. Runs and models hold what was taken.
         buffer_gib: memory for showers; larger sets are shuffled piece by piece [GiB].
     """
 
     split: str = "paper"
     split_seed: int = 0
-    energy_gev: tuple[float, float] = (1.0, 1000.0)
+    energy_gev: tuple[float, float] | None = None
     buffer_gib: float = 4.0
 
 
@@ -224,6 +226,17 @@ class Config:
         except ArgumentError as error:
             raise ConfigError(_first_reason(str(error))) from error
         return cast(Config, vars(parser.instantiate(parsed))["config"])
+
+
+def differing_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Name the settings, in plain dictionaries, that another configuration has otherwise."""
+    return [
+        f"{section}.{key}"
+        for section, values in one.items()
+        if isinstance(values, dict)
+        for key in values
+        if other.get(section, {}).get(key) != values[key]
+    ]
 
 
 def _plain(value: Any) -> Any:

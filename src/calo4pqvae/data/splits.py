@@ -63,6 +63,10 @@ class Split:
         """Number of rows in the three sets together."""
         return len(self.train) + len(self.validation) + len(self.test)
 
+    def has_rows_of(self, other: "Split") -> bool:
+        """Tell whether another split holds the same rows in each of its sets."""
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in PARTS)
+
     def save(self, path: str | Path) -> None:
         """Write the split as JSON, whole or not at all.
 

@@ -1,7 +1,9 @@
 """The model of the paper: encoder, prior, decoder and voxels, and what all models offer."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,9 +12,12 @@ from torch import Tensor, nn
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.config import TrainingConfig
+from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
 from calo4pqvae.data.transforms import EnergyScale, to_logits
 from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.models.calibration import calibrate_voxels
 from calo4pqvae.models.vae.encoder import HierarchicalEncoder
 from calo4pqvae.models.vae.relax import entropy
 from calo4pqvae.models.voxels import DrawnVoxels, VoxelModel
@@ -49,6 +54,10 @@ class Losses:
 class ShowerModel(nn.Module, ABC):
     """What every model offers: bits of showers, showers of bits, and a prior of the bits.
 
+    Attributes:
+        FIT_SETTINGS: settings that only `fit` and later steps depend on, so that a fit with
+            other values takes over the trained networks.
+
     Arguments:
         geometry: the regular cylinder whose showers it makes.
         scale: range of incident energies.
@@ -56,6 +65,8 @@ class ShowerModel(nn.Module, ABC):
         prior: law of the bits.
         voxels: law of a voxel given the decoder's numbers.
     """
+
+    FIT_SETTINGS: ClassVar[frozenset[str]] = frozenset({"prior.burn_in"})
 
     def __init__(
         self,
@@ -84,6 +95,31 @@ class ShowerModel(nn.Module, ABC):
     def read_out(self, showers: Showers) -> Showers:
         """Apply the readout threshold: smaller deposits become exact zeros."""
         return torch.where(showers >= self.geometry.threshold, showers, 0.0)
+
+    def fit(
+        self,
+        batches: ShowerBatches,
+        settings: TrainingConfig,
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Fit what is left once the networks are trained: here, the spectrum of the voxels.
+
+        Arguments:
+            batches: training showers.
+            settings: how to fit.
+            on_stage: told the name of each stage before it.
+        """
+        on_stage("voxels")
+        calibrate_voxels(self, batches, settings.seed)
+
+    def bytes_to_fit(self, n_showers: int) -> int:
+        """Estimate the memory that `fit` takes beside the showers themselves [bytes]."""
+        del n_showers
+        return 0
+
+    def take_networks(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what was trained in batches from the weights of such a model."""
+        self.load_state_dict(weights)
 
     @abstractmethod
     def forward(

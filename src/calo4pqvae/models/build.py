@@ -61,9 +61,15 @@ def build_model(
 
     Raises:
         GeometryError: the layers differ, or the network does not fit the cylinder.
-        ConfigError: the energy code does not fit the partition.
+        ConfigError: the range of energies is not given, or the energy code does not fit the
+            partition.
         SamplerError: the lattice is too small for the partitions.
     """
+    if config.data.energy_gev is None:
+        raise ConfigError(
+            "the range of incident energies is not known without showers; name it with "
+            "data.energy_gev=[low,high]"
+        )
     graph = graph or build_graph(config.prior)
     low, high = config.data.energy_gev
     scale = EnergyScale(low * GeV, high * GeV)

@@ -2,22 +2,25 @@
 
 import warnings
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import torch
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.errors import PhysicsWarning
-from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.voxels import DrawnVoxels, SharedVoxels
 
-__all__ = ["calibrate_voxels"]
+if TYPE_CHECKING:
+    from calo4pqvae.models.base import ShowerModel
+
+__all__ = ["MOST_SHOWERS", "calibrate_voxels"]
 
 MOST_SHOWERS = 4096
 
 
 @torch.no_grad()
-def calibrate_voxels(model: ShowerModel, batches: ShowerBatches, seed: int) -> None:
+def calibrate_voxels(model: "ShowerModel", batches: ShowerBatches, seed: int) -> None:
     """Fill the table of drawn voxels from encoded and decoded training showers.
 
     At most 4096 showers are used. Other voxel models are left alone.

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from calo4pqvae._core.atomic import write_bytes, write_json
+from calo4pqvae._core.atomic import replacing, write_json
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.config import CONFIG_SCHEMA, Config
 from calo4pqvae.errors import Calo4pQVAEError, CheckpointError
@@ -51,7 +51,10 @@ def save_model(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    write_bytes(folder / WEIGHTS, save(weights))
+    with replacing(folder / WEIGHTS) as aside:
+        aside.write_bytes(save(weights))
+        # A model that is replaced has no description until its own follows.
+        (folder / DESCRIPTION).unlink(missing_ok=True)
     description = {
         "schema": CONFIG_SCHEMA,
         "config": config.to_dict(),

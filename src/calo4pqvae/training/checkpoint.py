@@ -8,7 +8,7 @@ from zipfile import BadZipFile, ZipFile
 import torch
 
 from calo4pqvae._core.atomic import replacing
-from calo4pqvae.config import CONFIG_SCHEMA, Config
+from calo4pqvae.config import CONFIG_SCHEMA, Config, differing_settings
 from calo4pqvae.errors import CheckpointError, OutputError
 
 __all__ = ["check_same", "read_checkpoint", "write_checkpoint"]
@@ -21,15 +21,14 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
         OutputError: it cannot be written, for example on a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with replacing(path) as part:
-            torch.save({"schema": CONFIG_SCHEMA, **state}, part)
-    except (OSError, RuntimeError, OutputError) as error:
-        reason = error.__cause__ or error
-        raise OutputError(
-            f"{path}: cannot be written ({reason}), the checkpoint before it is kept; make "
-            "room and go on with --resume"
-        ) from error
+    with replacing(path) as aside:
+        try:
+            torch.save({"schema": CONFIG_SCHEMA, **state}, aside)
+        except (OSError, RuntimeError) as error:
+            raise OutputError(
+                f"{path}: cannot be written ({error}), the checkpoint before it is kept; make "
+                "room and give the same command again"
+            ) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -64,14 +63,7 @@ def check_same(path: Path, state: dict[str, Any], config: Config, fingerprint: s
     Raises:
         CheckpointError: naming the settings that differ, or that the showers do.
     """
-    theirs, ours = json.loads(state["config"]), config.to_dict()
-    changed = [
-        f"{section}.{key}"
-        for section, values in ours.items()
-        if isinstance(values, dict)
-        for key in values
-        if theirs.get(section, {}).get(key) != values[key]
-    ]
+    changed = differing_settings(config.to_dict(), json.loads(state["config"]))
     if changed:
         raise CheckpointError(
             f"{path}: was made with other values of {', '.join(changed)}; "

@@ -34,7 +34,12 @@ TERMS: tuple[str, ...] = (*LOSS_TERMS, "negative_energy")
 
 @dataclass(frozen=True)
 class Step:
-    """Where training stands, for whoever shows it."""
+    """Where training stands, for whoever shows it.
+
+    Attributes:
+        epoch, batch, n_batches: the place, counted from 0, 1 and 1.
+        terms: means over the epoch so far, of the losses that this model has in this phase.
+    """
 
     epoch: int
     batch: int
@@ -89,7 +94,7 @@ class Trainer:
         self.forward = self._parallel()
         self.epoch, self.batch = 0, 0
         self.sums = torch.zeros(len(TERMS), dtype=torch.float64, device=self.processes.device)
-        self._stop, self._saved = False, time.monotonic()
+        self._stop, self._saved, self._done = False, time.monotonic(), False
 
     def run(self) -> bool:
         """Train to the last epoch.
@@ -100,7 +105,7 @@ class Trainer:
         Raises:
             TrainingError: a loss is no longer finite.
         """
-        if (self.epoch, self.batch) == (0, 0):
+        if not self.checkpoint.exists():
             self.save()
         while self.epoch < self.settings.epochs:
             started = time.monotonic()
@@ -110,10 +115,17 @@ class Trainer:
             self.epoch, self.batch = self.epoch + 1, 0
             self.sums.zero_()
         self.save()
+        self._done = True
         return True
 
     def stop(self) -> None:
-        """Ask for a checkpoint and an end after the current batch."""
+        """Ask for a checkpoint and an end after the current batch.
+
+        Raises:
+            KeyboardInterrupt: the last checkpoint is written; nothing is lost by an end now.
+        """
+        if self._done:
+            raise KeyboardInterrupt
         self._stop = True
 
     def step(self, batch: Batch) -> Losses | None:
@@ -255,7 +267,7 @@ class Trainer:
         self._check_finite()
         means = dict(zip(TERMS, (self.sums / self.batches.n_batches).tolist(), strict=True))
         frozen = schedules.is_frozen(self.settings, self.epoch)
-        unseen = dict.fromkeys(TERMS[:3]) if frozen else {}
+        unseen = dict.fromkeys(set(TERMS) - set(self._terms()))
         record: dict[str, Any] = {"epoch": self.epoch, "frozen": frozen, **means, **unseen}
         record["validation"] = None
         if (
@@ -284,9 +296,15 @@ class Trainer:
 
     def _report(self) -> None:
         if self.on_step is not None and self.processes.rank == 0:
-            means = (self.sums / self.batch).tolist()
-            terms = dict(zip(TERMS, means, strict=True))
+            means = dict(zip(TERMS, (self.sums / self.batch).tolist(), strict=True))
+            terms = {name: means[name] for name in self._terms()}
             self.on_step(Step(self.epoch, self.batch, self.batches.n_batches, terms))
+
+    def _terms(self) -> tuple[str, ...]:
+        """Name the terms that mean something for this model in this epoch."""
+        if self.settings.prior_fit == "whole":
+            return TERMS[:2]
+        return TERMS[3:] if schedules.is_frozen(self.settings, self.epoch) else TERMS
 
     def _fractional_epoch(self) -> float:
         return self.epoch + self.batch / self.batches.n_batches

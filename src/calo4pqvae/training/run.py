@@ -1,8 +1,7 @@
-"""A training run as a folder: what it was made from, its log, checkpoints and model."""
+"""A training run: begun, taken up or found finished, and its model left in the run's folder."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,65 +9,25 @@ import numpy as np
 import torch
 
 import calo4pqvae
-from calo4pqvae._core.atomic import write_json
-from calo4pqvae.config import CONFIG_SCHEMA, Config
+from calo4pqvae._core.lock import output_lock
+from calo4pqvae.config import Config
 from calo4pqvae.data.batches import ShowerBatches
-from calo4pqvae.data.sample import sample_split
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.data.splits import PROTOCOLS, Split, make_split
-from calo4pqvae.errors import CheckpointError, GeometryError, OutputError
+from calo4pqvae.data.splits import Split
+from calo4pqvae.errors import Calo4pQVAEError, ConfigError, GeometryError, TrainingError
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.models.autoregressive.fit import fit_longitudinal
-from calo4pqvae.models.autoregressive.model import LayeredQVAE
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
-from calo4pqvae.models.calibration import calibrate_voxels
 from calo4pqvae.models.storage import save_model
+from calo4pqvae.training.energy_range import describe_range, with_energy_range
+from calo4pqvae.training.folder import Run, RunFolder, identify, read_run, resolve_split
 from calo4pqvae.training.loop import Step, Trainer
 from calo4pqvae.training.processes import Processes
+from calo4pqvae.training.rehearsal import rehearse
 
-__all__ = ["Run", "read_run", "resolve_split", "train"]
+__all__ = ["Run", "common_geometry", "finish", "make_batches", "read_run", "train"]
 
 GIB = 2**30
-SPLIT = "split.json"
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run folder says of itself.
-
-    Attributes:
-        config: all choices.
-        files: name, path, number of showers and SHA-256 of each shower file.
-    """
-
-    config: Config
-    files: list[dict[str, Any]]
-
-    @property
-    def fingerprint(self) -> str:
-        """Identity of the data."""
-        return " ".join(file["sha256"] for file in self.files)
-
-
-def read_run(folder: Path) -> Run:
-    """Read ``config.json`` of a run folder.
-
-    Raises:
-        CheckpointError: it is missing, damaged or of another version.
-    """
-    try:
-        description = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        version, values = description["schema"], description["config"]
-        files = description["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder}: no training run to resume here ({error})") from error
-    if version != CONFIG_SCHEMA:
-        raise CheckpointError(
-            f"{folder}: a run of version {version}, this program continues version "
-            f"{CONFIG_SCHEMA}; use the matching release or start anew"
-        )
-    return Run(Config.from_dict(values), files)
 
 
 def train(
@@ -80,77 +39,129 @@ def train(
     processes: Processes | None = None,
     on_step: Callable[[Step], None] | None = None,
     on_start: Callable[[Trainer], None] | None = None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> bool:
     """Train a model on shower files and leave it in ``folder/model``.
 
+    A folder that holds an unfinished run of the same configuration and showers is taken up
+    where it stands, whenever it was broken off; a finished one is left as it is. A new run
+    begins with a rehearsal of all its steps on a few showers.
+
     Arguments:
-        config: all choices.
+        config: all choices; the range of energies is that of the showers unless given.
         files: open shower files of one regular geometry, in the order of the protocol.
         folder: run folder.
-        resume: continue from the last checkpoint instead of starting.
+        resume: insist that there is a run to take up.
         processes: the processes that share the work; alone by default.
         on_step: called after every batch.
         on_start: receives the trainer before its first batch, to stop it from outside.
+        on_note: called with sentences for the user: the range of energies, the time to expect.
 
     Returns:
         whether the run is finished; False when it was stopped before.
 
     Raises:
-        ConfigError: the split or an energy does not fit the configuration.
+        ConfigError: the split or an energy does not fit the configuration, or a step fails in
+            the rehearsal.
         GeometryError: files of different geometry, or one that the network does not fit.
-        OutputError: the folder holds a run already.
+        OutputError: the folder holds another run, or is in use.
         CheckpointError: there is nothing to resume, or it belongs to something else.
+        TrainingError: losses are not finite, or a fit after the last epoch failed.
     """
-    folder, processes = Path(folder), processes or Processes()
-    model = build_model(config, _common_geometry(files))
-    sizes = [len(file) for file in files]
-    split = Split.load(folder / SPLIT) if resume else resolve_split(config, sizes)
-    training, validation = _batches(config, files, split)
-    _meet_bad_input(model, training, files, split)
-    run = Run(config, [_identify(file) for file in files])
-    if processes.rank == 0 and not resume:
-        _open_folder(folder, run, split)
-    processes.wait()
-    trainer = Trainer(
-        model,
-        config,
-        training,
-        folder=folder,
-        validation=validation,
-        processes=processes,
-        fingerprint=run.fingerprint,
-        on_step=on_step,
-    )
-    if resume:
-        trainer.resume()
-    if on_start is not None:
-        on_start(trainer)
-    if not trainer.run():
-        return False
-    if processes.rank == 0:
-        calibrate_voxels(model, training, config.training.seed)
-        if isinstance(model, LayeredQVAE):
-            fit_longitudinal(model, training, config.training)
-        save_model(folder / "model", model, config, _provenance(run, split))
-    processes.wait()
+    place, processes = RunFolder(Path(folder)), processes or Processes()
+    geometry = common_geometry(files)
+    given = config.data.energy_gev is not None
+    config = with_energy_range(config, files)
+    run = Run(config, [identify(file) for file in files])
+    with ExitStack() as stack:
+        if resume:
+            read_run(place.path)
+        if processes.rank == 0:
+            stack.enter_context(output_lock(place.path, "train", folder=True))
+        split = _split(place, run)
+        if place.is_finished:
+            on_note(f"{place.path}: this run is finished; nothing is left to do")
+            return True
+        begun = place.checkpoint.exists()
+        model = build_model(config, geometry)
+        training, validation = make_batches(config, files, split)
+        _meet_bad_input(model, training, files, split)
+        if not begun:
+            on_note(describe_range(config, given, _energies(files, split.train)))
+            on_note(str(rehearse(model, config, files, split.train, processes)))
+        processes.wait()
+        if processes.rank == 0 and not place.description.exists():
+            place.begin(run, split)
+        processes.wait()
+        trainer = Trainer(
+            model,
+            config,
+            training,
+            folder=place.path,
+            validation=validation,
+            processes=processes,
+            fingerprint=run.fingerprint,
+            on_step=on_step,
+        )
+        if begun:
+            trainer.resume()
+        if on_start is not None:
+            on_start(trainer)
+        if not trainer.run():
+            return False
+        if processes.rank == 0:
+            finish(model, run, split, training, place)
+        processes.wait()
     return True
 
 
-def resolve_split(config: Config, sizes: list[int]) -> Split:
-    """Make the split of that name, or read the manifest at that path.
+def finish(
+    model: ShowerModel,
+    run: Run,
+    split: Split,
+    training: ShowerBatches,
+    place: RunFolder,
+    refitted: Sequence[str] = (),
+) -> None:
+    """Fit what is left once the networks are trained, and write the model.
+
+    Arguments:
+        model: model with trained networks.
+        run: choices and files.
+        split: rows of the showers.
+        training: showers to fit to.
+        place: where the checkpoint lies and the model goes.
+        refitted: settings that differ from those of the training, for the provenance.
 
     Raises:
-        ConfigError: the manifest cannot be read, or the protocol does not fit the files.
+        TrainingError: the fit fails; it says how to repeat it with other settings.
     """
-    name = config.data.split
-    if name == "sample":
-        return sample_split()
-    if name in PROTOCOLS:
-        return make_split(name, sizes, config.data.split_seed)
-    return Split.load(name)
+    advice = (
+        f"the trained networks are kept in {place.checkpoint}; repeat the fit with "
+        f"'calo4pqvae train --refit --out {place.path} --set ..', which takes "
+        f"{', '.join(sorted(model.FIT_SETTINGS))}"
+    )
+    try:
+        model.fit(training, run.config.training)
+    except Calo4pQVAEError as error:
+        raise TrainingError(
+            f"the fit after the last epoch failed ({error}); {advice}"
+        ) from error
+    except Exception as error:
+        error.add_note(advice)
+        raise
+    provenance = _provenance(run, split)
+    if refitted:
+        provenance["refitted"] = list(refitted)
+    save_model(place.model, model, run.config, provenance)
 
 
-def _common_geometry(files: Sequence[ShowerFile]) -> CylindricalGeometry:
+def common_geometry(files: Sequence[ShowerFile]) -> CylindricalGeometry:
+    """Give the geometry that all files share.
+
+    Raises:
+        GeometryError: they do not.
+    """
     geometry = files[0].geometry
     if any(file.geometry != geometry for file in files):
         raise GeometryError(
@@ -159,19 +170,10 @@ def _common_geometry(files: Sequence[ShowerFile]) -> CylindricalGeometry:
     return geometry
 
 
-def _meet_bad_input(
-    model: ShowerModel, training: ShowerBatches, files: Sequence[ShowerFile], split: Split
-) -> None:
-    """Check energies and read showers now, before the run folder exists."""
-    used = np.concatenate([split.train, split.validation])
-    e_inc = np.concatenate([file.e_inc() for file in files])
-    model.scale.check(torch.from_numpy(e_inc[used]))
-    next(training.epoch(0))
-
-
-def _batches(
+def make_batches(
     config: Config, files: Sequence[ShowerFile], split: Split
 ) -> tuple[ShowerBatches, ShowerBatches | None]:
+    """Make batches to train on, and to validate on if there are showers for that."""
     settings = config.training
     bytes_each = 4 * files[0].geometry.n_voxels
     buffer = max(settings.batch_size, int(config.data.buffer_gib * GIB / bytes_each))
@@ -182,30 +184,35 @@ def _batches(
     return training, ShowerBatches(files, split.validation, size, settings.seed, buffer)
 
 
-def _identify(file: ShowerFile) -> dict[str, Any]:
-    path = file.path
-    return {
-        "name": path.name,
-        "path": str(path.resolve()),
-        "showers": len(file),
-        "sha256": file.sha256(),
-    }
-
-
-def _open_folder(folder: Path, run: Run, split: Split) -> None:
-    if (folder / "config.json").exists():
-        raise OutputError(
-            f"{folder}: holds a run already; continue it with --resume or choose another folder"
+def _split(place: RunFolder, run: Run) -> Split:
+    """Take the split of the run that has begun here, or make that of the configuration."""
+    sizes = [file["showers"] for file in run.files]
+    kept = place.taken_up(run)
+    if kept is None:
+        return resolve_split(run.config, sizes)
+    try:
+        fresh = resolve_split(run.config, sizes)
+    except ConfigError:
+        return kept  # the user's manifest has gone; its rows are in the run
+    if not fresh.has_rows_of(kept):
+        raise ConfigError(
+            f"{run.config.data.split}: has other rows than when the run in {place.path} began; "
+            "put them back or choose another folder"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    split.save(folder / SPLIT)
-    description = {
-        "schema": CONFIG_SCHEMA,
-        "calo4pqvae": calo4pqvae.__version__,
-        "config": run.config.to_dict(),
-        "files": run.files,
-    }
-    write_json(folder / "config.json", description)
+    return kept
+
+
+def _meet_bad_input(
+    model: ShowerModel, training: ShowerBatches, files: Sequence[ShowerFile], split: Split
+) -> None:
+    """Check energies and read showers now, before anything is written."""
+    used = np.concatenate([split.train, split.validation])
+    model.scale.check(torch.from_numpy(_energies(files, used)))
+    next(training.epoch(0))
+
+
+def _energies(files: Sequence[ShowerFile], rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([file.e_inc() for file in files])[rows]
 
 
 def _provenance(run: Run, split: Split) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The longitudinal part of a layered model: tables, copula, places on the chip, prior."""
 
+from collections.abc import Callable
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,19 +10,24 @@ from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise, derive_seed
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
-from calo4pqvae.boltzmann.natural_gradient import fit_likelihood
+from calo4pqvae.boltzmann.natural_gradient import REFRESH, fit_likelihood
 from calo4pqvae.boltzmann.placement import place
 from calo4pqvae.boltzmann.pseudo_likelihood import maximise
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
-from calo4pqvae.models.autoregressive.model import LayeredQVAE
+
+if TYPE_CHECKING:
+    from calo4pqvae.models.autoregressive.model import LayeredQVAE
 
 __all__ = ["fit_law", "fit_longitudinal", "read_layers", "wishes"]
 
 
 @torch.no_grad()
 def fit_longitudinal(
-    model: LayeredQVAE, batches: ShowerBatches, config: TrainingConfig
+    model: "LayeredQVAE",
+    batches: ShowerBatches,
+    config: TrainingConfig,
+    on_stage: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Fit everything that concerns layer energies to the training showers.
 
@@ -28,15 +35,17 @@ def fit_longitudinal(
         model: model to fit, in place; its decoder is left alone.
         batches: training showers.
         config: steps and sweeps of the prior's fit, and the seed.
+        on_stage: told the name of each stage before it.
 
     Raises:
         ConfigError: too few showers.
     """
-    fit_law(model, *read_layers(model, batches), config)
+    on_stage("reading")
+    fit_law(model, *read_layers(model, batches), config, on_stage)
 
 
 def read_layers(
-    model: LayeredQVAE, batches: ShowerBatches
+    model: "LayeredQVAE", batches: ShowerBatches
 ) -> tuple[Float[Tensor, "showers layer"], Float[Tensor, "showers 1"]]:
     """Read layer energies and incident energies [MeV] of one epoch of showers."""
     layers, energies = [], []
@@ -49,10 +58,11 @@ def read_layers(
 
 @torch.no_grad()
 def fit_law(
-    model: LayeredQVAE,
+    model: "LayeredQVAE",
     layers: Float[Tensor, "showers layer"],
     e_inc: Float[Tensor, "showers 1"],
     config: TrainingConfig,
+    on_stage: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Fit tables, copula, places and prior to layer energies [MeV]."""
     law, prior, home = model.law, model.prior, model.prior.bias.device
@@ -60,12 +70,18 @@ def fit_law(
     prior.cpu()
     t = model.scale(e_inc)
     noise = SharedNoise(derive_seed(config.seed, 1))
+    on_stage("tables")
     law.marginals.fit(*law.quantities(layers, e_inc), t)
     interval = law.intervals(layers, e_inc, t)
+    on_stage("copula")
     law.copula.fit(interval, t, noise.uniform)
     bits = law.levels.encode(interval, law.marginals.absence(t))
     if bits.shape[1]:
-        law.node_of_bit.copy_(place(wishes(prior, bits, t), prior.graph, config.seed))
+        on_stage("wishes")
+        wanted = wishes(prior, bits, t)
+        on_stage("placement")
+        law.node_of_bit.copy_(place(wanted, prior.graph, config.seed))
+        on_stage("start of the prior")
         fit_likelihood(
             prior,
             law.on_nodes(bits),
@@ -73,6 +89,7 @@ def fit_law(
             steps=config.fit_steps,
             sweeps=config.sweeps,
             seed=derive_seed(config.seed, 2),
+            on_step=lambda step: on_stage("steps" if step % REFRESH else "renewals"),
         )
     law.to(home)
     prior.to(home)

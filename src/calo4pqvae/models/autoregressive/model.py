@@ -1,5 +1,8 @@
 """The layered model: bits that are layer energies, then layer after layer of voxels."""
 
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -7,12 +10,15 @@ from torch import Tensor
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.config import TrainingConfig
+from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
 from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
 from calo4pqvae.models.autoregressive.drawing import calibration, draw_showers, losses
+from calo4pqvae.models.autoregressive.fit import fit_longitudinal
 from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
 from calo4pqvae.models.base import Calibration, Losses, ShowerModel
 from calo4pqvae.models.voxels import SharedVoxels
@@ -40,6 +46,17 @@ class LayeredQVAE(ShowerModel):
         voxels: law of their energies.
     """
 
+    FIT_SETTINGS: ClassVar[frozenset[str]] = frozenset(
+        {
+            *(f"longitudinal.{key}" for key in ("level_bits", "copula_bins", "copula_rounds")),
+            *(f"prior.{key}" for key in ("lattice", "grid", "nodes_per_partition")),
+            *(f"prior.{key}" for key in ("bias_order", "working_graph", "coupling_bins")),
+            "prior.burn_in",
+            "training.fit_steps",
+            "training.sweeps",
+        }
+    )
+
     voxels: SharedVoxels
 
     def __init__(
@@ -55,6 +72,32 @@ class LayeredQVAE(ShowerModel):
     ) -> None:
         super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
         self.law, self.decoder = law, decoder
+
+    def fit(
+        self,
+        batches: ShowerBatches,
+        settings: TrainingConfig,
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Fit the spectrum of the voxels, then everything that concerns layer energies."""
+        super().fit(batches, settings, on_stage)
+        fit_longitudinal(self, batches, settings, on_stage)
+
+    def bytes_to_fit(self, n_showers: int) -> int:
+        """Estimate the memory of `fit`: three copies of all statistics of the prior."""
+        graph, prior = self.prior.graph, self.prior
+        couplings = graph.n_edges * (1 if prior.coupling_slope is None else 2)
+        numbers = (prior.bias_order + 1) * graph.n_nodes + couplings
+        return 3 * 4 * n_showers * numbers + 2 * 8 * numbers**2
+
+    def take_networks(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over decoder and voxels; the rest is fitted."""
+        for name, part in (("decoder", self.decoder), ("voxels", self.voxels)):
+            head = f"{name}."
+            mine = {
+                key.removeprefix(head): v for key, v in weights.items() if key.startswith(head)
+            }
+            part.load_state_dict(mine)
 
     def forward(
         self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
