@@ -11,6 +11,7 @@ from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler
 from calo4pqvae.errors import SamplerError
 from calo4pqvae.testing import ConformanceError, check_sampler, conformance_cases
+from calo4pqvae.testing.directions import smallest_error
 from calo4pqvae.testing.machines import known_machines
 
 CASES = {case.name: case for case in conformance_cases()}
@@ -228,3 +229,63 @@ def test_a_sampler_that_ignores_the_start_must_say_so():
 def test_something_without_the_method_is_no_sampler():
     with pytest.raises(ConformanceError, match="has no method `sample`"):
         CASES["answers"](lambda _, seed: SharedNoise(seed))
+
+
+def all_fields(factor, part):
+    """Exact samples of a machine whose external fields, or all of whose fields, are wrong."""
+
+    class Wrong(ExactSampler):
+        def sample(self, problem, clamped, sweeps=0, start=None):
+            bias = factor * problem.bias
+            coupling = problem.coupling
+            if part == "all":
+                coupling = factor * coupling
+            else:
+                i, j = problem.graph.edges
+                sums = torch.zeros(problem.graph.n_nodes)
+                sums = sums.index_add(0, i, coupling).index_add(0, j, coupling)
+                bias = bias + (factor - 1) * sums / 2
+            wrong = replace(problem, bias=bias, coupling=coupling)
+            return super().sample(wrong, clamped, sweeps, start)
+
+    return lambda _, seed: Wrong(SharedNoise(seed))
+
+
+@pytest.mark.parametrize("part", ["all", "external"])
+def test_fields_times_097_are_refused_by_the_thorough_suite(part):
+    """False refusals of the right sampler: as in the short setting, see below."""
+    with pytest.raises(ConformanceError) as caught:
+        check_sampler(all_fields(0.97, part), thorough=True)
+    assert set(caught.value.failed) <= set(LAWS)
+    assert len(caught.value.failed) >= 3
+
+
+def test_a_right_sampler_passes_the_thorough_suite_and_knows_its_power():
+    """False alarms: below 1e-4, as for the short suite; p-values do not know of the chains."""
+    report = check_sampler(all_fields(1.0, "all"), thorough=True)
+    short = check_sampler(all_fields(1.0, "all"))
+    assert report.smallest_error == pytest.approx(short.smallest_error / 20**0.5)
+    assert 0.002 < report.smallest_error < 0.005
+    assert f"fields wrong by {100 * report.smallest_error:.2g} %" in str(report)
+
+
+def test_the_stated_power_is_there():
+    """A field wrong by the stated error is refused, in each of six runs: 94 % of free seeds."""
+    error = smallest_error(20_011)
+    for seed in range(6):
+        make = all_fields(1 - error, "all")
+        refused = 0
+        for name in LAWS:
+            try:
+                CASES[name](lambda graph, s, seed=seed: make(graph, 100 * seed + s))
+            except ConformanceError:
+                refused += 1
+        assert refused, seed
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_third_of_that_is_not_seen(seed):
+    """The power is not stated too small: with 0.35 of the error, no law is refused."""
+    make = all_fields(1 - 0.35 * smallest_error(20_011), "all")
+    for name in LAWS:
+        CASES[name](lambda graph, s: make(graph, 100 * seed + s))

@@ -66,8 +66,8 @@ def generate(
         e_inc: incident energies [MeV].
         writer: open file that receives the showers.
         sweeps: Gibbs sweeps before a chain's state is used.
-        seed: seed; the same seed and energies give the same showers, up to the rounding of
-            the networks if batch size or device change.
+        seed: seed; the same seed and energies give the same showers, to rounding if batch
+            size, threads or device change: voxels have moved by 4e-4 of their energy at most.
         batch_size: showers that are decoded together.
         device: where to compute.
         sampler: sampler of the prior: the kind of a Gibbs sampler, or any sampler, such as an

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.boltzmann.samplers.exact import enumerate_states
+from calo4pqvae.testing.directions import energy_deviations
 from calo4pqvae.testing.machines import KnownMachine, balanced_machine
 from calo4pqvae.testing.statistics import (
     deviation_p_value,
@@ -28,8 +29,8 @@ that for less than one seed in a hundred thousand."""
 def check_distribution(subject: Subject, machine: KnownMachine) -> str:
     """Draw the last states of independent chains from p(free | clamped).
 
-    The states are compared by chi-square, the frequencies of nodes and of joined pairs of
-    nodes in standard errors. All chains start with their free nodes up.
+    The states are compared by chi-square; the frequencies of nodes and of joined pairs of
+    nodes, and the mean energies, in standard errors. All chains start with their free nodes up.
     """
     n0 = machine.graph.sizes[0]
     condition = machine.conditions(subject.chains)
@@ -44,8 +45,12 @@ def check_distribution(subject: Subject, machine: KnownMachine) -> str:
 
     expected = (probability @ events(states).double())[condition]
     deviations = frequency_deviations(events(free), expected)
-    by_state = states_p_value(free, condition, probability)
-    p_value = min(1.0, 2 * min(by_state, deviation_p_value(deviations)))
+    p_values = (
+        states_p_value(free, condition, probability),
+        deviation_p_value(deviations),
+        deviation_p_value(energy_deviations(machine, free, condition, probability)),
+    )
+    p_value = min(1.0, len(p_values) * min(p_values))
     require(
         p_value >= FALSE_ALARM,
         f"states of {subject.chains} chains after {subject.sweeps} sweeps do not follow the "
