@@ -1,5 +1,6 @@
 # make demo: generate and evaluate with the pretrained model; make demo-train: train first.
 # make test: run the tests.
+# make check-long: hours of kills, mutations and statistics, resumable; results in docs/checks/.
 # All make the virtual environment .venv first when it is missing or out of date.
 
 PYTHON ?= python3
@@ -10,10 +11,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 
-.PHONY: help setup demo demo-train test figures lint clean distclean
+.PHONY: help setup demo demo-train test check-long figures lint clean distclean
 
 help:
-	@echo "make setup | demo | demo-train | test | figures | lint | clean | distclean"
+	@echo "make setup | demo | demo-train | test | check-long | figures | lint | clean | distclean"
 
 setup: $(STAMP)
 
@@ -35,6 +36,9 @@ demo-train: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+check-long: $(STAMP)
+	$(BIN)/python scripts/check_long.py
 
 # What docs/ and the README show of the demo.
 figures: demo

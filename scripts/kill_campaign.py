@@ -6,9 +6,10 @@ and the same content where that is promised. Half of the moments are uniform in 
 half follow a change in the output folder by a few milliseconds, so that short phases such as
 the first second and the writing of results are struck as often as long ones.
 
-    python scripts/kill_campaign.py --kills 100 --work /tmp/kills --table docs/kills.md
+    python scripts/kill_campaign.py --kills 100 --work WORK     # resumable
+    python scripts/kill_campaign.py --work WORK --report        # the table
 
-goes on where it was broken off: each finished trial is a line of WORK/trials.jsonl.
+Each finished trial is a line of WORK/trials.jsonl.
 """
 
 import argparse
@@ -19,7 +20,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -99,25 +99,18 @@ class Campaign:
         work.mkdir(parents=True, exist_ok=True)
         self._notes = work / "trials.jsonl"
 
-    def trials(self) -> list[Trial]:
-        """All finished trials."""
-        if not self._notes.exists():
-            return []
-        lines = self._notes.read_text(encoding="utf-8").splitlines()
-        return [Trial(**json.loads(line)) for line in lines]
-
     def run(self, kills: dict[str, int]) -> list[Trial]:
         """Strike until each case has been struck so often; return all trials."""
         for name, wanted in kills.items():
             while True:
-                mine = [trial for trial in self.trials() if trial.case == name]
+                mine = [trial for trial in trials_in(self._work) if trial.case == name]
                 if sum(len(trial.kills) for trial in mine) >= wanted:
                     break
                 trial = self._try(self._cases[name], len(mine))
                 with self._notes.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(trial)) + "\n")
                 print(f"{name} {trial.number}: {', '.join(trial.kills)}: {trial.verdict}")
-        return self.trials()
+        return trials_in(self._work)
 
     def _try(self, case: Case, number: int) -> Trial:
         """Strike a command once or more, let it finish, and look at what it leaves."""
@@ -143,7 +136,8 @@ class Campaign:
             told, struck = self._run_and_kill(case, folder, whole, rng)
             if struck is not None:
                 trial.kills.append(struck)
-            if "Traceback" in told:
+            if "Traceback" in told and not _before_the_program(told):
+                (folder / "traceback.txt").write_text(told, encoding="utf-8")
                 return f"a traceback after {struck}: {told.splitlines()[-1]}"
             if struck is None or rng.uniform() > AGAIN:
                 break
@@ -228,6 +222,13 @@ class Campaign:
         return folder
 
 
+def trials_in(work: Path) -> list[Trial]:
+    """All trials that are noted in a work folder; a last line that was cut off is none."""
+    notes = work / "trials.jsonl"
+    lines = notes.read_text(encoding="utf-8").splitlines(True) if notes.exists() else []
+    return [Trial(**json.loads(line)) for line in lines if line.endswith("\n")]
+
+
 class _Changes:
     """Counts how often the files of a folder were seen to be others than before."""
 
@@ -266,6 +267,11 @@ def _start(words: list[str], folder: Path) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
     )
+
+
+def _before_the_program(told: str) -> bool:
+    """Whether a traceback is that of Python, interrupted while it was loading the program."""
+    return told.rstrip().endswith("KeyboardInterrupt") and ", in main\n" not in told
 
 
 def _files(folder: Path) -> list[str]:
@@ -409,13 +415,10 @@ SHARES = {
 def table(trials: Sequence[Trial]) -> str:
     """The results as Markdown."""
     import platform
-    from datetime import UTC, datetime
-
-    from calo4pqvae import __version__
 
     lines = [
-        f"{datetime.now(UTC):%Y-%m-%d}, calo4pqvae {__version__}, Python "
-        f"{platform.python_version()}, {os.cpu_count()} cores.",
+        f"Python {platform.python_version()}, {os.cpu_count()} cores; "
+        f"{sum(trial.seconds for trial in trials) / 60:.0f} minutes in all.",
         "",
         "| command | trials | kills | by SIGKILL, SIGTERM, SIGINT | taken up, equal | not |",
         "|---|--:|--:|--:|--:|--:|",
@@ -435,20 +438,18 @@ def table(trials: Sequence[Trial]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill commands, take them up, and compare.")
-    parser.add_argument("--kills", type=int, default=100, help="blows in all")
+    parser.add_argument("--kills", type=int, default=100, help="blows in all (100)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, help="folder to go on in")
+    parser.add_argument("--work", type=Path, required=True, help="folder to go on in")
     parser.add_argument("--only", nargs="+", choices=list(SHARES), default=list(SHARES))
-    parser.add_argument("--table", type=Path, help="file for the results")
+    parser.add_argument("--report", action="store_true", help="print the table of all trials")
     args = parser.parse_args()
-    work = (args.work or Path(tempfile.mkdtemp(prefix="kills-"))).absolute()
+    work = args.work.absolute()
+    if args.report:
+        print(table(trials_in(work)))
+        return 0
     campaign = Campaign(work, cases(work), args.seed)
-    kills = {name: round(args.kills * SHARES[name]) for name in args.only}
-    trials = campaign.run(kills)
-    text = table(trials)
-    print(text)
-    if args.table:
-        args.table.write_text(text, encoding="utf-8")
+    trials = campaign.run({name: round(args.kills * SHARES[name]) for name in args.only})
     return int(any(trial.verdict != "equal" for trial in trials))
 
 

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from calo4pqvae import __version__
 from calo4pqvae.cli.defaults import HelpWithDefaults
+from calo4pqvae.cli.interrupts import INTERRUPTED, ends_when_interrupted, noting_interrupts
 from calo4pqvae.cli.options import given_options, refuse_idle
 from calo4pqvae.cli.streams import forgive_streams
 from calo4pqvae.errors import Calo4pQVAEError, LostPartWarning, PhysicsWarning
@@ -86,6 +87,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{PROGRAM}: error: {message}; see '{self.prog} --help'\n")
 
 
+@ends_when_interrupted
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command of `calo4pqvae`.
 
@@ -163,14 +165,24 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
 
 def _guarded(command: ModuleType, args: argparse.Namespace, debug: bool) -> int:
     """Run the command and turn whatever it raises into an exit status."""
+    with noting_interrupts() as interrupts:
+        return _status(command, args, debug, interrupts)
+
+
+def _status(
+    command: ModuleType, args: argparse.Namespace, debug: bool, interrupts: list[int]
+) -> int:
+    """Run the command; an error after Ctrl-C is the work of Ctrl-C."""
     try:
         return _run(command, args)
     except BrokenPipeError:
         _silence_stdout()
         return 141
     except KeyboardInterrupt:
-        return _complain("interrupted", 130, debug)
+        return _complain("interrupted", INTERRUPTED, debug)
     except Exception as error:
+        if interrupts:
+            return _complain("interrupted", INTERRUPTED, debug)
         sentence = _explain(error)
         if sentence is None:
             return _complain("this is a defect; please report it with the lines above", 1, True)
