@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calo4pqvae.errors import PhysicsWarning, OutputError, SimulationError
+from calo4pqvae.errors import OutputError, PhysicsWarning, SimulationError
 from calo4pqvae.simulate.journal import Shot, ShowerJournal, pack_shower
 
 FACTS = {"seed": 3, "stack": {"layers": 2, "r_edges_mm": (0.0, 1.0)}}

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from calo4pqvae._core.journal import Journal, Record
-from calo4pqvae.errors import PhysicsWarning, OutputError, SimulationError
+from calo4pqvae.errors import OutputError, PhysicsWarning, SimulationError
 
 __all__ = ["Finished", "Shot", "ShowerJournal", "pack_shower"]
 
