@@ -68,7 +68,7 @@ def fit(beta, rule, repeat, imperfections=None, reads=READS, conditions=CONDITIO
     reference = Reference.sample(PROBLEM, clamped, gibbs(seed), SWEEPS, chains=8)
     sampler = annealer(beta, seed, imperfections)
     return match_temperature(
-        sampler, PROBLEM, clamped, reference, rule=rule, **options
+        sampler, PROBLEM, clamped, lambda _: reference, rule=rule, **options
     ), sampler
 
 
@@ -151,7 +151,7 @@ def conditioning(reads=8_000):
     print("|---|--:|--:|--:|--:|--:|")
     auto = annealer(8.5, 3, conditioning="flux")
     auto.sample(PROBLEM, clamped[:4])
-    unit = auto.usage.flux / auto._raw(PROBLEM, 8.5).holding
+    unit = auto.usage.flux / auto.preflight.raw(PROBLEM).holding
     recommended = auto.usage.flux / unit
     cases = [("fold", None)] + [("flux", x) for x in (0.15, 0.3, 0.5, 0.75, 1.0, 3.0)]
     for way, times in cases:

@@ -4,23 +4,24 @@ The real client of D-Wave talks to a server on loopback. Its answers depend on t
 submission, so that a run with faults must end in the very states of one without.
 """
 
-import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
+from calo4pqvae._core.journal.table import Table
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.annealer.chip.solvers import list_solvers, open_solver
 from calo4pqvae.annealer.emulator.emulator import EmulatedAnnealer
-from calo4pqvae.annealer.jobs import journal as journal_module
 from calo4pqvae.annealer.jobs.journal import Journal
 from calo4pqvae.annealer.sampler import AnnealerSampler, Settings
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
@@ -57,16 +58,16 @@ def cloud(make_annealer, monkeypatch):
 def draw(problem, codes, tmp_path):
     """A function that draws 24 states with a journal, and closes what it opened."""
 
-    def run(resume=False, graph=None, **options):
+    def run(given=problem, resume=False, graph=None, **options):
         sampler = open_solver(polling_s=options.pop("polling", 20.0))
         journal = Journal(tmp_path / "journal", "run", ABOUT | (graph or {}), resume=resume)
         settings = Settings(**{"beta": 6.0} | options.pop("settings", {}))
         options = {"sleep": lambda _: None, "window": 3} | options
         try:
             annealer = AnnealerSampler(
-                problem.graph, sampler, SharedNoise(0), settings, record=journal, **options
+                given.graph, sampler, SharedNoise(0), settings, record=journal, **options
             )
-            return annealer.sample(problem, codes(CONDITIONS, READS)), annealer
+            return annealer.sample(given, codes(CONDITIONS, READS)), annealer
         finally:
             journal.close()
             sampler.close()
@@ -250,7 +251,7 @@ MOMENTS = {
     "sent, its name unknown": ("sent", 1, False),
     "sent, its name known": ("sent", 1, True),
     "answered, not stored": ("_store", 3, False),
-    "stored, not marked": ("_store", 3, True),
+    "stored": ("_store", 3, True),
 }
 
 
@@ -284,25 +285,74 @@ def test_killed_between_submission_and_storage(cloud, draw, clean, workers, tmp_
     assert paid_once(cloud)
 
 
-@pytest.mark.parametrize("write", [2, 5, 9])
-def test_disk_full(cloud, draw, clean, monkeypatch, write):
-    """At the second answer; and in the log, where a later mark does not fit any more."""
-    real, count = os.fsync, 0
+@pytest.mark.parametrize("more", [0, 1])
+def test_disk_full(cloud, draw, problem, codes, make_annealer, monkeypatch, more):
+    """Sqlite gets no or one more page: 24 submissions, of which some are marked by then."""
+    single = Settings(beta=6.0, mode="single")
+    clean = AnnealerSampler(problem.graph, make_annealer(), SharedNoise(0), single)
+    begin = Table.__init__
 
-    def full(descriptor):
-        nonlocal count
-        count += 1
-        if count >= write:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(descriptor)
+    def small(self, *arguments, **given):
+        begin(self, *arguments, **given)
+        pages = int(self._connection.execute("PRAGMA page_count").fetchone()[0]) + more
+        self._connection.execute(f"PRAGMA max_page_count = {pages}")
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal_module.os, "fsync", full)
+        patch.setattr(Table, "__init__", small)
         with pytest.raises(OutputError, match="nothing that was paid for is lost"):
-            draw(window=1)
-    states, _ = draw(resume=True)
+            draw(window=1, settings={"mode": "single"})
+    assert 0 < len(cloud.charged) < READS
+    states, _ = draw(resume=True, settings={"mode": "single"})
+    assert torch.equal(states, clean.sample(problem, codes(CONDITIONS, READS)))
+    assert paid_once(cloud, READS)
+
+
+@pytest.mark.parametrize("where", ["answer", "everything"])
+def test_a_damaged_journal_costs_what_is_damaged_and_no_money(
+    cloud, draw, clean, tmp_path, where
+):
+    """An answer, or all marks but the header: collected from the solver, by name or label."""
+    draw()
+    path = tmp_path / "journal" / "journal.sqlite"
+    content = bytearray(path.read_bytes())
+    if where == "answer":
+        at = content.rindex(b'"event": "stored"')
+        content[at] ^= 1
+    else:
+        at = content.index(b"000000")
+        for begin in range(len(content) - 8):
+            if content[begin : begin + 5] == b"00000":
+                content[begin] ^= 1
+    path.write_bytes(content)
+    with pytest.warns(PhysicsWarning, match="asked for again"):
+        states, annealer = draw(resume=True)
     assert torch.equal(states, clean)
     assert paid_once(cloud)
+    assert annealer.dispatcher.collected >= 1
+
+
+def test_two_jobs_do_not_share_a_journal(tmp_path):
+    one = Journal(tmp_path / "j", "run", ABOUT)
+    one.intend("000000", "digest", 3)
+    with ThreadPoolExecutor() as pool:  # the thread that has a lock may take it again
+        other = pool.submit(Journal, tmp_path / "j", "run", ABOUT, resume=True)
+        with pytest.raises(OutputError, match="is in use by"):
+            other.result()
+    one.close()
+    with pytest.raises(AnnealerError, match="go on with --resume"):
+        Journal(tmp_path / "j", "run", ABOUT)
+    with pytest.raises(AnnealerError, match="its solver is Advantage2_system4, not other"):
+        Journal(tmp_path / "j", "run", {"solver": "other"}, resume=True)
+    again = Journal(tmp_path / "j", "another", ABOUT, resume=True)
+    assert again.run == "run"
+    assert again.event("000000") == "intended"
+    again.close()
+
+
+def test_journals_of_earlier_versions_are_refused(tmp_path):
+    (tmp_path / "journal.json").write_text("{}")
+    with pytest.raises(AnnealerError, match="earlier version"):
+        Journal(tmp_path, "run", ABOUT, resume=True)
 
 
 def test_chip_with_other_working_qubits(cloud, draw, clean, chip, make_annealer, model_graph):
@@ -333,12 +383,48 @@ def _without(chip, qubit):
     return replace(chip, qubits=kept, couplers=couplers)
 
 
-def test_values_out_of_range_are_refused_before_anything_is_sent(cloud, draw):
+def test_values_out_of_range_are_refused_before_anything_is_sent(cloud, draw, tmp_path):
     with pytest.raises(AnnealerError, match=r"couplings J .* outside"):
         draw(settings={"beta": 0.1})
     assert cloud.charged == []
-    draw(settings={"beta": 0.1, "out_of_range": "rescale"}, resume=True)
+    assert not (tmp_path / "journal").exists()
+    draw(settings={"beta": 0.1, "out_of_range": "rescale"})
     assert paid_once(cloud)
+
+
+def test_values_out_of_range_in_any_gauge_are_refused_before_anything_is_sent(
+    cloud, draw, problem
+):
+    """J = -1.3 is allowed, +1.3 is not, and a reversed spin makes one of the other."""
+    negative = BoltzmannProblem(problem.graph, problem.bias, problem.coupling.abs())
+    beta = float(negative.coupling.max()) / 4 / 1.3
+    cloud.annealer.properties["h_range"] = [-60.0, 60.0]
+    with pytest.raises(AnnealerError, match=r"of its spins are reversed: .*couplings J"):
+        draw(negative, settings={"beta": beta, "gauges": 4})
+    assert cloud.charged == []
+    draw(negative, settings={"beta": beta})
+    assert paid_once(cloud)
+
+
+@pytest.mark.parametrize("out_of_range", ["rescale", "clip"])
+def test_all_gauges_of_values_brought_into_range_are_sent(cloud, draw, problem, out_of_range):
+    negative = BoltzmannProblem(problem.graph, problem.bias, problem.coupling.abs())
+    beta = float(negative.coupling.max()) / 4 / 1.3
+    draw(negative, settings={"beta": beta, "gauges": 4, "out_of_range": out_of_range})
+    assert paid_once(cloud, 4 * CONDITIONS)
+
+
+def test_the_limit_holds_for_the_rest_of_a_partial_answer(cloud, draw):
+    """One programming of 24 reads and no more was allowed: the second is not sent."""
+    limit = 1e-6 * (8000 * CONDITIONS + 85.6 * READS)
+    cloud.faults[2] = "partial"
+    with pytest.raises(AnnealerError, match="it was not sent: go on with --resume"):
+        draw(settings={"limit_s": limit})
+    charged = sum(8000 + 85.6 * reads for _, _, reads in cloud.charged)
+    assert 1e-6 * charged <= limit * (1 + 1e-9)
+    _, annealer = draw(settings={"limit_s": 2 * limit}, resume=True)
+    assert annealer.usage.reads == READS
+    assert paid_once(cloud, CONDITIONS + 1)
 
 
 def test_a_limit_on_the_time_is_kept(cloud, draw):

@@ -14,13 +14,16 @@ from small_chip import couplings
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.annealer.calibration.checkup import check_up, compare_marginals
 from calo4pqvae.annealer.chip.constants import CHIPS
+from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+from calo4pqvae.annealer.emulator.emulator import EmulatedAnnealer
 from calo4pqvae.annealer.emulator.imperfections import Imperfections
-from calo4pqvae.annealer.jobs.journal import Record
+from calo4pqvae.annealer.jobs.record import Record
 from calo4pqvae.annealer.programs.flux import flux_of_field
 from calo4pqvae.annealer.programs.placement import Placement
 from calo4pqvae.annealer.programs.program import Program
 from calo4pqvae.annealer.programs.shares import equal_chains, share_out
 from calo4pqvae.annealer.sampler import AnnealerSampler, Settings
+from calo4pqvae.boltzmann.lattices import pegasus
 from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
 from calo4pqvae.boltzmann.samplers.exact import enumerate_states
 from calo4pqvae.errors import AnnealerError, ConfigError
@@ -318,3 +321,86 @@ def test_submissions_outstanding_are_bounded(problem, codes, make_annealer):
     sampler.sample(problem, codes(4, 12))
     assert most == 5
     assert not waiting
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0, 4.0])
+def test_rescaled_values_are_held_as_firmly(problem, codes, make_annealer, factor):
+    """At most 1 in 1,000 reads moves a held qubit, where 1 in 100,000 may in equilibrium."""
+    annealer = make_annealer(beta=BETA)
+    most = float(problem.coupling.abs().max()) / 4 / BETA / factor
+    for name in ("j_range", "extended_j_range"):
+        annealer.properties[name] = [-most, most]
+    sampler = sampler_of(annealer, problem.graph, conditioning="flux", out_of_range="rescale")
+    sampler.sample(problem, codes(4, 4000))
+    assert sampler.factor == pytest.approx(factor)
+    assert sampler.usage.moved_reads <= 4
+    # The field is that of the weaker couplings plus what the chip's own temperature takes.
+    one = sampler.preflight.raw(problem).holding
+    scaled = sampler.preflight.raw(problem, factor).holding
+    extra = np.log(36 / 1e-5) / (2 * BETA)
+    assert scaled - extra == pytest.approx((one - extra) / factor)
+
+
+def test_pegasus_is_held_with_all_of_the_field(codes):
+    """Its flux for a field is its own: h = 1 takes 7.06e-4 Phi_0 there, a quarter more."""
+    assert flux_of_field(None, "pegasus") == pytest.approx(-7.06e-4, rel=0.01)
+    assert flux_of_field(None) == pytest.approx(-5.74e-4, rel=0.01)
+    graph = pegasus(20)
+    constants = replace(CHIPS["system4"], name="p", topology="pegasus", grid=(6,))
+    constants = replace(constants, mutual_pH=1.647, freeze_out_GHz=3.91, group_range=None)
+    chip = WorkingGraph.perfect("pegasus", (6,), "Advantage_system4")
+    emulator = EmulatedAnnealer(constants, graph=chip, beta=BETA, sweeps=20)
+    sampler = sampler_of(emulator, graph, conditioning="flux")
+    assert sampler.chip is None
+    program = sampler.preflight.raw(couplings(graph)).program([0], codes(1, 1)[:, :20])
+    held = program.flux[:20] / flux_of_field(constants)
+    assert np.allclose(np.abs(held), sampler.preflight.raw(couplings(graph)).holding)
+
+
+def test_times_that_are_not_stated_are_estimated(problem, codes, make_annealer):
+    """A solver that states no times, or only the total, does not work for nothing."""
+    whole = make_annealer()
+    for fields in ({}, {"qpu_access_time": 16_000.0}, {"qpu_programming_time": 8_000.0}):
+
+        def sample(model, fields=fields, **given):
+            answer = whole.sample(model, **given)
+            answer.info["timing"] = fields
+            return answer
+
+        silent = SimpleNamespace(
+            sample=sample,
+            properties=whole.properties,
+            nodelist=whole.nodelist,
+            edgelist=whole.edgelist,
+        )
+        sampler = sampler_of(silent, problem.graph)
+        sampler.sample(problem, codes(2, 20))
+        wanted = 32_000.0 if "qpu_access_time" in fields else 2 * 8_000 + 20 * 85.6
+        assert sampler.usage.time.total == pytest.approx(wanted)
+        assert sampler.account.charged == pytest.approx(wanted)
+
+
+def test_no_submission_exceeds_the_limit_when_a_solver_takes_longer(
+    problem, codes, make_annealer
+):
+    """Answers cost twice what was estimated: after the first, no other is sent."""
+    whole, sent = make_annealer(), []
+
+    def sample(model, **given):
+        sent.append(given["label"])
+        answer = whole.sample(model, **given)
+        answer.info["timing"] = {"qpu_access_time": 2 * (8_000 + 85.6 * 5)}
+        return answer
+
+    slow = SimpleNamespace(
+        sample=sample,
+        properties=whole.properties,
+        nodelist=whole.nodelist,
+        edgelist=whole.edgelist,
+    )
+    limit = 1e-6 * 4 * (8_000 + 85.6 * 5)
+    settings = Settings(beta=BETA, limit_s=limit)
+    sampler = AnnealerSampler(problem.graph, slow, SharedNoise(0), settings, window=1)
+    with pytest.raises(AnnealerError, match="it was not sent"):
+        sampler.sample(problem, codes(4, 20))
+    assert len(sent) == 1

@@ -1,6 +1,7 @@
 """The command `annealer`, and `generate` on an emulated annealer, as a user types them."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -98,16 +99,101 @@ def test_the_best_preset_runs_on_the_emulator(tmp_path, toy_geometry, capsys):
     assert "20 showers on emulated system4" in capsys.readouterr().out
     words = ("-n", "20", "--sampler", "emulator", "-o", "made.h5", "--imperfections", "none")
     assert main(["generate", "--model", "run", *words]) == 0
-    assert "(converged)" in capsys.readouterr().out
+    assert "(converged, energy)" in capsys.readouterr().out
 
 
 def test_check(model, capsys):
     words = ("--imperfections", "none", "--reads", "100", "--beta", "8.5")
     assert run("check", model, *words) == 0
     told = capsys.readouterr().out
+    assert told.count("ok ") == 4
+    assert "held qubits" not in told  # folded
+    assert "is seen in 9 of 10 checks" in told
+    assert run("check", model, *words, "--conditioning", "flux") == 0
+    told = capsys.readouterr().out
     assert told.count("ok ") == 6
+    assert "100 % as held" in told
     assert run("check", model, *words[:-1], "20") == 3
     assert "NO  temperature" in capsys.readouterr().out
+    weak = ("--conditioning", "flux", "--holding-field", "0.05")
+    assert run("check", model, *words, *weak) == 3
+    told = capsys.readouterr().out
+    assert "NO  held qubits" in told
+    assert "NO  flux and folding" in told
+
+
+def test_the_documented_way_of_checking(model, capsys):
+    """On the default emulator, errors and all, with a measured temperature: folding is fine."""
+    assert run("temperature", model, "-o", "t.json", "--reads", "512") == 0
+    assert run("check", model, "--temperature", "t.json") == 0
+    assert capsys.readouterr().out.count("NO ") == 0
+
+
+def test_a_temperature_is_used_for_what_it_was_measured(model, tmp_path, toy_geometry, capsys):
+    assert run("temperature", model, "-o", "t.json", "--reads", "512") == 0
+    good = json.loads(Path("t.json").read_text())
+    words = ["generate", "--sampler", "emulator", "-n", "2", "-o", "x.h5"]
+    words += ["--temperature", "t.json"]
+    mine = ["--model", str(model)]
+    config = load_config("quick", settings=[*SETTINGS, "prior.initial_scale=0.6"])
+    other = build_model(config, toy_geometry)
+    save_model(tmp_path / "other" / "model", other, config, {})
+    refused = {
+        "for the annealer emulated system4": [*mine, "--chip", "system2"],
+        "for the model": ["--model", str(tmp_path / "other")],
+        "for an annealing time of 20.0 us, not for an": [*mine, "--anneal-us", "50"],
+    }
+    capsys.readouterr()
+    for says, more in refused.items():
+        assert main([*words, *more]) == 2, says
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+    damaged = {
+        "has not converged": {"converged": False},
+        "converged, so": {"converged": "yes"},
+        "its numbers are damaged": {"beta": -1.0},
+        "numbers are damaged": {"beta": "8"},
+        "are damaged": {"likelihood_ratio": {"value": 1.0}},
+        "for the working graph": {"graph": "another"},
+        "holds no measured temperature": {"schema": "another"},
+    }
+    for says, change in damaged.items():
+        Path("t.json").write_text(json.dumps(good | change))
+        assert main([*words, *mine]) == 2, says
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+    for text in ("[]", "{", "\xff", "[" * 30_000):
+        Path("t.json").write_text(text, encoding="latin-1")
+        assert main([*words, *mine]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not Path("x.h5").exists()
+
+
+def test_without_a_temperature_nothing_is_generated(model, capsys):
+    """The paper's rule does not converge here, and no showers are made of what it left."""
+    hot = ("--rule", "paper", "--hidden-beta", "3", "--imperfections", "none")
+    words = ["generate", "--model", str(model), "--sampler", "emulator", "-n", "2"]
+    assert main([*words, "-o", "x.h5", *hot]) == 2
+    error = capsys.readouterr().err
+    assert "was not found in 8 batches" in error
+    assert error.count("\n") == 1
+    assert not Path("x.h5").exists()
+    assert run("temperature", model, *hot, "-o", "t.json") == 3
+    assert json.loads(Path("t.json").read_text())["converged"] is False
+
+
+def test_a_perfect_chip_gives_no_warning(model, capsys):
+    """The few reads of a short job are no drift; the sentence says what would have been one."""
+    words = ["generate", "--model", str(model), "--sampler", "emulator", "-n", "40"]
+    assert main([*words, "--imperfections", "none", "--beta", "8.5", "-o", "x.h5"]) == 0
+    told = capsys.readouterr()
+    assert "warning" not in told.err.lower()
+    assert "midway is found in 9 of 10 jobs like this" in told.out
+    with ShowerFile("x.h5") as file:
+        seen = json.loads(file.attrs["annealer"])["temperature_seen"]
+    assert abs(seen["alpha"]["value"] - 1) < 4 * seen["alpha"]["error"]
 
 
 def test_the_whole_path(model, capsys):
@@ -132,6 +218,24 @@ def test_the_whole_path(model, capsys):
     figure.savefig("figure2.png")
 
 
+def cut_short(path, answers):
+    """Leave a journal as if the job had been broken off after some answers."""
+    with sqlite3.connect(path) as database:
+        found = database.execute("SELECT DISTINCT key FROM records ORDER BY 1")
+        gone = found.fetchall()[answers:]
+        database.executemany("DELETE FROM records WHERE key = ?", gone)
+    database.close()
+
+
+def test_a_refused_job_leaves_no_journal(model, capsys):
+    words = ["generate", "--model", str(model), "-n", "5", "--sampler", "emulator"]
+    words += ["--imperfections", "none", "--journal", "kept", "-o", "a.h5"]
+    assert main([*words, "--beta", "0.01"]) == 2
+    assert not Path("kept").exists()
+    assert main([*words, "--beta", "8"]) == 0
+    assert capsys.readouterr().err.count("paid for") == 0
+
+
 def test_a_journal_is_kept_and_replayed(model, capsys):
     words = ("generate", "--model", str(model), "-n", "5", "--sampler", "emulator")
     options = ("--beta", "8", "--journal", "kept", "--imperfections", "none")
@@ -139,8 +243,11 @@ def test_a_journal_is_kept_and_replayed(model, capsys):
     assert main([*words, *options, "-o", "b.h5"]) == 2
     assert "go on with --resume" in capsys.readouterr().err
     assert main([*words, *options, "-o", "b.h5", "--resume"]) == 0
-    with ShowerFile("a.h5") as one, ShowerFile("b.h5") as two:
+    cut_short(Path("kept/journal.sqlite"), 3)
+    assert main([*words, *options, "-o", "d.h5", "--resume"]) == 0
+    with ShowerFile("a.h5") as one, ShowerFile("b.h5") as two, ShowerFile("d.h5") as three:
         assert np.array_equal(one.showers(slice(None)), two.showers(slice(None)))
+        assert np.array_equal(one.showers(slice(None)), three.showers(slice(None)))
     assert main([*words, *options, "-o", "c.h5", "--resume", "--seed", "1"]) == 2
     assert "is another one" in capsys.readouterr().err
 
@@ -157,6 +264,20 @@ BAD = {
     "limit": (["--sampler", "emulator", "--max-seconds", "1e-3"], "nothing was sent"),
     "beta": (["--sampler", "emulator", "--beta", "-1"], "above zero"),
     "range": (["--sampler", "emulator", "--beta", "0.01"], "cannot hold this program"),
+    "rule": (
+        ["--sampler", "emulator", "--beta", "8", "--rule", "paper"],
+        "--rule does nothing",
+    ),
+    "field": (["--sampler", "emulator", "--holding-field", "1"], "without --conditioning flux"),
+    "solver": (["--sampler", "emulator", "--solver", "a"], "--solver names a real annealer"),
+    "chip": (
+        ["--sampler", "annealer", "--max-seconds", "1", "--chip", "system1"],
+        "--chip is about the emulated chip",
+    ),
+    "hidden": (
+        ["--sampler", "annealer", "--max-seconds", "1", "--hidden-beta", "8"],
+        "--hidden-beta is about the emulated chip",
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""The prior sampled by an annealer: a `samplers.base.Sampler` over a `DWaveSampler`."""
+"""The prior sampled by an annealer, obeying `boltzmann.samplers.base.Sampler`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,40 +10,33 @@ from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise, derive_seed
 from calo4pqvae.annealer.calibration.drift import DriftMonitor
-from calo4pqvae.annealer.chip.constants import Chip, find_chip
+from calo4pqvae.annealer.chip.constants import Chip, chip_of
 from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+from calo4pqvae.annealer.jobs.account import Account
 from calo4pqvae.annealer.jobs.backend import Answer, Backend
 from calo4pqvae.annealer.jobs.budget import Plan
 from calo4pqvae.annealer.jobs.dispatch import Dispatcher, Job
-from calo4pqvae.annealer.jobs.journal import Record
-from calo4pqvae.annealer.programs.flux import flux_of_field
+from calo4pqvae.annealer.jobs.record import Record
+from calo4pqvae.annealer.preflight import Preflight
 from calo4pqvae.annealer.programs.placement import Placement, place
 from calo4pqvae.annealer.programs.programmer import Programmer
-from calo4pqvae.annealer.programs.ranges import (
-    RangeReport,
-    Ranges,
-    coupling_group,
-    settle,
-)
+from calo4pqvae.annealer.programs.ranges import RangeReport
 from calo4pqvae.annealer.programs.shares import Share, equal_chains, random_signs, share_out
 from calo4pqvae.annealer.settings import Settings, Usage
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
-from calo4pqvae.errors import AnnealerError, ConfigError
+from calo4pqvae.errors import AnnealerError
 
-__all__ = ["AnnealerSampler", "Settings", "Usage", "chip_of"]
-
-_CONDITIONS = 1024
-"""Conditions whose fields are held in memory at a time."""
+__all__ = ["AnnealerSampler", "Settings", "Usage"]
 
 
 class AnnealerSampler:
     """Draw chains on an annealer, real or emulated.
 
-    It obeys `samplers.base.Sampler`; a state is a fresh read, so that sweeps and starts mean
-    nothing. Clamped nodes come back as asked for; how often a read disagreed with its flux
-    biases is counted in `usage`.
+    It obeys `boltzmann.samplers.base.Sampler`; a state is a fresh read, so that sweeps and
+    starts mean nothing. Clamped nodes come back as asked for; how often a read disagreed with
+    its flux biases is counted in `usage`.
 
     Arguments:
         graph: nodes and couplers of the model.
@@ -59,6 +52,10 @@ class AnnealerSampler:
     Attributes:
         usage: what was used so far.
         order: chains of the last call in the order of their reads.
+        programming: number of the programming, and of the copy of the model in it, that each
+            chain of the last call was read from; counted over all calls.
+        factor: number that the values of the last call were divided by, beside the inverse
+            temperature, to bring them into range: its states are hotter by it.
 
     Raises:
         AnnealerError: the chip lacks qubits or couplers of the model.
@@ -84,10 +81,13 @@ class AnnealerSampler:
         self.graph, self.noise, self.settings = graph, noise, settings
         self.properties = sampler.properties
         self.chip = chip or chip_of(self.properties)
-        self.order = np.zeros(0, np.int64)
+        self.order, self.programming = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self.factor, self.account = 1.0, Account(settings.limit_s)
         self.placement = placement or place(graph, WorkingGraph.of(sampler), settings.copies)
         backend = Backend(sampler, {"annealing_time": settings.anneal_us})
-        self.dispatcher = Dispatcher(backend, record or Record("run"), **dispatcher)
+        self.dispatcher = Dispatcher(
+            backend, record or Record("run"), allow=self._allow, **dispatcher
+        )
         self.usage, self.monitor, self._jobs = Usage(), monitor, 0
 
     @torch.no_grad()
@@ -115,38 +115,70 @@ class AnnealerSampler:
         device, clamped = clamped.device, clamped.cpu()
         problem = BoltzmannProblem(self.graph, problem.bias.cpu(), problem.coupling.cpu())
         groups, shares = self._share_out(problem, clamped)
-        self._plan(shares).check(self.settings.limit_s, 1e-6 * self.usage.time.total)
-        programmer = self._programmer(problem, clamped, groups)
+        self._check_limit(shares)
+        firsts = [int(group[0]) for group in groups]
+        programmer, report, self.factor = self.preflight.programmer(problem, clamped, firsts)
+        self.usage.ranges = self.usage.ranges + report
+        self.usage.divided_by = max(self.usage.divided_by, self.factor)
         states = clamped.new_empty(len(clamped), self.graph.n_nodes)
         states[:, : clamped.shape[1]] = clamped
+        self.programming = np.zeros(len(clamped), np.int64)
         key, first, taken = self.noise.key(), self._jobs, [0] * len(shares)
         self._jobs += len(shares)
         order: list[np.ndarray] = []
-        jobs = self._make_jobs(programmer, clamped, shares, key, first)
-        for job, answer in self.dispatcher.run(jobs):
-            number = job.number - first
-            spins = answer.spins * self._signs(key, number, answer.spins.shape[1])
-            reads = spins.reshape(len(spins), self.placement.copies, -1)
-            order += self._hand_out(
-                states, shares[number], reads, taken[number], programmer.first
-            )
-            taken[number] += len(spins)
-            self._count(answer, job)
+        times = {reads: self.preflight.time(reads) for reads in {s.reads for s in shares}}
+        for job in self._make_jobs(programmer, clamped, shares, key, first):
+            self.account.promise(job.key, times[job.reads])
+        try:
+            jobs = self._make_jobs(programmer, clamped, shares, key, first)
+            for job, answer in self.dispatcher.run(jobs):
+                number = job.number - first
+                spins = answer.spins * self._signs(key, number, answer.spins.shape[1])
+                reads = spins.reshape(len(spins), self.placement.copies, -1)
+                order += self._hand_out(
+                    states, shares[number], reads, taken[number], programmer.first
+                )
+                taken[number] += len(spins)
+                self._count(answer, job)
+        finally:
+            self.account.forget()
         self.order = np.concatenate(order)
         if self.monitor is not None:
-            self.monitor.watch(problem, states, self.order)
+            cooled = problem
+            if self.factor != 1:
+                bias, coupling = problem.bias / self.factor, problem.coupling / self.factor
+                cooled = BoltzmannProblem(self.graph, bias, coupling)
+            self.monitor.watch(cooled, states, self.order, self.programming)
         return states.to(device)
 
     def plan(self, problem: BoltzmannProblem, clamped: Bool[Tensor, "chains clamped"]) -> Plan:
         """Say what a call would cost, without sending anything."""
-        return self._plan(self._share_out(problem, clamped.cpu())[1])
+        return self.preflight.plan(self._share_out(problem, clamped.cpu())[1])
 
     def check_ranges(
         self, problem: BoltzmannProblem, clamped: Bool[Tensor, "chains clamped"]
     ) -> RangeReport:
         """Compare all values of a call with the chip's ranges, without sending anything."""
         groups, _ = self._share_out(problem, clamped.cpu())
-        return self._report(self._raw(problem, self.settings.beta), clamped.cpu(), groups)
+        raw, firsts = self.preflight.raw(problem), [int(group[0]) for group in groups]
+        return self.preflight.report(raw, clamped.cpu(), firsts)
+
+    def settle(
+        self, problem: BoltzmannProblem, clamped: Bool[Tensor, "chains clamped"]
+    ) -> float:
+        """Say what number the values of a call would be divided by, without sending anything.
+
+        Raises:
+            AnnealerError: they are out of range, and the user chose to refuse that.
+        """
+        groups, _ = self._share_out(problem, clamped.cpu())
+        firsts = [int(group[0]) for group in groups]
+        return self.preflight.programmer(problem, clamped.cpu(), firsts)[2]
+
+    @property
+    def preflight(self) -> Preflight:
+        """What checks calls, under the present settings."""
+        return Preflight(self.placement, self.properties, self.chip, self.settings)
 
     def _share_out(
         self, problem: BoltzmannProblem, clamped: Tensor
@@ -157,83 +189,19 @@ class AnnealerSampler:
             wanted = [np.array([chain]) for chain in range(len(clamped))]
         else:
             wanted = groups
-        copies = self.placement.copies
-        gauges = self.settings.gauges
-        return groups, share_out(wanted, copies=copies, most=self._most(), gauges=gauges)
+        copies, gauges = self.placement.copies, self.settings.gauges
+        most = self.preflight.most_reads
+        return groups, share_out(wanted, copies=copies, most=most, gauges=gauges)
 
-    def _most(self) -> int:
-        """Reads that the chip allows in one programming."""
-        s, p = self.settings, self.properties
-        most = int(p.get("num_reads_range", (1, 10_000))[1])
-        time = Plan.of(
-            [Share((np.zeros(1, np.int64),))], self._used(), self._times(), s.anneal_us
-        )
-        duration = float(p.get("problem_run_duration_range", (0, 1e6))[1])
-        most = min(most, int(duration / time.time.sampling))
-        return max(1, most if s.most_reads is None else min(most, s.most_reads))
+    def _check_limit(self, shares: list[Share]) -> None:
+        """Refuse a call as a whole, before its first submission."""
+        self.account.limit_s = self.settings.limit_s
+        spent = 1e-6 * self.account.charged
+        self.preflight.plan(shares).check(self.settings.limit_s, spent)
 
-    def _used(self) -> int:
-        """Qubits in use."""
-        held = 0 if self.settings.conditioning == "flux" else self.graph.sizes[0]
-        return self.placement.copies * (self.graph.n_nodes - held)
-
-    def _times(self) -> dict[str, Any]:
-        """Properties for estimates of time; the chip's where the solver states none."""
-        stated = self.properties.get("problem_timing_data")
-        if stated or self.chip is None:
-            return dict(self.properties)
-        return {"chip_id": self.chip.name}
-
-    def _plan(self, shares: list[Share]) -> Plan:
-        return Plan.of(shares, self._used(), self._times(), self.settings.anneal_us)
-
-    def _raw(
-        self, problem: BoltzmannProblem, beta: float, clip: Ranges | None = None
-    ) -> Programmer:
-        s = self.settings
-        return Programmer(
-            problem,
-            self.placement,
-            beta,
-            conditioning=s.conditioning,
-            flux_per_field=flux_of_field(self.chip) if s.conditioning == "flux" else 0.0,
-            field=s.holding_field,
-            clip=clip,
-        )
-
-    def _programmer(
-        self, problem: BoltzmannProblem, clamped: Tensor, groups: list[np.ndarray]
-    ) -> Programmer:
-        """Check all values of the call before the first is sent, and do as the user chose."""
-        s, usage = self.settings, self.usage
-        programmer = self._raw(problem, s.beta)
-        report = self._report(programmer, clamped, groups)
-        usage.ranges = usage.ranges + report
-        factor = settle(report, s.out_of_range)
-        if factor != 1 or not report.inside:
-            clip = None if s.out_of_range == "rescale" else Ranges.of(self.properties)
-            programmer = self._raw(problem, s.beta * factor, clip)
-        usage.divided_by = max(usage.divided_by, factor)
-        return programmer
-
-    def _report(
-        self, programmer: Programmer, clamped: Tensor, groups: list[np.ndarray]
-    ) -> RangeReport:
-        ranges, topology = Ranges.of(self.properties), self.properties.get("topology", {})
-        couplers = programmer.qubits[programmer.ends.T]
-        member = coupling_group(
-            str(topology.get("type")),
-            tuple(topology.get("shape", ())),
-            couplers,
-            grouped=ranges.grouped,
-        )
-        member = programmer.groups(member)
-        report = RangeReport()
-        firsts = np.array([group[0] for group in groups])
-        for some in np.array_split(firsts, -(-len(firsts) // _CONDITIONS)):
-            h = programmer.fields(some, clamped[some])
-            report = report + ranges.check(h, programmer.coupling, member)
-        return report
+    def _allow(self, job: Job) -> None:
+        """Refuse one submission that the limit has no room for."""
+        self.account.allow(job.key, self.preflight.time(job.reads))
 
     def _make_jobs(
         self,
@@ -269,6 +237,7 @@ class AnnealerSampler:
             if first == 0:
                 self._compare(bits[:, :n0], states[chains, :n0])
             states[chains, n0:] = bits[:, n0 - first :]
+            self.programming[chains] = self.usage.programmings * self.placement.copies + copy
             given.append(chains)
         return given
 
@@ -285,14 +254,6 @@ class AnnealerSampler:
         usage.reads += len(answer.spins)
         usage.programmings += 1
         usage.time = usage.time + answer.time
+        self.account.charge(job.key, answer.time.total)
         if len(answer.spins) > job.reads:
             raise AnnealerError(f"job {job.number} got more reads than it asked for")
-
-
-def chip_of(properties: Any) -> Chip | None:
-    """Constants of the solver's chip, if they are known."""
-    name = str(properties.get("chip_id", "")).removeprefix("emulated ")
-    try:
-        return find_chip(name)
-    except ConfigError:
-        return None

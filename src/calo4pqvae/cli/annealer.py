@@ -5,23 +5,27 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calo4pqvae.cli.annealer_job import BATCH, BATCHES, calibrate
 from calo4pqvae.cli.annealer_options import (
     EMULATOR,
     add_annealer_options,
     add_use_options,
-    calibrate,
+    settle_options,
+)
+from calo4pqvae.cli.annealer_report import time_rows
+from calo4pqvae.cli.annealer_setup import (
     make_sampler,
     open_backend,
     parts_of,
     plan_of,
+    purpose_of,
 )
-from calo4pqvae.cli.annealer_report import time_rows
 
 if TYPE_CHECKING:
     from calo4pqvae.annealer.jobs.budget import Plan
     from calo4pqvae.annealer.sampler import AnnealerSampler
 
-__all__ = ["HELP", "add_arguments", "run", "write_fit"]
+__all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "look at a quantum annealer, plan its use, measure its temperature, check it"
 
@@ -31,6 +35,10 @@ TASKS = {
     "temperature": "measure the inverse temperature for a model",
     "check": "try everything that generating relies on, in a few programmings",
 }
+
+
+_LEAST = 16
+"""Reads of a batch at least: two in each of eight programmings."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,21 +62,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
-        add_annealer_options(task)
+        sends = name in {"temperature", "check"}
+        add_annealer_options(task, limited=name != "status", sends=sends)
         if name == "status":
             task.add_argument(
                 "--save-graph", type=Path, metavar="GRAPH.json", help="write the working graph"
             )
         else:
-            add_use_options(task)
+            add_use_options(task, knows=name != "temperature", measures=sends)
             _add_job(task, name)
         task.set_defaults(task=globals()[f"_{name}"])
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the task that was named."""
+    from calo4pqvae.errors import ConfigError
+
     if args.backend not in {EMULATOR, "any"}:
-        args.solver = args.solver or args.backend
+        if args.solver not in {None, args.backend}:
+            raise ConfigError(
+                f"--backend {args.backend} and --solver {args.solver} exclude each other"
+            )
+        args.solver = args.backend
+    emulated = args.backend == EMULATOR
+    settle_options(args, emulated=emulated, fits=args.task is _temperature)
     with ExitStack() as args.opened:
         return args.task(args)
 
@@ -83,20 +100,24 @@ def _add_job(parser: argparse.ArgumentParser, name: str) -> None:
     )
     if name != "plan":
         parser.add_argument(
-            "--reads", type=int, default=128, metavar="N", help="reads of a batch (128)"
+            "--reads", type=int, default=BATCH, metavar="N", help="reads of a batch (128)"
         )
     if name == "temperature":
         parser.add_argument(
-            "--iterations", type=int, default=8, metavar="N", help="batches at most (8)"
+            "--iterations",
+            type=int,
+            default=BATCHES,
+            metavar="N",
+            help="batches at most (8)",
         )
         parser.add_argument("-o", "--out", type=Path, metavar="FILE.json", help="file to write")
 
 
 def _status(args: argparse.Namespace) -> int:
     """Describe the chip, and where a model lies on it."""
+    from calo4pqvae.annealer.chip.constants import chip_of
     from calo4pqvae.annealer.chip.working_graph import WorkingGraph
     from calo4pqvae.annealer.programs.placement import place
-    from calo4pqvae.annealer.sampler import chip_of
 
     if args.backend == "any" and args.solver is None:
         _list_solvers()
@@ -169,49 +190,35 @@ def _plan(args: argparse.Namespace) -> int:
 
 def _temperature(args: argparse.Namespace) -> int:
     """Measure, tell, and write the result."""
+    from calo4pqvae._core.atomic import write_json
+    from calo4pqvae.annealer.calibration.temperature_file import describe_temperature
+    from calo4pqvae.errors import ConfigError
+
+    if args.iterations < 1:
+        raise ConfigError(f"--iterations must be at least 1, not {args.iterations}")
     sampler, model, e_inc = _open(args)
     fit = calibrate(args, sampler, model, e_inc, reads=args.reads, iterations=args.iterations)
-    print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'}, {fit.rule})")
     if args.out is not None:
-        write_fit(fit, sampler, args.out)
+        purpose = purpose_of(args, sampler.dispatcher.backend.sampler, model)
+        write_json(args.out, describe_temperature(fit, purpose))
         print(f"wrote {args.out}")
     return 0 if fit.converged else 3
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Try mapping, ranges, both ways of conditioning, temperature and memory."""
+    """Try mapping, ranges, conditioning, temperature and memory."""
     from calo4pqvae.annealer.calibration.checkup import check_up
 
     sampler, model, e_inc = _open(args)
+    converged = True
     if args.beta is None and args.temperature is None:
-        fit = calibrate(args, sampler, model, e_inc, reads=args.reads)
-        print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'})")
+        converged = calibrate(args, sampler, model, e_inc, reads=args.reads).converged
     findings = check_up(sampler, *parts_of(model, e_inc[:1])[0], args.reads)
     for finding in findings:
         print(f"{'ok ' if finding.good else 'NO '} {finding.name}: {finding.text}")
     u = sampler.usage
     print(f"used: {u.programmings} programmings, {u.reads} reads, {1e-6 * u.time.total:.3g} s")
-    return 0 if all(finding.good for finding in findings) else 3
-
-
-def write_fit(fit: Any, sampler: "AnnealerSampler", path: Path) -> None:
-    """Write a measured temperature, whole or not at all."""
-    from dataclasses import asdict
-
-    from calo4pqvae._core.atomic import write_json
-
-    write_json(
-        path,
-        {
-            "solver": sampler.dispatcher.backend.name,
-            "beta": fit.beta.value,
-            "error": fit.beta.error,
-            "converged": fit.converged,
-            "rule": fit.rule,
-            "classical_energy": fit.classical,
-            "steps": [asdict(step) for step in fit.steps],
-        },
-    )
+    return 0 if converged and all(finding.good for finding in findings) else 3
 
 
 def _cells(plan: "Plan") -> tuple[str, ...]:
@@ -233,10 +240,16 @@ def _model(args: argparse.Namespace) -> Any:
 
 def _open(args: argparse.Namespace) -> "tuple[AnnealerSampler, Any, Any]":
     from calo4pqvae.cli.generate import read_energies
+    from calo4pqvae.errors import ConfigError
 
+    reads = getattr(args, "reads", _LEAST)
+    if args.n < 1 or reads < _LEAST:
+        raise ConfigError(
+            f"-n must be at least 1 and --reads at least {_LEAST}, not {args.n} and {reads}"
+        )
     model = _model(args)
     e_inc = read_energies(args, model)
     out = getattr(args, "out", None) or Path(f"annealer-{args.task.__name__.strip('_')}")
     if args.task is _plan and args.max_seconds is None:
         args.max_seconds = float("inf")
-    return make_sampler(args, model.prior.graph, args.seed, out), model, e_inc
+    return make_sampler(args, model, args.seed, out), model, e_inc

@@ -1,6 +1,7 @@
 """What a job on an annealer has used: on the terminal, and in the file that it made."""
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from calo4pqvae.annealer.jobs.timing import AccessTime
@@ -39,7 +40,8 @@ def annealer_note(sampler: "AnnealerSampler") -> str:
     import json
     from dataclasses import asdict
 
-    usage, seen = sampler.usage, sampler.monitor.seen if sampler.monitor else []
+    usage = sampler.usage
+    verdict = sampler.monitor.verdict() if sampler.monitor else None
     note = {
         "solver": sampler.dispatcher.backend.name,
         "settings": asdict(sampler.settings),
@@ -48,7 +50,7 @@ def annealer_note(sampler: "AnnealerSampler") -> str:
         "time_us": asdict(usage.time),
         "divided_by": usage.divided_by,
         "held_bits_moved": usage.moved_bits,
-        "temperature_seen": [estimate.value for estimate in seen],
+        "temperature_seen": None if verdict is None else _finite(asdict(verdict)),
     }
     return json.dumps(note)
 
@@ -70,12 +72,20 @@ def tell_usage(sampler: "AnnealerSampler", showers: int, decoding_s: float) -> N
             f"{usage.moved_bits} of {usage.held_bits} held qubits came out against their flux "
             "bias; hold them more firmly with --holding-field, or use --conditioning fold"
         )
-    if monitor is not None and monitor.alarms:
-        seen = [monitor.seen[k].value for k in monitor.alarms]
-        worries.append(
-            f"the annealer's temperature has drifted: {len(seen)} of {len(monitor.seen)} "
-            f"stretches of reads are off, by factors from {min(seen):.3g} to {max(seen):.3g}; "
-            "measure it again and split the job"
-        )
+    if monitor is not None:
+        verdict = monitor.verdict()
+        worries += verdict.alarms
+        if verdict.alpha is not None and not verdict.alarms and verdict.visible < 1:
+            print(
+                "no change of temperature found; one of "
+                f"{100 * verdict.visible:.2g} % midway is found in 9 of 10 jobs like this"
+            )
     for worry in worries:
         warnings.warn(worry, PhysicsWarning, stacklevel=2)
+
+
+def _finite(content: Any) -> Any:
+    """Leave out what JSON cannot hold."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    return None if isinstance(content, float) and not math.isfinite(content) else content

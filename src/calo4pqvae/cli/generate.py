@@ -2,7 +2,6 @@
 
 import argparse
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from calo4pqvae.annealer.sampler import AnnealerSampler
     from calo4pqvae.models.base import ShowerModel
 
 HELP = "generate showers with a trained model"
@@ -138,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _generate(args: argparse.Namespace) -> int:
     """Generate, showing progress."""
+    from calo4pqvae.cli.annealer_job import prepare_job
     from calo4pqvae.cli.annealer_report import annealer_note, tell_usage
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
@@ -151,7 +150,7 @@ def _generate(args: argparse.Namespace) -> int:
     stored.model.scale.check(_tensor(e_inc))
     sampler, name = args.sampler, "block Gibbs"
     if sampler in {EMULATOR, ANNEALER}:
-        sampler, sweeps = _prepare_annealer(args, stored.model, e_inc), 0
+        sampler, sweeps = prepare_job(args, stored.model, e_inc), 0
         name = sampler.dispatcher.backend.name
     elif args.sweeps == AUTO:
         sweeps = _measure(args, stored.model, e_inc, device)
@@ -182,42 +181,6 @@ def _generate(args: argparse.Namespace) -> int:
         tell_usage(sampler, len(e_inc), seconds.decoding)
     print(f"{len(e_inc)} showers written to {args.out}")
     return 0
-
-
-def _prepare_annealer(
-    args: argparse.Namespace, model: "ShowerModel", e_inc: "np.ndarray"
-) -> "AnnealerSampler":
-    """Plan the job, measure the temperature if it is not known, and watch it from then on."""
-    from calo4pqvae.annealer.calibration.drift import DriftMonitor
-    from calo4pqvae.cli.annealer_options import (
-        BATCH,
-        BATCHES,
-        batch_of,
-        calibrate,
-        make_sampler,
-        plan_of,
-    )
-
-    args.backend = EMULATOR if args.sampler == EMULATOR else "any"
-    sampler = make_sampler(args, model.prior.graph, args.seed, Path(args.out))
-    plan = plan_of(sampler, model, e_inc)
-    print(
-        f"{plan.programmings} programmings and {plan.reads} reads on "
-        f"{sampler.dispatcher.backend.name}: {plan.seconds:.3g} s, {plan.joules / 1e3:.3g} kJ"
-    )
-    unknown = args.beta is None and args.temperature is None
-    before = 0.0
-    if unknown:
-        before = BATCHES * sampler.plan(*batch_of(args, model, e_inc, BATCH)).seconds
-        print(f"at most {before:.3g} s more to measure its temperature")
-    plan.check(args.max_seconds, before)
-    reference = None
-    if unknown:
-        fit = calibrate(args, sampler, model, e_inc)
-        reference = fit.likelihood_ratio
-        print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'})")
-    sampler.monitor = DriftMonitor(reference)
-    return sampler
 
 
 def provenance(model: dict, sampler: str, *, sweeps: int, seed: int) -> dict[str, str | int]:

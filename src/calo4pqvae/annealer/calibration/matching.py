@@ -9,6 +9,9 @@ the states are those of the model:
 * ``paper``: the scaling by the ratio of mean energies, $b \leftarrow b\,(\langle H\rangle_Q /
   \langle H\rangle_C)^\delta$, with $\delta = \max(4, |\langle H\rangle_Q| / \mathrm{Var}_Q)$
   and b at least 2, as configured by the authors. One step per batch is the paper's procedure.
+
+Where the chip cannot hold the values and the user chose to rescale them, all of this is done
+with the weaker model that it can hold: its temperature is the same annealer's.
 """
 
 import math
@@ -17,11 +20,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from calo4pqvae.annealer.calibration.temperature import (
+    PROGRAMMINGS,
     Estimate,
     Reference,
     energies,
@@ -40,6 +43,9 @@ Rule = Literal["energy", "likelihood", "paper"]
 CLOSE = 0.01
 """Relative distance from the target below which a fit counts as converged, if its error is
 smaller."""
+
+KNOWN = 0.03
+"""Largest relative error of a fit that counts as converged."""
 
 _LEAST, _TOLERANCE = 2.0, 1.5
 """Smallest b and the factor of the criterion to stop of the paper's rule."""
@@ -72,6 +78,9 @@ class Fit:
         steps: all batches.
         converged: whether the last batch was close enough to its target.
         classical: mean energy of the classical states.
+        weakened: number that the model was divided by so that the chip could hold it.
+        programmings: programmings of the last batch. Their scatter is in the error if there
+            are at least `PROGRAMMINGS`; else the error is that of reads alone.
     """
 
     rule: Rule
@@ -79,6 +88,18 @@ class Fit:
     steps: tuple[Step, ...]
     converged: bool
     classical: float
+    weakened: float = 1.0
+    programmings: int = 0
+
+    @property
+    def covers(self) -> str:
+        """Say what the error contains."""
+        if self.programmings >= PROGRAMMINGS:
+            return f"reads and the errors of the control in {self.programmings} programmings"
+        return (
+            f"reads only: {self.programmings} programmings do not tell how errors of the "
+            "control move it, typically by 2 %"
+        )
 
     @property
     def likelihood_ratio(self) -> Estimate | None:
@@ -91,7 +112,7 @@ def match_temperature(
     sampler: AnnealerSampler,
     problem: BoltzmannProblem,
     clamped: Bool[Tensor, "reads clamped"],
-    reference: Reference,
+    classical: Callable[[BoltzmannProblem], Reference],
     *,
     rule: Rule = "energy",
     start: float | None = None,
@@ -107,7 +128,7 @@ def match_temperature(
         sampler: the annealer.
         problem: biases (one row, or one per read) and couplings.
         clamped: condition of each read of a batch.
-        reference: classical energies under the same conditions.
+        classical: finds classical energies of a problem under the same conditions.
         rule: how to go on from a batch.
         start: first b; the sampler's setting when absent.
         iterations: batches at most.
@@ -118,16 +139,23 @@ def match_temperature(
         AnnealerError: the solver fails, or a rule has no next step.
     """
     beta, steps, converged = start or sampler.settings.beta, [], False
-    estimate = Estimate(beta, math.inf)
-    while len(steps) < iterations and not converged:
+    estimate, stopped, weakened = Estimate(beta, math.inf), False, 1.0
+    target, reference = problem, None
+    while len(steps) < iterations and not stopped:
         sampler.settings = replace(sampler.settings, beta=beta)
-        states = sampler.sample(problem, clamped)
-        step = _judge(problem, states, reference, beta)
+        factor = sampler.settle(target, clamped)
+        if factor != 1:
+            weakened *= factor
+            target, reference = _divide(problem, weakened), None
+        reference = reference or classical(target)
+        states = sampler.sample(target, clamped)
+        step = _judge(target, states, reference, beta, sampler.programming)
         steps.append(step)
         if on_step is not None:
             on_step(step)
         if rule == "paper":
-            estimate, converged, beta = _paper(problem, states, reference, beta, exponent)
+            estimate, stopped, beta = _paper(target, states, reference, beta, exponent)
+            converged = stopped and estimate.error < KNOWN * estimate.value
             continue
         found = step.by_energy if rule == "energy" else step.by_likelihood
         if found is None:
@@ -136,28 +164,43 @@ def match_temperature(
                 "temperature, and this solver cannot sample the model"
             )
         estimate, converged = found, _is_close(found, beta)
-        beta = found.value
+        stopped, beta = converged, found.value
+    if not 0 < estimate.value < math.inf:
+        raise AnnealerError(
+            f"no inverse temperature of {sampler.dispatcher.backend.name} can be measured: the "
+            f"reads give {estimate}"
+        )
     sampler.settings = replace(sampler.settings, beta=estimate.value)
-    return Fit(rule, estimate, tuple(steps), converged, float(reference.mean.mean()))
+    mean = 0.0 if reference is None else float(reference.mean.mean())
+    programmings = len(np.unique(sampler.programming))
+    return Fit(rule, estimate, tuple(steps), converged, mean, weakened, programmings)
+
+
+def _divide(problem: BoltzmannProblem, factor: float) -> BoltzmannProblem:
+    return BoltzmannProblem(problem.graph, problem.bias / factor, problem.coupling / factor)
 
 
 def _judge(
-    problem: BoltzmannProblem, states: Tensor, reference: Reference, beta: float
+    problem: BoltzmannProblem,
+    states: Tensor,
+    reference: Reference,
+    beta: float,
+    programming: np.ndarray,
 ) -> Step:
     away = energies(problem, states) - reference.mean
     error = math.hypot(float(away.std()) / math.sqrt(len(away)), reference.error)
     try:
-        likelihood = pseudo_likelihood(problem, states).times(beta)
+        likelihood = pseudo_likelihood(problem, states, programming).times(beta)
     except AnnealerError:
         likelihood = None
-    by_energy = match_energies(problem, states, reference).times(beta)
+    by_energy = match_energies(problem, states, reference, programming).times(beta)
     return Step(beta, Estimate(float(away.mean()), error), by_energy, likelihood)
 
 
 def _is_close(found: Estimate, tried: float) -> bool:
     """Whether the target lies within two errors, or 1 %, of what was tried."""
     away = abs(found.value - tried)
-    return away <= max(2 * found.error, CLOSE * tried) and found.error < 0.03 * tried
+    return away <= max(2 * found.error, CLOSE * tried) and found.error < KNOWN * tried
 
 
 def _paper(
@@ -172,6 +215,11 @@ def _paper(
     q = (energies(problem, states) - constant).numpy()
     c = (reference.mean - constant).numpy()
     mean, variance, n = float(q.mean()), float(q.var(ddof=1)), len(q)
+    if not (variance > 0 and float(c.mean()) != 0):
+        raise AnnealerError(
+            "all states have the same energy: the paper's rule has no next step; use another "
+            "--rule or more reads"
+        )
     ratio = mean / float(c.mean())
     if ratio <= 0:
         raise AnnealerError(
@@ -186,11 +234,3 @@ def _paper(
     done = abs(mean - float(c.mean())) < allowed / math.sqrt(n)
     following = max(_LEAST, beta * ratio**exponent)
     return Estimate(beta, beta * error), done, following
-
-
-def spread_conditions(
-    clamped: Bool[Tensor, "conditions clamped"], reads: int
-) -> tuple[Bool[Tensor, "reads clamped"], Tensor]:
-    """Repeat conditions to fill a batch; also say which condition each read is under."""
-    which = torch.arange(reads) % len(clamped)
-    return clamped[which], which

@@ -3,11 +3,13 @@
 Working graphs shrink about monthly and are not stored here; a sampler states its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from calo4pqvae.errors import ConfigError
 
-__all__ = ["CHIPS", "POWER_W", "Chip", "find_chip"]
+__all__ = ["CHIPS", "POWER_W", "Chip", "chip_of", "find_chip"]
 
 POWER_W = 16_000.0
 """Power of the refrigerator [W] that the paper multiplies times with; the electronics of the
@@ -135,3 +137,12 @@ def find_chip(name: str) -> Chip:
     raise ConfigError(
         f"no constants of a chip '{name}' are known here; known: {', '.join(CHIPS)}"
     )
+
+
+def chip_of(properties: Mapping[str, Any]) -> Chip | None:
+    """Constants of a solver's chip, if they are known."""
+    name = str(properties.get("chip_id", "")).removeprefix("emulated ")
+    try:
+        return find_chip(name)
+    except ConfigError:
+        return None

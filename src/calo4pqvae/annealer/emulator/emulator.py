@@ -7,6 +7,7 @@ know is quantum dynamics: its states are Boltzmann samples of what the errors le
 problem.
 """
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from calo4pqvae.annealer.chip.properties import PARAMETERS, solver_properties
 from calo4pqvae.annealer.chip.working_graph import WorkingGraph
 from calo4pqvae.annealer.emulator.ground_truth import HiddenMachine
 from calo4pqvae.annealer.emulator.imperfections import Imperfections, Wear
+from calo4pqvae.annealer.emulator.parameters import check_parameters
 from calo4pqvae.annealer.jobs.timing import AccessTime
 from calo4pqvae.annealer.programs.flux import flux_of_field
 from calo4pqvae.annealer.programs.ranges import Ranges, coupling_group
@@ -30,12 +32,6 @@ __all__ = ["EmulatedAnnealer"]
 dimod: Any = require("dimod", "qpu")
 _client: Any = require("dwave.cloud.exceptions", "qpu")
 _solver: Any = require("dwave.cloud.solver", "qpu")
-
-_HONOURED = {
-    "annealing_time", "answer_mode", "auto_scale", "flux_biases", "flux_drift_compensation",
-    "num_reads", "programming_thermalization", "readout_thermalization",
-    "reduce_intersample_correlation",
-}  # fmt: skip
 
 
 class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
@@ -85,7 +81,7 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
             self.graph,
             np.random.default_rng(derive_seed(seed, 1)),
         )
-        self._unit = flux_of_field(self.chip)
+        self._unit = flux_of_field(self.chip, self.graph.topology)
         self._machines: dict[bytes, HiddenMachine] = {}
         data = {"identity": {"name": self.graph.solver}, "properties": self._properties}
         self._estimator = _solver.StructuredSolver(
@@ -126,29 +122,34 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
             KeyError: a parameter is unknown.
             SolverFailureError: values, numbers or times are out of range.
             NotImplementedError: a parameter exists but is not emulated.
+
+        Returns:
+            reads in the variables of the model, 0/1 or spins, with its energies.
         """
         call, self.calls = self.calls, self.calls + 1
         if call in self.failures:
             raise self.failures[call]
-        reads = self._check_parameters(parameters)
-        h, (a, b, j), _, names = bqm.spin.to_numpy_vectors(return_labels=True)
+        reads, parameters = check_parameters(parameters, self.properties)
+        vectors = bqm.spin.to_numpy_vectors(return_labels=True)
+        h, (a, b, j), offset, names = vectors
+        h, j = np.asarray(h, np.float64), np.asarray(j, np.float64)
         qubits, ends = np.array(names, dtype=np.int64), np.stack([a, b]).astype(np.int64)
         scale = self._check_values(qubits, ends, h, j, bool(parameters.get("auto_scale", True)))
-        flux = np.array(parameters.get("flux_biases") or np.zeros(self.graph.n_places))
+        flux = np.asarray(parameters.get("flux_biases", np.zeros(self.graph.n_places)))
         time = self._time(len(qubits), reads, parameters)
         name = int.from_bytes(label.encode(), "big") if label else call
         rng = np.random.default_rng([self.seed, int(label is None), name])
         spins = self._draw(qubits, ends, (h / scale, j / scale, flux[qubits]), reads, rng)
         self.used = self.used + time
-        energy = spins @ h + (spins[:, ends[0]] * spins[:, ends[1]]) @ j
+        energy = spins @ h + (spins[:, ends[0]] * spins[:, ends[1]]) @ j + float(offset)
         info = {
-            "problem_id": f"emulated-{derive_seed(self.seed, call):016x}",
+            "problem_id": f"emulated-{uuid.uuid4()}",  # never twice, after a restart neither
             "problem_label": label,
-            "timing": _timing_fields(time, reads),
+            "timing": time.fields(reads),
         }
         answer = dimod.SampleSet.from_samples(
             (spins, names), energy=energy, vartype="SPIN", info=info
-        )
+        ).change_vartype(bqm.vartype, inplace=False)
         raw = parameters.get("answer_mode", "histogram") == "raw"
         return answer if raw else answer.aggregate().slice(sorted_by="energy")
 
@@ -161,6 +162,8 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         rng: np.random.Generator,
     ) -> np.ndarray:
         """Programmed values, errors, hidden temperature, states, readout errors."""
+        if not len(qubits):
+            return np.zeros((reads, 0), np.int8)
         wear, sizes = self._wear, self._wear.sizes
         h, j, flux = values
         seconds = 1e-6 * self.used.total
@@ -186,28 +189,6 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         if key not in self._machines:
             self._machines = {key: HiddenMachine(self._colour[qubits], ends)}
         return self._machines[key]
-
-    def _check_parameters(self, parameters: Mapping[str, Any]) -> int:
-        """Refuse what a solver refuses; return the number of reads."""
-        for name, value in parameters.items():
-            if name not in PARAMETERS and not name.startswith("x_"):
-                raise KeyError(f"{name} is not a parameter of this solver.")
-            if name not in _HONOURED and value is not None:
-                raise NotImplementedError(f"the emulator knows {name} but cannot honour it")
-        reads, flux = parameters.get("num_reads", 1), parameters.get("flux_biases")
-        low, high = self.properties["num_reads_range"]
-        if not low <= reads <= high:
-            raise _client.SolverFailureError(f"num_reads must be {low} to {high}, not {reads}")
-        low, high = self.properties["annealing_time_range"]
-        if not low <= parameters.get("annealing_time", low) <= high:
-            raise _client.SolverFailureError(f"annealing_time must be {low} to {high} us")
-        if flux is not None and len(flux) != self.graph.n_places:
-            raise _client.SolverFailureError(
-                f"flux_biases must hold {self.graph.n_places} numbers, not {len(flux)}"
-            )
-        if flux is not None and parameters.get("auto_scale", True):
-            raise _client.SolverFailureError("flux_biases cannot be used with auto_scale")
-        return int(reads)
 
     def _check_values(
         self, qubits: np.ndarray, ends: np.ndarray, h: np.ndarray, j: np.ndarray, auto: bool
@@ -244,29 +225,8 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         return time
 
 
-def _estimator(name: str, properties: dict[str, Any]) -> Any:
-    """Make a solver object of Ocean's, for its estimator of access times."""
-    about = {"identity": {"name": name}, "description": "", "status": "ONLINE"}
-    return _solver.StructuredSolver(None, {**about, "properties": properties})
-
-
 def _published_graph(chip: Chip, seed: int) -> WorkingGraph:
     if chip.name not in CHIPS:
         raise AnnealerError(f"give the working graph of the chip {chip.name}")
     perfect = WorkingGraph.perfect(chip.topology, chip.grid, f"emulated {chip.name}")
     return perfect.with_defects(chip.qubits, chip.couplers, derive_seed(seed, 2))
-
-
-def _timing_fields(time: AccessTime, reads: int) -> dict[str, float]:
-    """Times under the names of a solver's answer [us]."""
-    return {
-        "qpu_sampling_time": time.sampling,
-        "qpu_anneal_time_per_sample": time.anneal / reads,
-        "qpu_readout_time_per_sample": time.readout / reads,
-        "qpu_delay_time_per_sample": time.wait / reads,
-        "qpu_access_time": time.total,
-        "qpu_access_overhead_time": 0.0,
-        "qpu_programming_time": time.programming,
-        "total_post_processing_time": 0.0,
-        "post_processing_overhead_time": 0.0,
-    }

@@ -11,8 +11,6 @@ from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs, random_sta
 
 __all__ = ["HiddenMachine"]
 
-_CHAINS = 128
-
 
 class HiddenMachine:
     """Draw all spins of an Ising problem by block Gibbs sampling; none is held.
@@ -57,20 +55,20 @@ class HiddenMachine:
             reads: states wanted.
             sweeps: sweeps from a random start.
             key: key of the random numbers.
-            between: sweeps between successive reads of a chain; None for a chain per read.
+            between: sweeps between one read and the next, all of one chain; None for a chain
+                per read.
         """
         problem = self._problem(h, j)
-        chains = reads if between is None else min(reads, _CHAINS)
+        chains = reads if between is None else 1
         states = random_states(key, 0, chains, len(h))
         found = []
-        for step in range(-(-reads // chains)):
+        for step in range(reads // chains):
             n = (between or 0) if step else sweeps
             moment = derive_seed(key, step)
             states = self._kernel.sweep(problem, states, n, self._ends, moment)
             found.append(states)
         spins = np.empty((reads, len(h)), np.int8)
-        states = np.stack(found, axis=1).reshape(-1, len(h))[:reads]
-        spins[:, self._order] = 2 * states.astype(np.int8) - 1
+        spins[:, self._order] = 2 * np.concatenate(found).astype(np.int8) - 1
         return spins
 
     def _problem(self, h: np.ndarray, j: np.ndarray) -> BoltzmannProblem:

@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Int
 
 from calo4pqvae._core.optional import require
+from calo4pqvae.annealer.jobs.budget import estimate
 from calo4pqvae.annealer.jobs.timing import AccessTime
 from calo4pqvae.annealer.programs.program import Program
-from calo4pqvae.errors import AnnealerError
+from calo4pqvae.errors import AnnealerError, ConfigError
 
 __all__ = [
     "Answer",
@@ -170,8 +171,17 @@ class Backend:
         if (np.abs(spins) != 1).any():
             raise AnnealerError(f"{self.name} answered with spins other than -1 and 1")
         name = str(answer.info.get("problem_id") or "")
-        time = _access_time(answer.info.get("timing", {}), len(spins))
+        fields = answer.info.get("timing") or {}
+        time = AccessTime.stated(fields, len(spins), self.expected(len(qubits), len(spins)))
         return Answer(spins.astype(np.int8), name, time)
+
+    def expected(self, qubits: int, reads: int) -> AccessTime:
+        """Say what a submission should take; nothing where no times of the solver are known."""
+        anneal = float(self._parameters.get("annealing_time", 20.0))
+        try:
+            return estimate(self.sampler.properties, qubits, reads, 1, anneal)
+        except ConfigError:
+            return AccessTime()
 
 
 def is_transient(error: Exception) -> bool:
@@ -240,15 +250,3 @@ def scrub(message: str, sampler: Any) -> str:
 def wait_with_backoff(attempt: int, sleep: Callable[[float], None]) -> None:
     """Pause before another attempt: 1 s, 2 s, 4 s, .. up to a minute."""
     sleep(min(60.0, 2.0**attempt))
-
-
-def _access_time(fields: Mapping[str, Any], reads: int) -> AccessTime:
-    def each(name: str) -> float:
-        return reads * float(fields.get(f"qpu_{name}_time_per_sample", 0.0))
-
-    return AccessTime(
-        each("anneal"),
-        each("readout"),
-        each("delay"),
-        float(fields.get("qpu_programming_time", 0.0)),
-    )

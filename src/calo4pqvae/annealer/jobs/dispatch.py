@@ -17,7 +17,7 @@ from calo4pqvae.annealer.jobs.backend import (
     scrub,
     wait_with_backoff,
 )
-from calo4pqvae.annealer.jobs.journal import Record
+from calo4pqvae.annealer.jobs.record import Record
 from calo4pqvae.annealer.programs.program import Program
 from calo4pqvae.errors import AnnealerError, Calo4pQVAEError
 
@@ -63,6 +63,7 @@ class Dispatcher:
     Arguments:
         backend: the solver.
         record: marks of submissions.
+        allow: refuses a job that may not be sent, by raising; asked before each is.
         window: submissions that may be outstanding.
         attempts: times that a job is tried before it is given up.
         sleep: waits for so many seconds.
@@ -77,6 +78,7 @@ class Dispatcher:
         backend: Backend,
         record: Record,
         *,
+        allow: Callable[[Job], None] = lambda _: None,
         window: int = 64,
         attempts: int = 6,
         sleep: Callable[[float], None] = time.sleep,
@@ -84,6 +86,7 @@ class Dispatcher:
         if window < 1 or attempts < 1:
             raise AnnealerError("window and attempts must be at least 1")
         self.backend, self.record, self.window = backend, record, window
+        self._allow = allow
         self._attempts, self._sleep = attempts, sleep
         self.retries, self.collected = 0, 0
 
@@ -131,10 +134,12 @@ class Dispatcher:
     def _start(self, job: Job) -> Ticket:
         """Collect what was sent before, else send."""
         try:
-            if self.record.event(job.key) in {"intended", "sent"}:
+            known = self.record.event(job.key)
+            if known in {"intended", "sent"} or (known is None and self.record.gaps):
                 ticket = self._again(job)
                 if ticket is not None:
                     return ticket
+            self._allow(job)
             self.record.intend(job.key, job.program.digest, job.reads)
             label = self.record.label(job.key)
             return self.backend.submit(job.program, job.reads, label)

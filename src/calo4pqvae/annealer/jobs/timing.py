@@ -1,11 +1,16 @@
 """How long an annealer works, and what that costs in energy, in the terms of table 2."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
+from typing import Any
 
 from calo4pqvae.annealer.chip.constants import POWER_W, Chip, find_chip
 from calo4pqvae.errors import ConfigError
 
 __all__ = ["AccessTime", "access_time"]
+
+_PARTS = ("anneal", "readout", "delay")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,42 @@ class AccessTime:
     def joules(self, power: float = POWER_W) -> float:
         """Energy that a plant of this power [W] takes in the total time [J]."""
         return 1e-6 * self.total * power
+
+    def fields(self, reads: int) -> dict[str, float]:
+        """State the times of so many reads under the names of a solver's answer [us]."""
+        return {
+            "qpu_sampling_time": self.sampling,
+            "qpu_anneal_time_per_sample": self.anneal / reads,
+            "qpu_readout_time_per_sample": self.readout / reads,
+            "qpu_delay_time_per_sample": self.wait / reads,
+            "qpu_access_time": self.total,
+            "qpu_access_overhead_time": 0.0,
+            "qpu_programming_time": self.programming,
+            "total_post_processing_time": 0.0,
+            "post_processing_overhead_time": 0.0,
+        }
+
+    @classmethod
+    def stated(
+        cls, fields: Mapping[str, Any], reads: int, expected: "AccessTime"
+    ) -> "AccessTime":
+        """Read the times of an answer; what it does not state is taken as expected, not as 0.
+
+        Arguments:
+            fields: times by the names of a solver's answer [us].
+            reads: reads of the answer.
+            expected: what such a submission takes.
+        """
+        known = {name: fields.get(f"qpu_{name}_time_per_sample") for name in _PARTS}
+        programming = fields.get("qpu_programming_time")
+        if programming is not None and None not in known.values():
+            anneal, readout, wait = (reads * float(known[name] or 0.0) for name in _PARTS)
+            return cls(anneal, readout, wait, float(programming))
+        total = fields.get("qpu_access_time")
+        if total is None or not expected.total:
+            return expected
+        share = float(total) / expected.total
+        return cls(*(share * getattr(expected, part.name) for part in dataclass_fields(cls)))
 
     def __add__(self, other: "AccessTime") -> "AccessTime":
         return AccessTime(

@@ -22,21 +22,33 @@ _FAILURES = 1e-5
 """Chance, in equilibrium, that a read moves any held qubit, which `holding_field` allows."""
 
 
-def chip_constants(chip: Chip | None) -> tuple[float, float]:
+_PEGASUS = (3.91, 1.647)
+"""B [GHz] at freeze-out and M_AFM [pH] of Advantage_system4.1, for chips of that generation
+(D-Wave's documentation): a field needs a quarter more flux there than on Advantage2."""
+
+
+def chip_constants(chip: Chip | None, topology: str = "zephyr") -> tuple[float, float]:
     """Find B [GHz] at freeze-out and M_AFM [pH] of a chip.
 
-    Where they are not published, those of the known chip on which a field needs most flux are
-    taken: a qubit that is held too firmly is held.
+    Where they are not published, those of the known chip of its generation on which a field
+    needs most flux are taken: a qubit that is held too firmly is held.
+
+    Arguments:
+        chip: the chip, if it is known.
+        topology: its lattice, if only that is known.
     """
+    if chip is not None and chip.mutual_pH and chip.freeze_out_GHz:
+        return chip.freeze_out_GHz, chip.mutual_pH
+    if "pegasus" in {topology, chip and chip.topology}:
+        return _PEGASUS
     known = [c for c in CHIPS.values() if c.mutual_pH and c.freeze_out_GHz]
-    if chip is None or not (chip.mutual_pH and chip.freeze_out_GHz):
-        chip = max(known, key=lambda c: (c.freeze_out_GHz or 0) * (c.mutual_pH or 0))
-    return float(chip.freeze_out_GHz or 0), float(chip.mutual_pH or 0)
+    worst = max(known, key=lambda c: (c.freeze_out_GHz or 0) * (c.mutual_pH or 0))
+    return float(worst.freeze_out_GHz or 0), float(worst.mutual_pH or 0)
 
 
-def flux_of_field(chip: Chip | None) -> float:
+def flux_of_field(chip: Chip | None, topology: str = "zephyr") -> float:
     """Flux bias that acts like a field h = 1 on a chip; negative [Phi_0]."""
-    b, mutual = chip_constants(chip)
+    b, mutual = chip_constants(chip, topology)
     convert = require("dwave.system.temperatures", "qpu").h_to_fluxbias
     return float(convert(1.0, B=b, MAFM=mutual))
 

@@ -33,7 +33,9 @@ class Programmer:
     Arguments:
         problem: biases (one row, or one per chain) and couplings.
         placement: qubits of the nodes.
-        beta: inverse temperature that values are divided by.
+        beta: inverse temperature of the annealer, which values are divided by.
+        factor: further number that values are divided by, to bring them into range; the field
+            that holds clamped qubits is not, as the annealer gets no hotter by it.
         conditioning: how the clamped partition is held.
         flux_per_field: flux bias that acts like a field of 1 [Phi_0].
         field: field that holds clamped qubits; the recommended one when None.
@@ -51,13 +53,14 @@ class Programmer:
         placement: Placement,
         beta: float,
         *,
+        factor: float = 1.0,
         conditioning: Conditioning = "fold",
         flux_per_field: float = 0.0,
         field: float | None = None,
         clip: Ranges | None = None,
     ) -> None:
         graph, n0 = problem.graph, problem.graph.sizes[0]
-        self._problem, self._beta, self._clip = problem.double(), beta, clip
+        self._problem, self._divisor, self._clip = problem.double(), beta * factor, clip
         self._fold = conditioning == "fold"
         self._within = graph.edges[0] >= (n0 if self._fold else 0)
         self.first = n0 if self._fold else 0
@@ -66,7 +69,7 @@ class Programmer:
         copies = range(placement.copies)
         self.ends = np.concatenate([ends + copy * used for copy in copies], axis=1)
         self.qubits = placement.qubits[:, self.first :].ravel()
-        j = -self._problem.coupling[self._within].numpy() / (4 * beta)
+        j = -self._problem.coupling[self._within].numpy() / (4 * self._divisor)
         self._coupling = j if clip is None else j.clip(*clip.j)
         self.coupling = np.tile(self._coupling, placement.copies)
         self._free = FourPartiteGraph(
@@ -98,7 +101,7 @@ class Programmer:
         else:
             h = to_ising(rows).field.repeat(len(clamped) if len(bias) == 1 else 1, 1)
             h[:, : p.graph.sizes[0]] = 0.0
-        h = (h / self._beta).numpy()
+        h = (h / self._divisor).numpy()
         return h if self._clip is None else h.clip(*self._clip.h)
 
     def program(

@@ -68,12 +68,14 @@ class Ranges:
         h, j: fields and couplings.
         sums: sum of the couplings of a group.
         grouped: whether a qubit has two groups of couplers (Advantage2), or one.
+        any_signs: whether sums are those of the couplings' sizes, the worst of all signs.
     """
 
     h: tuple[float, float]
     j: tuple[float, float]
     sums: tuple[float, float] | None
     grouped: bool
+    any_signs: bool = False
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> "Ranges":
@@ -84,6 +86,15 @@ class Ranges:
         return cls(
             _pair(properties["h_range"]), _pair(j), _pair(sums) if sums else None, bool(groups)
         )
+
+    def for_any_gauge(self) -> "Ranges":
+        """Bounds that hold whichever spins are reversed: the narrower side counts for both.
+
+        Reversing a spin changes the sign of its field and couplings, and J may be as low as -2
+        but not above 1.
+        """
+        sums = None if self.sums is None else _narrower(self.sums)
+        return Ranges(_narrower(self.h), _narrower(self.j), sums, self.grouped, any_signs=True)
 
     def check(
         self,
@@ -100,7 +111,8 @@ class Ranges:
         """
         ratios = [_ratio(h, self.h), _ratio(j, self.j)]
         if self.sums is not None and len(j):
-            sums = np.bincount(member.ravel(), np.tile(j, 2))
+            worst = np.abs(j) if self.any_signs else j
+            sums = np.bincount(member.ravel(), np.tile(worst, 2))
             ratios.append(_ratio(sums, self.sums))
         else:
             ratios.append(np.zeros(0))
@@ -113,8 +125,13 @@ class Ranges:
         return h.clip(*self.h), j.clip(*self.j)
 
 
-def settle(report: RangeReport, policy: OutOfRange) -> float:
+def settle(report: RangeReport, policy: OutOfRange, *, gauges: bool = False) -> float:
     """Decide what to do about a report: the number that all values are divided by.
+
+    Arguments:
+        report: what lies outside.
+        policy: what the user chose.
+        gauges: whether spins will be reversed, for the message.
 
     Raises:
         AnnealerError: values are outside and the policy is to refuse, or clipping would leave
@@ -129,8 +146,10 @@ def settle(report: RangeReport, policy: OutOfRange) -> float:
     ways = "--out-of-range rescale (hotter samples)" + (
         "" if report.sums else " or clip (another model)"
     )
+    reversed_ = ", whichever of its spins are reversed" if gauges else ""
     raise AnnealerError(
-        f"the chip cannot hold this program: {report}; choose {ways}, or train weaker couplings"
+        f"the chip cannot hold this program{reversed_}: {report}; nothing was sent: "
+        f"choose {ways}, or train weaker couplings"
     )
 
 
@@ -159,6 +178,11 @@ def coupling_group(
             half = np.where(u != v, crossed, reached)
         groups.append(2 * own + half)
     return np.stack(groups)
+
+
+def _narrower(bounds: tuple[float, float]) -> tuple[float, float]:
+    most = min(-bounds[0], bounds[1])
+    return -most, most
 
 
 def _pair(values: Any) -> tuple[float, float]:
