@@ -41,6 +41,11 @@ CHECKS = {
         ("kill_campaign.py", "--kills", "100", "--work", "{work}"),
         ("kill_campaign.py", "--work", "{work}", "--report"),
     ),
+    "drift": Check(
+        "False alarms of the drift monitor, and changes that it sees",
+        ("drift_campaign.py", "--out", "{work}/jobs.jsonl"),
+        ("drift_campaign.py", "--out", "{work}/jobs.jsonl", "--report"),
+    ),
     "power": Check(
         "Errors that the conformance suite of samplers sees",
         ("sampler_power.py", "--runs", "100", "--notes", "{work}/runs.jsonl"),

@@ -8,7 +8,6 @@ __all__ = [
     "EMULATOR",
     "add_annealer_options",
     "add_use_options",
-    "given_options",
     "settle_options",
 ]
 
@@ -29,16 +28,6 @@ DEFAULTS = {
 }
 """What options are when they are not given; until `settle_options` they are None."""
 
-_OTHERS = (
-    "solver",
-    "graph",
-    "max_seconds",
-    "journal",
-    "resume",
-    "beta",
-    "temperature",
-    "holding_field",
-)
 _EMULATED = ("chip", "graph", "hidden_beta", "imperfections")
 
 
@@ -152,11 +141,6 @@ def add_use_options(
         help="field of the flux biases (recommended)",
     )
     group.add_argument("--anneal-us", type=float, metavar="T", help="annealing time [us] (20)")
-
-
-def given_options(args: argparse.Namespace) -> list[str]:
-    """List the options about annealers that were given, as they are typed."""
-    return [_typed(name) for name in (*DEFAULTS, *_OTHERS) if _given(args, name)]
 
 
 def settle_options(args: argparse.Namespace, *, emulated: bool, fits: bool = False) -> None:
