@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import FourPartiteGraph, PartiteGraph
 from calo4pqvae.boltzmann.lattices import zephyr
 from calo4pqvae.errors import SamplerError
 
@@ -61,3 +61,37 @@ def test_bad_couplers_are_refused(edges, message):
 def test_labels_must_fit():
     with pytest.raises(SamplerError, match="8 labels, not 7"):
         FourPartiteGraph((2, 2, 2, 2), torch.tensor([[0], [2]]), torch.arange(7))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PartiteGraph.complete([3]), "at least one more"),
+        (lambda: PartiteGraph.without([-1, 3]), "0 or more nodes"),
+        (lambda: FourPartiteGraph.complete([2, 2, 2]), "four sizes, not 3"),
+        (lambda: PartiteGraph.complete([1, 2]).nothing_clamped(3), "partition 0 has 1 nodes"),
+    ],
+)
+def test_numbers_of_partitions_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(SamplerError, match=message):
+        make()
+
+
+def test_free_nodes_keep_their_labels_and_the_edges_among_them():
+    graph = zephyr(12)
+    free = graph.free()
+    assert type(free) is FourPartiteGraph
+    assert free.sizes == (0, 12, 12, 12)
+    assert torch.equal(free.labels, graph.labels[12:])
+    kept = {tuple(pair) for pair in free.labels[free.edges].T.tolist()}
+    labels, clamped = graph.labels[graph.edges].T.tolist(), set(graph.labels[:12].tolist())
+    assert kept == {tuple(pair) for pair in labels if not clamped & set(pair)}
+
+
+def test_an_unclamped_graph_is_the_same_with_one_more_partition():
+    graph = zephyr(12)
+    whole = graph.unclamped()
+    assert whole.sizes == (0, 12, 12, 12, 12)
+    assert torch.equal(whole.edges, graph.edges)
+    assert torch.equal(whole.labels, graph.labels)
+    assert torch.equal(whole.partition_of_node, graph.partition_of_node + 1)

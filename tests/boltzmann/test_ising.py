@@ -1,5 +1,6 @@
 """0/1 nodes and spins have the same energy, up to the constant that is kept."""
 
+import numpy as np
 import torch
 
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
@@ -39,3 +40,11 @@ def test_bits_and_spins_go_both_ways(generator):
     bits = torch.rand(20, 30, generator=generator) < 0.5
     assert torch.equal(to_bits(to_spins(bits)), bits)
     assert set(to_spins(bits).unique().tolist()) == {-1, 1}
+
+
+def test_arrays_are_converted_like_tensors(generator):
+    bits = torch.rand(5, 7, generator=generator) < 0.5
+    spins = to_spins(bits.numpy())
+    assert spins.dtype == np.int8
+    assert (spins == to_spins(bits).numpy()).all()
+    assert (to_bits(spins) == bits.numpy()).all()

@@ -34,10 +34,12 @@ def energy(
 class EnergyOperator:
     """E(z) of many states in float64, without gradients.
 
+    Parameters are copied: a later change of the tensors does not reach the operator.
+
     Arguments:
         graph: nodes and couplers.
+        coupling: coupling of each edge.
         bias: biases, one row for all states or one row per state; zero when absent.
-        coupling: coupling of each edge, copied: a change later on does not reach the operator.
 
     Example:
         >>> graph = PartiteGraph.complete([1, 1])
@@ -53,11 +55,11 @@ class EnergyOperator:
         bias: Float[Tensor, "rows nodes"] | None = None,
     ) -> None:
         edges, shape = graph.edges.to(coupling.device), (graph.n_nodes, graph.n_nodes)
-        self._matrix = torch.sparse_coo_tensor(
-            edges, coupling.detach().double(), shape, check_invariants=True
-        ).coalesce()
+        values = coupling.detach().to(torch.float64, copy=True)
+        matrix = torch.sparse_coo_tensor(edges, values, shape, check_invariants=True)
+        self._matrix = matrix.coalesce()
         rows = coupling.new_zeros(1, graph.n_nodes) if bias is None else bias.detach()
-        self._bias = rows.T.double()
+        self._bias = rows.T.to(torch.float64, copy=True)
 
     @torch.no_grad()
     def __call__(self, bits: Shaped[Tensor, "batch nodes"]) -> Float64[Tensor, " batch"]:

@@ -62,6 +62,13 @@ def plain_gradient(data: Moments, model: Moments, graph: PartiteGraph) -> Gradie
     \langle z_i z_j\rangle_m$, and likewise for the biases.
 
     Biases of the clamped partition do not enter the conditional likelihood: zero.
+
+    Example:
+        >>> graph, one = PartiteGraph.complete([0, 1, 1]), torch.ones(1, 1)
+        >>> data, model = torch.tensor([[True, True]]), torch.tensor([[True, False]])
+        >>> phases = moments(data, one, graph), moments(model, one, graph)
+        >>> plain_gradient(*phases, graph)
+        Gradient(bias=tensor([[0., 1.]]), coupling=tensor([1.]))
     """  # noqa: D205
     return Gradient(_free(data.node - model.node, graph), data.edge - model.edge)
 
@@ -78,6 +85,14 @@ def centred_gradient(data: Moments, model: Moments, graph: PartiteGraph) -> Grad
     Biases of higher features of the condition keep their plain gradient.
 
     Source: Cho, Raiko and Ilin, ICML 2011; Melchior, Fischer and Wiskott, JMLR 17 (2016).
+
+    Example:
+        >>> machine = BoltzmannMachine(PartiteGraph.complete([0, 1, 1]))
+        >>> bits = torch.tensor([[True, True], [False, False]])
+        >>> model = machine.moments(enumerate_states(2))  # all states are equally likely
+        >>> step = centred_gradient(machine.moments(bits), model, machine.graph)
+        >>> step.coupling
+        tensor([0.2500])
     """
     i, j = graph.edges.to(data.edge.device)
     d, m = data.node[0], model.node[0]

@@ -49,7 +49,7 @@ class PartiteGraph:
     lattice: str = "custom"
 
     def __post_init__(self) -> None:
-        edges, parts = self.edges, self.partition_of_node
+        edges = self.edges
         if len(self.sizes) < 2 or min(self.sizes) < 0:
             raise SamplerError(
                 f"a graph has a clamped partition and at least one more, each of 0 or more "
@@ -64,7 +64,8 @@ class PartiteGraph:
             return
         if edges.min() < 0 or edges.max() >= self.n_nodes or bool((edges[0] >= edges[1]).any()):
             raise SamplerError(f"couplers must be pairs i < j of nodes 0 to {self.n_nodes - 1}")
-        inside = int((parts[edges[0]] == parts[edges[1]]).sum())
+        ends = self.partition_of_node[edges]
+        inside = int((ends[0] == ends[1]).sum())
         if inside:
             raise SamplerError(
                 f"{inside} couplers join nodes of one partition: not {len(self.sizes)}-partite"
@@ -124,6 +125,22 @@ class PartiteGraph:
         """
         return PartiteGraph((0, *self.sizes), self.edges, self.labels, self.lattice)
 
+    def nothing_clamped(
+        self, chains: int, device: torch.device | str = "cpu"
+    ) -> Bool[Tensor, "chains 0"]:
+        """Make the clamped states of chains on a graph whose partition 0 is empty.
+
+        Raises:
+            SamplerError: it is not.
+
+        Example:
+            >>> PartiteGraph.complete([0, 3, 2]).nothing_clamped(5).shape
+            torch.Size([5, 0])
+        """
+        if self.sizes[0]:
+            raise SamplerError(f"partition 0 has {self.sizes[0]} nodes, give their states")
+        return torch.empty(chains, 0, dtype=torch.bool, device=device)
+
     def free(self: Graph) -> Graph:
         """Return the nodes outside the clamped partition, with the couplers among them.
 
@@ -166,6 +183,10 @@ class FourPartiteGraph(PartiteGraph):
 
     Raises:
         SamplerError: there are not four partitions, or the graph is none.
+
+    Example:
+        >>> FourPartiteGraph.complete([1, 1, 1, 1]).n_edges
+        6
     """
 
     def __post_init__(self) -> None:

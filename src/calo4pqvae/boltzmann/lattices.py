@@ -27,8 +27,13 @@ def zephyr(per_partition: int, m: int | None = None) -> FourPartiteGraph:
     Raises:
         SamplerError: the lattice is too small.
 
-    Source: D-Wave technical report 14-1056A (Zephyr topology); colouring as in the authors'
-    model, (2 u + w + 2 z + j) mod 4.
+    Source: D-Wave technical report 14-1056A (Zephyr topology); colouring as in the code of
+    arXiv:2410.22870, (2 u + w + 2 z + j) mod 4.
+
+    Example:
+        >>> graph = zephyr(40)
+        >>> graph.lattice, graph.sizes, graph.n_edges, int(graph.degree.max())
+        ('zephyr(2,4)', (40, 40, 40, 40), 1224, 19)
     """
     if m is None:
         m = next(n for n in range(1, 1000) if 4 * n * (2 * n + 1) >= per_partition)
@@ -47,6 +52,10 @@ def pegasus(per_partition: int, m: int | None = None) -> FourPartiteGraph:
         SamplerError: the lattice is too small.
 
     Source: D-Wave technical report 14-1026A (Pegasus topology); colour 2 u + (z + k) mod 2.
+
+    Example:
+        >>> pegasus(24).lattice
+        'pegasus(3)'
     """
     if m is None:
         m = next(n for n in range(2, 1000) if 6 * (n - 1) ** 2 >= per_partition)

@@ -36,8 +36,7 @@ class BoltzmannMachine(nn.Module):
     Example:
         >>> machine = BoltzmannMachine(PartiteGraph.complete([0, 3, 2]))
         >>> machine.coupling += 0.5
-        >>> bits, t = torch.ones(1, 5, dtype=torch.bool), torch.zeros(1, 1)
-        >>> machine.energy(bits, t)
+        >>> machine.energy(torch.ones(1, 5, dtype=torch.bool))
         tensor([-3.])
     """
 
@@ -77,12 +76,30 @@ class BoltzmannMachine(nn.Module):
             columns.append(((2 * k + 1) * x * columns[k] - k * columns[k - 1]) / (k + 1))
         return torch.cat(columns[: self.bias_order + 1], dim=1)
 
-    def problem(self, t: Float[Tensor, "batch 1"]) -> BoltzmannProblem:
+    def condition(
+        self, t: Float[Tensor, "batch 1"] | None, rows: int
+    ) -> Float[Tensor, "batch 1"]:
+        """Return t, or zeros in its place if nothing depends on it.
+
+        Raises:
+            SamplerError: there is no t, and parameters depend on it.
+        """
+        if t is not None:
+            return t
+        if self.bias_order or self.coupling_bins > 1:
+            raise SamplerError(
+                "the machine's parameters depend on a condition; give one for each state"
+            )
+        return self.bias.new_zeros(rows, 1)
+
+    def problem(self, t: Float[Tensor, "batch 1"] | None = None) -> BoltzmannProblem:
         """State the sampling problem of chains under conditions t.
 
         Raises:
-            SamplerError: the conditions call for different couplings; see `groups`.
+            SamplerError: the conditions call for different couplings (see `groups`), or there
+                are none and parameters depend on them.
         """
+        t = self.condition(t, 1)
         numbers = self.coupling_bin(t)
         if len(numbers) and bool((numbers != numbers[0]).any()):
             raise SamplerError(
@@ -118,12 +135,13 @@ class BoltzmannMachine(nn.Module):
         return self.features(t) @ self.bias
 
     def energy(
-        self, bits: Shaped[Tensor, "batch nodes"], t: Float[Tensor, "batch 1"]
+        self, bits: Shaped[Tensor, "batch nodes"], t: Float[Tensor, "batch 1"] | None = None
     ) -> Float[Tensor, " batch"]:
         """Evaluate E(z), with gradients reaching the bits but not the parameters.
 
         Always in full precision: an energy is a small difference of many terms.
         """
+        t = self.condition(t, len(bits))
         with torch.autocast(bits.device.type, enabled=False):
             if self.coupling_slope is None:
                 return energy(bits, self.node_bias(t), self.coupling, self.graph)
@@ -134,10 +152,10 @@ class BoltzmannMachine(nn.Module):
             return parts
 
     def moments(
-        self, bits: Shaped[Tensor, "batch nodes"], t: Float[Tensor, "batch 1"]
+        self, bits: Shaped[Tensor, "batch nodes"], t: Float[Tensor, "batch 1"] | None = None
     ) -> Moments:
         """Average the sufficient statistics over a batch."""
-        return moments(bits, self.features(t), self.graph)
+        return moments(bits, self.features(self.condition(t, len(bits))), self.graph)
 
     def apply_gradient(self, gradient: Gradient) -> None:
         """Hand a gradient to the optimiser, as descent directions in ``.grad``."""

@@ -33,7 +33,7 @@ REFRESH = 10
 def fit_likelihood(
     machine: BoltzmannMachine,
     bits: Bool[Tensor, "states nodes"],
-    t: Float[Tensor, "states 1"],
+    t: Float[Tensor, "states 1"] | None = None,
     *,
     steps: int,
     sweeps: int,
@@ -50,9 +50,9 @@ def fit_likelihood(
     steps.
 
     Arguments:
-        machine: machine to fit, in place; partition 0 must be empty.
+        machine: machine to fit, in place.
         bits: states of all nodes.
-        t: condition of each state.
+        t: condition of each state; none for a machine that depends on none.
         steps: natural-gradient steps; 0 keeps the pseudo-likelihood's fit.
         sweeps: Gibbs sweeps between steps.
         seed: seed of the chains.
@@ -63,21 +63,22 @@ def fit_likelihood(
     Example:
         >>> machine = BoltzmannMachine(PartiteGraph.complete([0, 1, 1]))
         >>> bits = torch.tensor([[1, 1], [0, 0], [1, 1], [0, 0], [1, 0]]).bool().repeat(40, 1)
-        >>> fit_likelihood(machine, bits, torch.zeros(200, 1), steps=0, sweeps=1, seed=1)
+        >>> fit_likelihood(machine, bits, steps=20, sweeps=1, seed=1)
         >>> bool(machine.coupling > 2)  # equal bits are the rule
         True
     """
+    t = machine.condition(t, len(bits))
     fit_pseudo_likelihood(machine, bits, t)
     if steps == 0 or machine.graph.n_edges == 0:
         return
     sampler = choose_sampler(machine.graph, SharedNoise(seed))
-    empty = bits[:, :0]
+    clamped = bits[:, : machine.graph.sizes[0]]
     data, chains = statistics(machine, bits, t).mean(dim=0), bits
     values, kept = parameters(machine), []
     factor = torch.empty(0)
     for step in range(steps):
         on_step(step)
-        chains = sample_machine(machine, sampler, t, empty, sweeps, chains)
+        chains = sample_machine(machine, sampler, t, clamped, sweeps, chains)
         drawn = statistics(machine, chains, t)
         if step % REFRESH == 0:
             factor = torch.linalg.cholesky(_information(drawn, machine.coupling_bin(t)))

@@ -28,7 +28,7 @@ class PseudoFit(NamedTuple):
 def fit_pseudo_likelihood(
     machine: BoltzmannMachine,
     bits: Bool[Tensor, "states nodes"],
-    t: Float[Tensor, "states 1"],
+    t: Float[Tensor, "states 1"] | None = None,
     ridge: float = 1e-4,
 ) -> float:
     """Set biases and couplings of a machine to the maximum of the pseudo-likelihood.
@@ -36,12 +36,22 @@ def fit_pseudo_likelihood(
     Arguments:
         machine: machine to fit, in place.
         bits: states of all nodes.
-        t: condition of each state.
+        t: condition of each state; none for a machine that depends on none.
         ridge: as in `maximise`.
 
     Returns:
         the mean pseudo-log-likelihood reached [nats].
+
+    Source: Besag, The Statistician 24 (1975) 179.
+
+    Example:
+        >>> machine = BoltzmannMachine(PartiteGraph.complete([0, 1, 1]))
+        >>> bits = torch.tensor([[True, True], [False, False]]).repeat(50, 1)
+        >>> bits[0, 0] = False
+        >>> fit_pseudo_likelihood(machine, bits) > -0.2, bool(machine.coupling > 5)
+        (True, True)
     """
+    t = machine.condition(t, len(bits))
     slope = None
     if machine.coupling_slope is not None:
         slope = machine.coupling_feature(machine.coupling_bin(t))

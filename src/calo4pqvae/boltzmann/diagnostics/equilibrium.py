@@ -141,6 +141,14 @@ def measure_mixing(
     Raises:
         SamplerError: chains still disagree at the limit, there are fewer than 2 chains, the
             limit is below 64, or the request is one that the sampler refuses.
+
+    Example:
+        >>> graph = zephyr(3).unclamped()
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 12), torch.zeros(graph.n_edges))
+        >>> sampler = CompiledGibbs(graph, SharedNoise(seed=1))
+        >>> mixing = measure_mixing(problem, graph.nothing_clamped(1), sampler)
+        >>> mixing.converged, mixing.burn_in < 20  # independent bits are new in each sweep
+        (True, True)
     """
     if chains < 2 or limit < 2 * _FIRST:
         raise SamplerError(

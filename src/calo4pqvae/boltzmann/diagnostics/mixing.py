@@ -29,7 +29,8 @@ __all__ = [
 Traces = Float64[Tensor, "chains sweeps quantities"]
 
 WINDOW = 5
-"""Width of the summation window in units of the autocorrelation time."""
+"""Width of the summation window in units of the autocorrelation time: what an exponential decay
+has left beyond it is below the statistical error of any trace that is long enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,12 @@ def autocorrelation_time(traces: Traces) -> AutocorrelationTime:
 
     Raises:
         SamplerError: fewer than 4 sweeps.
+
+    Example:
+        >>> noise = torch.randn(8, 1000, 1, dtype=torch.float64, generator=generator)
+        >>> held = noise.repeat_interleave(10, dim=1)  # each value stays for ten sweeps
+        >>> autocorrelation_time(held).value.round()
+        tensor([10.], dtype=torch.float64)
     """
     _check(traces)
     chains, sweeps, _ = traces.shape
@@ -93,6 +100,12 @@ def split_r_hat(traces: Traces) -> Float64[Tensor, " quantities"]:
 
     Raises:
         SamplerError: fewer than 4 sweeps.
+
+    Example:
+        >>> traces = torch.randn(4, 500, 2, dtype=torch.float64, generator=generator)
+        >>> traces[0, :, 1] += 3.0  # one chain sits elsewhere
+        >>> split_r_hat(traces) < 1.01
+        tensor([ True, False])
     """
     _check(traces)
     n = traces.shape[1] // 2
@@ -108,6 +121,12 @@ def effective_sample_size(traces: Traces) -> Float64[Tensor, " quantities"]:
 
     Raises:
         SamplerError: fewer than 4 sweeps.
+
+    Example:
+        >>> noise = torch.randn(8, 1000, 1, dtype=torch.float64, generator=generator)
+        >>> size = effective_sample_size(noise.repeat_interleave(10, dim=1))
+        >>> round(float(size), -3)  # of 80,000 states
+        8000.0
     """
     return traces.shape[0] * traces.shape[1] / autocorrelation_time(traces).value
 

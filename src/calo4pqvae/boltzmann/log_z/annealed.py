@@ -34,6 +34,10 @@ def even_schedule(n_temperatures: int = 200) -> Float[Tensor, " steps"]:
 
     Raises:
         SamplerError: fewer than 2 values.
+
+    Example:
+        >>> even_schedule(5)
+        tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000], dtype=torch.float64)
     """
     if n_temperatures < 2:
         raise SamplerError(f"a schedule needs at least 2 temperatures, not {n_temperatures}")
@@ -84,6 +88,15 @@ def forward_log_z(
     Raises:
         SamplerError: the schedule does not rise from 0 to 1, there are fewer than 2 chains
             or no sweep, or sizes do not match.
+
+    Example:
+        >>> graph = zephyr(6).unclamped()
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 24), torch.ones(graph.n_edges))
+        >>> sampler = CompiledGibbs(graph, SharedNoise(seed=1))
+        >>> found = forward_log_z(problem, graph.nothing_clamped(1), sampler, even_schedule(50))
+        >>> exact = exact_log_z(problem, graph.nothing_clamped(1))
+        >>> bool((found.value - exact).abs() < 5 * found.error)
+        True
     """
     betas = _check(schedule, chains, sweeps)
     path = _Path(problem, clamped, chains, base)
@@ -120,6 +133,16 @@ def reverse_log_z(
     Raises:
         SamplerError: as for `forward_log_z`, or the samples of a condition are clamped
             differently.
+
+    Example:
+        >>> graph = zephyr(3).unclamped()
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 12), torch.ones(graph.n_edges))
+        >>> sampler = CompiledGibbs(graph, SharedNoise(seed=1))
+        >>> samples = sampler.sample(problem, graph.nothing_clamped(500), sweeps=100)
+        >>> found = reverse_log_z(problem, samples[None], sampler, even_schedule(50))
+        >>> exact = exact_log_z(problem, graph.nothing_clamped(1))
+        >>> bool((found.value - exact).abs() < 5 * found.error)
+        True
     """
     conditions, chains, n_nodes = samples.shape
     betas = _check(schedule, chains, sweeps)

@@ -87,6 +87,14 @@ def log_z_bounds(
 
     Raises:
         SamplerError: as for `boltzmann.log_z.annealed.forward_log_z`.
+
+    Example:
+        >>> graph = zephyr(6).unclamped()
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 24), torch.ones(graph.n_edges))
+        >>> sampler = CompiledGibbs(graph, SharedNoise(seed=1))
+        >>> bounds = log_z_bounds(problem, graph.nothing_clamped(1), sampler, even_schedule())
+        >>> bool((bounds.upper.value - bounds.lower.value).abs() < 0.2)
+        True
     """
     if chains < 2:
         raise SamplerError(f"an error needs at least 2 chains per condition, not {chains}")
@@ -107,7 +115,7 @@ def log_z_bounds(
 def mean_log_likelihood(
     machine: BoltzmannMachine,
     bits: Bool[Tensor, "states nodes"],
-    t: Float[Tensor, "states 1"],
+    t: Float[Tensor, "states 1"] | None,
     sampler: Sampler,
     schedule: Float[Tensor, " steps"],
     *,
@@ -123,7 +131,7 @@ def mean_log_likelihood(
     Arguments:
         machine: the Boltzmann machine.
         bits: states of all nodes, the clamped ones first.
-        t: condition of each state.
+        t: condition of each state; None for a machine that depends on none.
         sampler: draws the chains; a sweep must leave the distribution invariant.
         schedule: inverse temperatures, rising from 0 to 1.
         chains: independent chains per clamped state and condition.
@@ -132,6 +140,14 @@ def mean_log_likelihood(
 
     Raises:
         SamplerError: fewer than 2 states, or as for `boltzmann.log_z.annealed.forward_log_z`.
+
+    Example:
+        >>> machine = BoltzmannMachine(zephyr(6).unclamped())  # no parameters: 24 coins
+        >>> bits = torch.zeros(2, 24, dtype=torch.bool)
+        >>> sampler = choose_sampler(machine.graph, SharedNoise(seed=1))
+        >>> found = mean_log_likelihood(machine, bits, None, sampler, even_schedule(50))
+        >>> abs(found.lower / math.log(2) + 24) < 0.1
+        True
     """
     n = len(bits)
     if n < 2:
@@ -150,7 +166,7 @@ def mean_log_likelihood(
 def each_log_likelihood(
     machine: BoltzmannMachine,
     bits: Bool[Tensor, "states nodes"],
-    t: Float[Tensor, "states 1"],
+    t: Float[Tensor, "states 1"] | None,
     sampler: Sampler,
     schedule: Float[Tensor, " steps"],
     *,
@@ -162,8 +178,17 @@ def each_log_likelihood(
 
     Two machines on the same bits are best compared by their differences, state by state.
     Arguments and errors are those of `mean_log_likelihood`.
+
+    Example:
+        >>> machine = BoltzmannMachine(zephyr(6).unclamped())
+        >>> machine.bias[0] += 3.0  # independent bits: each is up with probability 0.953
+        >>> bits = torch.tensor([[True] * 24, [False] * 24])
+        >>> sampler = choose_sampler(machine.graph, SharedNoise(seed=1))
+        >>> low, _ = each_log_likelihood(machine, bits, None, sampler, even_schedule(50))
+        >>> low.value.round()
+        tensor([ -1., -73.], dtype=torch.float64)
     """
-    n0 = machine.graph.sizes[0]
+    n0, t = machine.graph.sizes[0], machine.condition(t, len(bits))
     keys = torch.cat([t, bits[:, :n0].to(t.dtype)], dim=1)
     values = torch.zeros(2, len(bits), dtype=torch.float64, device=bits.device)
     squares = [0.0, 0.0]

@@ -82,6 +82,12 @@ def exact_log_z(
 
     Raises:
         SamplerError: more than 24 nodes would have to be listed, or sizes do not match.
+
+    Example:
+        >>> graph = PartiteGraph.complete([0, 40, 8])  # the 8 are listed, the 40 summed
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 48), torch.zeros(320))
+        >>> exact_log_z(problem, graph.nothing_clamped(1)) / math.log(2)
+        tensor([48.], dtype=torch.float64)
     """
     problem = problem.double()
     free = problem.fold(clamped)
@@ -135,5 +141,12 @@ def conditional_log_likelihood(
         problem: biases (one row, or one per state) and couplings.
         bits: states of all nodes, the clamped ones included.
         log_z: ln Z(u) of each state's own clamped nodes and biases [nats].
+
+    Example:
+        >>> graph = PartiteGraph.complete([0, 1, 1])
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 2), torch.tensor([1.0]))
+        >>> log_z = exact_log_z(problem, graph.nothing_clamped(1)).expand(4)
+        >>> conditional_log_likelihood(problem, enumerate_states(2), log_z).exp().sum()
+        tensor(1.0000, dtype=torch.float64)
     """
     return -problem.double().energy(bits) - log_z.double()

@@ -69,6 +69,13 @@ def check_request(
     Raises:
         SamplerError: sizes, types, devices or graphs do not match, a bias or coupling is not
             finite, no node is free, or the number of sweeps is negative.
+
+    Example:
+        >>> graph = PartiteGraph.complete([1, 2])
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 3), torch.zeros(2))
+        >>> check_request(problem, clamped=torch.tensor([[True]]), sweeps=-1)
+        Traceback (most recent call last):
+        calo4pqvae.errors.SamplerError: the number of sweeps must be >= 0, not -1
     """
     problem.check()
     nodes, n0 = problem.graph.n_nodes, problem.graph.sizes[0]

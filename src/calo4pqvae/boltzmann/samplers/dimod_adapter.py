@@ -58,6 +58,19 @@ class DimodSampler:
         SamplerError: `sampler` is not an instance of `dimod.Sampler`, or two nodes share a
             label.
         MissingExtraError: dimod is not installed.
+
+    Example:
+        >>> import dimod
+        >>> class AllUp(dimod.Sampler):
+        ...     parameters, properties = {"num_reads": []}, {}
+        ...     def sample(self, bqm, num_reads):
+        ...         spins = [dict.fromkeys(bqm.variables, 1)] * num_reads
+        ...         return dimod.SampleSet.from_samples_bqm(spins, bqm)
+        >>> graph = PartiteGraph.complete([0, 1, 1])
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 2), torch.zeros(1))
+        >>> sampler = DimodSampler(graph, AllUp(), SharedNoise(seed=1))
+        >>> sampler.sample(problem, graph.nothing_clamped(1), sweeps=0)
+        tensor([[True, True]])
     """
 
     def __init__(
@@ -202,6 +215,12 @@ def dwave_gibbs(graph: PartiteGraph, noise: SharedNoise) -> DimodSampler:
 
     Raises:
         MissingExtraError: dwave-samplers is not installed.
+
+    Example:
+        >>> graph = PartiteGraph.complete([0, 2, 2])
+        >>> problem = BoltzmannProblem(graph, torch.full((1, 4), 30.0), torch.zeros(4))
+        >>> dwave_gibbs(graph, SharedNoise(seed=1)).sample(problem, graph.nothing_clamped(1), 5)
+        tensor([[True, True, True, True]])
     """
     sampler = require("dwave.samplers", "dimod").SimulatedAnnealingSampler()
     return DimodSampler(graph, sampler, noise, parameters=gibbs_parameters, spare=_SPARE)

@@ -35,6 +35,14 @@ def sample_machine(
 
     Raises:
         SamplerError: what the sampler refuses.
+
+    Example:
+        >>> machine = BoltzmannMachine(PartiteGraph.complete([0, 2, 2]), bias_order=1)
+        >>> machine.bias[1] += 20.0  # all nodes down at t = 0, up at t = 1
+        >>> sampler = choose_sampler(machine.graph, SharedNoise(seed=1))
+        >>> t, nothing = torch.tensor([[0.0], [1.0]]), machine.graph.nothing_clamped(2)
+        >>> sample_machine(machine, sampler, t, nothing, sweeps=3).int().tolist()
+        [[0, 0, 0, 0], [1, 1, 1, 1]]
     """
     groups = machine.groups(t)
     if len(groups) == 1:

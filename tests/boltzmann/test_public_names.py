@@ -1,0 +1,58 @@
+"""The public names: what importing them costs, and the examples in their docstrings."""
+
+import doctest
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from calo4pqvae import boltzmann
+
+WITHOUT_EXAMPLE = {"Sampler", "CudaGibbs"}  # a protocol, and what needs a GPU
+STRANGERS = ("h5py", "matplotlib", "jsonargparse", "safetensors")
+ROOMS = {"calo4pqvae", "calo4pqvae._core", "calo4pqvae.boltzmann", "calo4pqvae.errors"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import calo4pqvae.boltzmann", "from calo4pqvae.boltzmann import *"],
+    ids=["the package", "all names"],
+)
+def test_no_shower_is_needed(code):
+    """Neither the package nor any of its names brings in files, figures or showers."""
+    program = f"import sys; {code}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    modules = done.stdout.split()
+    assert [name for name in modules if name.split(".")[0] in STRANGERS] == []
+    rooms = {".".join(name.split(".")[:2]) for name in modules if name.startswith("calo4pqvae")}
+    assert rooms <= ROOMS
+    assert ("torch" in modules) == ("*" in code)
+
+
+def test_the_list_of_names_is_the_stub_and_each_exists():
+    assert len(boltzmann.__all__) > 40
+    assert {
+        name for name in boltzmann.__all__ if getattr(boltzmann, name, None) is None
+    } == set()
+    assert set(boltzmann.__all__) <= set(dir(boltzmann))
+    with pytest.raises(AttributeError, match="boltzmann' has no attribute 'Annealer'"):
+        boltzmann.Annealer  # noqa: B018
+
+
+@pytest.mark.parametrize("name", sorted(set(boltzmann.__all__) - WITHOUT_EXAMPLE))
+def test_the_example_in_the_docstring_is_true(name):
+    known = {other: getattr(boltzmann, other) for other in boltzmann.__all__}
+    known |= {"torch": torch, "math": __import__("math")}
+    known["generator"] = torch.Generator().manual_seed(1)
+    tests = doctest.DocTestFinder().find(getattr(boltzmann, name), name, globs=known)
+    runner = doctest.DocTestRunner(
+        optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+    )
+    complaints: list[str] = []
+    for test in tests:
+        runner.run(test, out=complaints.append)
+    assert "".join(complaints) == ""
+    assert runner.summarize(verbose=False).attempted > 0
