@@ -14,10 +14,12 @@ import pytest
 import torch
 
 from calo4pqvae.cli.main import main
+from calo4pqvae.cli.train import _note
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile, ShowerWriter
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 from calo4pqvae.models.storage import load_model
+from calo4pqvae.training.loop import Step
 
 TINY = (
     "data.energy_gev=[0.1,10]",
@@ -236,7 +238,9 @@ def test_an_existing_run_is_kept(data: Path, capsys: pytest.CaptureFixture) -> N
     assert train(data, "training.epochs=3") == 2
     one_line("holds a run already, with other values of training.epochs", capsys)
     assert train(data) == 0
-    assert "this run is finished" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert said.out == f"model is in {run / 'model'}\n"
+    assert "this run is finished" in said.err
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
@@ -255,6 +259,23 @@ def test_the_range_of_energies_is_that_of_the_showers(
     assert f"incident energies of {low:g} to {high:g} GeV, those of the showers" in said
     assert main(words) == 0
     assert "this run is finished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("terms", "shown"),
+    [
+        (
+            {"values": 1.0, "hits": 2.0},
+            "epoch 2 of 9, values 1.0, hits 2.0",
+        ),
+        (
+            {"positive_energy": -3.0, "negative_energy": -4.0},
+            "epoch 2 of 9, energy of the prior with data -3.0, energy of the prior alone -4.0",
+        ),
+    ],
+)
+def test_progress_shows_what_there_is(terms: dict[str, float], shown: str) -> None:
+    assert _note(Step(1, 5, 8, terms), 9) == shown
 
 
 def test_a_fit_is_repeated_with_settings_of_its_own_only(

@@ -165,6 +165,14 @@ def test_the_log_has_the_mean_of_every_term(trainer: NewTrainer) -> None:
     assert set(steps[0].terms) == {*LOSS_TERMS, "negative_energy"}
 
 
+def test_an_end_after_the_last_checkpoint_is_at_once(trainer: NewTrainer) -> None:
+    """While the fits run, which have no checkpoint of their own, there is nothing to save."""
+    train = trainer()
+    train.run()
+    with pytest.raises(KeyboardInterrupt):
+        train.stop()
+
+
 def test_validation_leaves_no_trace_in_training(trainer: NewTrainer) -> None:
     with_it = trainer()
     with_it.run()

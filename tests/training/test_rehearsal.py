@@ -1,5 +1,6 @@
 """What cannot work is said before the first epoch, and what can ends in a model."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from calo4pqvae.models.autoregressive.model import LayeredQVAE
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import load_model
+from calo4pqvae.training.loop import Step
 from calo4pqvae.training.processes import Processes
 from calo4pqvae.training.refit import refit
 from calo4pqvae.training.rehearsal import Estimate, rehearse, some_rows
@@ -83,9 +85,13 @@ def test_best_trains_on_anybodys_showers(
     n_alpha: int, n: int, low: float, high: float, best: Callable[..., Config], tmp_path: Path
 ) -> None:
     with ShowerFile(file_of(tmp_path / "s.h5", n, n_alpha, low, high)) as file:
-        assert train(best(), [file], tmp_path / "run")
+        steps: list[Step] = []
+        assert train(best(), [file], tmp_path / "run", on_step=steps.append)
         e_inc = torch.from_numpy(np.tile(file.e_inc(), (3, 1)))
         real = file.showers(slice(0, n)).sum(axis=1) / file.e_inc()[:, 0]
+    assert {name for step in steps for name in step.terms} == {"values", "hits"}
+    (line,) = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert json.loads(line)["positive_energy"] is None
     stored = load_model(tmp_path / "run")
     ratio = mean_response(stored.model, e_inc) / float(real.mean())
     # The response of a shower scatters by 0.15: errors of at most 0.02 for both samples.

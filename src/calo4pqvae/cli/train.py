@@ -53,13 +53,15 @@ def run(args: argparse.Namespace) -> int:
     """Train, showing progress; the first Ctrl-C or SIGTERM saves a checkpoint and stops."""
     from contextlib import ExitStack
 
+    from calo4pqvae.training.folder import RunFolder
     from calo4pqvae.training.processes import Processes
     from calo4pqvae.training.run import train
 
     if args.refit:
         return _refit(args)
     config, paths = _resumed(args) if args.resume else _fresh(args)
-    processes = Processes.join(args.device)
+    processes, place = Processes.join(args.device), RunFolder(Path(args.out))
+    done = place.is_finished
     try:
         with ExitStack() as stack:
             files = open_showers(paths, args, stack)
@@ -77,9 +79,9 @@ def run(args: argparse.Namespace) -> int:
     finally:
         processes.leave()
     if processes.rank == 0:
-        where = Path(args.out) / "model"
+        where = f"model {'is in' if done else 'written to'} {place.model}"
         hint = f"stopped; go on with 'calo4pqvae train --resume --out {args.out}'"
-        print(f"model written to {where}" if finished else hint)
+        print(where if finished else hint)
     return 0 if finished else 130
 
 
