@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-import calo4pqvae.training.rehearsal as rehearsals
+import calo4pqvae.training.estimate as estimates
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
@@ -21,10 +21,11 @@ from calo4pqvae.models.autoregressive.model import LayeredQVAE
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import load_model
+from calo4pqvae.training.estimate import Estimate, TimedFit, extrapolate
 from calo4pqvae.training.loop import Step
 from calo4pqvae.training.processes import Processes
 from calo4pqvae.training.refit import refit
-from calo4pqvae.training.rehearsal import Estimate, rehearse, some_rows
+from calo4pqvae.training.rehearsal import rehearse, some_rows
 from calo4pqvae.training.run import train
 
 SMALL = (
@@ -160,11 +161,11 @@ def test_a_slow_step_is_reckoned_from_a_part(
     """Half a second for eight showers is a second for sixteen, and these are not tried."""
     tried: list[int] = []
 
-    def step(_: object, batch: rehearsals.Batch) -> None:
+    def step(_: object, batch: estimates.Batch) -> None:
         tried.append(len(batch.rows))
 
-    monkeypatch.setattr(rehearsals, "_step", step)
-    monkeypatch.setattr(rehearsals, "_seconds", lambda work: work() or 2.0)
+    monkeypatch.setattr(estimates, "_step", step)
+    monkeypatch.setattr(estimates, "_seconds", lambda work: work() or 2.0)
     model = build_model(configure(), showers.geometry)
     made = rehearse(model, configure(), [showers], np.arange(80), Processes())
     assert made.step == 4.0
@@ -180,10 +181,27 @@ def test_an_estimate_adds_epochs_and_fits() -> None:
     )
 
 
+def test_a_fit_is_reckoned_from_what_grows_and_what_does_not(
+    configure: Callable[..., Config],
+) -> None:
+    """Voxels 1 s + 10 ms a shower, up to 4096; renewals 2 s; steps 1 ms a shower and step."""
+    settings = configure("training.fit_steps=120").training
+
+    def fit(n: int) -> TimedFit:
+        stages = {"voxels": 1 + 0.01 * n, "placement": 3.0, "renewals": 2.0, "steps": 0.001 * n}
+        return TimedFit(n, 2, stages)
+
+    expected = (1 + 40.96) + 3 + 12 * 2 + 108 * 8.0
+    assert extrapolate([fit(128), fit(512)], 8000, settings) == pytest.approx(expected)
+    alone = 1 + 0.8 + 3 + 12 * 2 + 108 * 0.08
+    for fits in ([fit(80)], [fit(80), fit(80)]):
+        assert extrapolate(fits, 80, settings) == pytest.approx(alone)
+
+
 def test_rows_of_a_rehearsal_reach_from_the_first_to_the_last() -> None:
     rows = np.arange(100, 90_100)
     chosen = some_rows(rows)
-    assert len(chosen) == 1024
+    assert len(chosen) == 512
     assert (chosen[0], chosen[-1]) == (100, 90_099)
     assert np.array_equal(some_rows(rows[:300]), rows[:300])
 

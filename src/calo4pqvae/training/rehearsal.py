@@ -2,10 +2,9 @@
 
 import copy
 import os
-import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,65 +12,30 @@ import torch
 from jaxtyping import Int
 
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.boltzmann.natural_gradient import REFRESH
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.config import Config
-from calo4pqvae.data.batches import Batch, ShowerBatches
+from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError, PhysicsWarning
 from calo4pqvae.models.base import ShowerModel
-from calo4pqvae.models.calibration import MOST_SHOWERS
+from calo4pqvae.training.estimate import Estimate, extrapolate, time_fit, time_step
 from calo4pqvae.training.loop import Trainer
 from calo4pqvae.training.processes import Processes
 
-__all__ = ["Estimate", "rehearse", "some_rows"]
+__all__ = ["rehearse", "some_rows"]
 
 Rows = Int[np.ndarray, " rows"]
 SomeRows = Int[np.ndarray, " some"]
 
-MOST_ROWS, STRETCHES = 1024, 8
+MOST_ROWS, STRETCHES = 512, 8
 """Showers of a rehearsal, and the evenly spaced stretches of the files that they come from."""
 
-FEW = 64
-"""Showers of the first fit, which is not timed: it may have to wait for the compiler."""
-
-PATIENCE = 1.5
-"""A step of a whole batch that would take longer [s] is not tried, but reckoned from a part."""
+FEWER, FEW = 128, 64
+"""Showers of a smaller fit, which tells what grows with their number, and of a first one, which
+is not timed because it may have to wait for the compiler."""
 
 _GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """How long a training will take on this machine.
-
-    Attributes:
-        epochs, batches, batch_size: of the training.
-        mesh: layers, azimuth bins and rings.
-        step: time of a batch [s].
-        fit: time of what is fitted after the epochs [s].
-    """
-
-    epochs: int
-    batches: int
-    batch_size: int
-    mesh: tuple[int, int, int]
-    step: float
-    fit: float
-
-    @property
-    def seconds(self) -> float:
-        """Time of the whole training."""
-        return self.epochs * self.batches * self.step + self.fit
-
-    def __str__(self) -> str:
-        mesh = " x ".join(str(n) for n in self.mesh)
-        return (
-            f"training will take about {_duration(self.seconds)} on this machine: "
-            f"{self.epochs} epochs of {self.batches} batches of {self.batch_size} showers on "
-            f"{mesh} voxels ({self.step:.2g} s a batch), then {_duration(self.fit)} of fits"
-        )
 
 
 def rehearse(
@@ -105,11 +69,18 @@ def rehearse(
         twin = copy.deepcopy(model)
         batches = ShowerBatches(files, mine, min(share, len(mine)), settings.seed)
         trainer = Trainer(twin, short, batches, folder=Path(), processes=alone)
-        step = _time_step(trainer, next(batches.epoch(0)))
+        step = time_step(trainer, next(batches.epoch(0)), share)
         twin.eval()
-        if len(mine) > 2 * FEW:
-            twin.fit(ShowerBatches(files, some_rows(rows, FEW), FEW, settings.seed), settings)
-        fit = _time_fit(twin, batches, settings.fit_steps, len(rows), config)
+        parts = [batches]
+        if len(mine) > FEWER:
+            few, fewer = (
+                ShowerBatches(files, some_rows(mine, n), FEW, settings.seed)
+                for n in (FEW, FEWER)
+            )
+            twin.fit(few, settings)
+            parts = [fewer, batches]
+        timed = [time_fit(twin, part, settings) for part in parts]
+        fit = extrapolate(timed, len(rows), config.training)
         _draw(twin, files, mine, alone)
     return Estimate(
         config.training.epochs,
@@ -149,51 +120,6 @@ def _check_memory(model: ShowerModel, n_showers: int) -> None:
         )
 
 
-def _time_step(trainer: Trainer, batch: Batch) -> float:
-    """Time a step with the networks; try one with frozen networks too."""
-    few = Batch(batch.e_inc[:8], batch.showers[:8], batch.rows[:8])
-    seconds = [_seconds(lambda: _step(trainer, few)) for _ in range(2)][1]
-    whole = seconds * len(batch.rows) / len(few.rows)
-    if whole < PATIENCE:
-        whole = min(_seconds(lambda: _step(trainer, batch)) for _ in range(2))
-    if trainer.settings.freeze_epoch < trainer.settings.epochs:
-        trainer.epoch = trainer.settings.freeze_epoch
-        _step(trainer, few)
-    return whole
-
-
-def _step(trainer: Trainer, batch: Batch) -> None:
-    """Make a step with chains of its own: those that persist have the size of a batch."""
-    trainer.negative.chains = None
-    trainer.step(batch)
-
-
-def _time_fit(
-    model: ShowerModel, batches: ShowerBatches, steps: int, n_showers: int, config: Config
-) -> float:
-    """Time the stages of the fit, and scale each to all showers and all steps."""
-    begun: list[tuple[str, float]] = []
-    model.fit(
-        batches,
-        replace(config.training, fit_steps=steps),
-        lambda stage: begun.append((stage, time.perf_counter())),
-    )
-    ends = [start for _, start in begun[1:]] + [time.perf_counter()]
-    used = batches.n_batches * batches.batch_size
-    growth = n_showers / used
-    renewals = -(-config.training.fit_steps // REFRESH)
-    factor = {
-        "voxels": min(n_showers, MOST_SHOWERS) / used,
-        "placement": 1.0,
-        "renewals": growth * renewals,
-        "steps": growth * (config.training.fit_steps - renewals) / max(1, steps - 1),
-    }
-    return sum(
-        (end - start) * factor.get(stage, growth)
-        for (stage, start), end in zip(begun, ends, strict=True)
-    )
-
-
 @torch.no_grad()
 def _draw(
     model: ShowerModel, files: Sequence[ShowerFile], rows: Rows, processes: Processes
@@ -207,20 +133,3 @@ def _draw(
         model.prior, choose_sampler(model.prior.graph, noise), t, code, sweeps=2
     )
     model.decode(bits, energies, noise)
-
-
-def _seconds(work) -> float:  # noqa: ANN001 - any call
-    start = time.perf_counter()
-    work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def _duration(seconds: float) -> str:
-    """A duration in the unit that reads best."""
-    if seconds < 100:
-        return f"{max(1, seconds):.0f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
