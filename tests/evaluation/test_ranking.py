@@ -15,10 +15,11 @@ def standing(name, excess, *, common=0.0, own=0.01, n_floor=500, floor_error=0.0
 
 
 def test_the_lowest_comes_first_and_ties_share_a_place():
-    excesses = {"b": 0.52, "a": 0.50, "d": 0.7, "c": 0.53}
-    places = rank([standing(name, x, seed=i) for i, (name, x) in enumerate(excesses.items())])
+    excesses = {"b": 0.52, "a": 0.50, "d": 0.7, "c": 0.55}
+    of_all = [standing(name, x, seed=i) for i, (name, x) in enumerate(excesses.items())]
+    places = rank({"fpd": of_all})
     assert [(p.place, p.name) for p in places] == [(1, "a"), (1, "b"), (3, "c"), (4, "d")]
-    assert [p.behind for p in places] == pytest.approx([0, 0.02, 0.03, 0.2])
+    assert [p.behind for p in places] == pytest.approx([0, 0.02, 0.05, 0.2])
     assert places[0].behind_error == 0
     assert places[1].behind_error == pytest.approx(0.0141, rel=0.1)
 
@@ -26,10 +27,10 @@ def test_the_lowest_comes_first_and_ties_share_a_place():
 def test_what_systems_have_in_common_does_not_tie_them():
     """The scatter of the reference moves all scores alike and cancels in their differences."""
     loose = [standing("a", 0.5, common=0.1), standing("b", 0.6, common=0.1, seed=1)]
-    assert [place.place for place in rank(loose)] == [1, 2]
-    assert rank(loose)[0].error == pytest.approx(0.1, rel=0.1)
+    assert [place.place for place in rank({"fpd": loose})] == [1, 2]
+    assert rank({"fpd": loose})[0].error == pytest.approx(0.1, rel=0.1)
     apart = [standing("a", 0.5, own=0.1), standing("b", 0.6, own=0.1, seed=1)]
-    assert [place.place for place in rank(apart)] == [1, 1]
+    assert [place.place for place in rank({"fpd": apart})] == [1, 1]
 
 
 def test_floors_of_unlike_size_add_their_errors():
@@ -47,20 +48,43 @@ def test_the_excess_over_the_own_floor_ranks():
         "floor": {"value": 0.1, "error": 0, "n": 99},
     }
     redraws = np.linspace(-0.01, 0.01, 40)
-    places = rank(
-        [Standing.of("many", many, redraws, 1000), Standing.of("few", few, redraws, 20)]
-    )
+    standings = [
+        Standing.of("many", many, redraws, 1000),
+        Standing.of("few", few, redraws, 20),
+    ]
+    places = rank({"fpd": standings})
     assert [(place.name, place.place, place.n) for place in places] == [
         ("few", 1, 20),
         ("many", 2, 1000),
     ]
 
 
-def test_the_first_score_with_a_verdict_for_every_system_ranks():
+def test_what_the_first_score_does_not_see_the_next_one_may():
+    """A smear that leaves the Fréchet distance as it is does not share the first place."""
+    distances = {"smear": 0.500, "good": 0.501, "fair": 0.502, "bad": 0.9}
+    totals = {"smear": 0.2, "good": 0.0, "fair": 0.005, "bad": 0.0}
+    scores = {
+        by: [standing(name, x, seed=i) for i, (name, x) in enumerate(of.items())]
+        for by, of in {"fpd": distances, "separation.e_tot": totals}.items()
+    }
+    assert [(one.place, one.name, one.by) for one in rank(scores)] == [
+        (1, "good", "fpd"),
+        (1, "fair", "fpd"),
+        (3, "smear", "separation.e_tot"),
+        (4, "bad", "fpd"),
+    ]
+    smear = rank(scores)[2]
+    assert smear.behind == pytest.approx(0.2)
+    assert [one.place for one in rank({"fpd": scores["fpd"]})] == [1, 1, 1, 4]
+
+
+def test_scores_with_a_verdict_for_every_system_rank():
     whole = {"fpd": {"verdict": ABOVE}, "separation.e_layer": {"verdict": ABOVE}}
     small = {"fpd": {"verdict": None}, "separation.e_layer": {"verdict": ABOVE}}
-    assert ranked_by({"one": whole, "two": whole}) == "fpd"
-    assert ranked_by({"one": whole, "two": small}) == "separation.e_layer"
-    assert ranked_by({"one": whole, "two": {}}) is None
-    assert ranked_by({}) is None
-    assert rank([]) == []
+    both = {"fpd": {"verdict": ABOVE}, "fpd.legacy": {"verdict": ABOVE}}
+    assert ranked_by({"one": whole, "two": whole}) == ["fpd", "separation.e_layer"]
+    assert ranked_by({"one": whole, "two": small}) == ["separation.e_layer"]
+    assert ranked_by({"one": both}) == ["fpd"]
+    assert ranked_by({"one": whole, "two": {}}) == []
+    assert ranked_by({}) == []
+    assert rank({}) == []

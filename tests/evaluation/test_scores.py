@@ -15,6 +15,7 @@ from calo4pqvae.evaluation.features.measured import Measured
 from calo4pqvae.evaluation.scores import Scores
 from calo4pqvae.evaluation.separation.bins import VoxelSpectrum
 from calo4pqvae.evaluation.verdict import ABOVE, BELOW, WITHIN
+from calo4pqvae.geometry import CylindricalGeometry
 
 HALF = 700
 
@@ -162,3 +163,45 @@ def test_voxels_that_nobody_measured_are_no_input(scores, showers):
 )
 def test_voxels_are_kept_only_when_needed(classifiers, inputs, needed):
     assert n_voxels(classifiers, inputs) == needed
+
+
+def judged_against_others(e_inc, showers, geometry, trials, smear=0.0):
+    """All judged entries, each trial with a reference and a sample of its own."""
+    rng, judged = np.random.default_rng(5), []
+    for _ in range(trials):
+        rows = rng.permutation(len(showers))
+        one, other = rows[:400], rows[400:800]
+        factor = 1 + smear * rng.normal(size=(400, 1))
+        reference = measured_in(geometry, e_inc[one], showers[one])
+        sample = measured(reference, e_inc[other], factor * showers[other])
+        scores = Scores(reference, classifiers="none").without_distances(sample)
+        judged.append([entry for entry in scores.values() if entry["verdict"] is not None])
+    return judged
+
+
+def measured_in(geometry, e_inc, showers):
+    flat = showers.astype(np.float32)
+    edges = np.geomspace(geometry.threshold, 1e4, 40)
+    spectrum = VoxelSpectrum.from_showers(flat, edges, geometry.threshold)
+    return Measured(Features.from_showers(e_inc, flat, geometry), spectrum)
+
+
+def test_verdicts_err_on_geant4_as_seldom_as_stated_and_see_a_smear():
+    """Thin showers of Geant4 against others of Geant4: 12 trials of 24 correlated verdicts.
+
+    At the stated 0.4 to 0.6 % 1.6 are off in the mean; as they come together, up to 12 are
+    allowed, which half the trials would have to bring about. The twin that tolerates half as
+    much fails. A smear of the deposits by 30 % is seen in every trial.
+    """
+    with ShowerFile(sample_path()) as file:
+        rows = np.arange(len(file))
+        thin = file.showers(rows).reshape(-1, *file.geometry.shape)[:, ::6]
+        geometry = CylindricalGeometry(file.geometry.layers[::6], file.geometry.threshold)
+        e_inc, showers = file.e_inc(rows), thin.reshape(len(rows), -1)
+    trials = judged_against_others(e_inc, showers, geometry, 12)
+    entries = [entry for trial in trials for entry in trial]
+    assert len(trials[0]) >= 20
+    assert sum(entry["verdict"] != WITHIN for entry in entries) <= 12
+    assert sum((entry["excess"] or 0) > 1.5 for entry in entries) > 12
+    for trial in judged_against_others(e_inc, showers, geometry, 3, smear=0.3):
+        assert any(entry["verdict"] == ABOVE for entry in trial)

@@ -27,8 +27,9 @@ HELP = "score several systems against one Geant4 sample and rank them"
 SHOWN = ("fpd", "kpd", "separation.e_tot", "separation.voxel", "auc.high", "recall")
 
 PLACES = (
-    "every system is ranked on all its showers; those that differ from the first of a group by "
-    "less than two errors of their difference share its place"
+    "every system is ranked on all its showers; those that differ by less than three errors "
+    "of their difference are held against the next score, and share a place if none tells "
+    "them apart"
 )
 
 
@@ -106,20 +107,20 @@ def _print_places(result: dict) -> None:
     if not result["ranking"]:
         print("no score has a floor for every system, so that none is ranked")
         return
-    name = name_of(result["ranked_by"])
-    unit = f" [{name.unit.removeprefix('× ')}]" if name.unit else ""
-    rows = [
-        (
-            place["place"],
-            place["name"],
-            f"{place['n']:,}",
-            plus_minus(place["value"], place["error"], name.scale),
-            plus_minus(place["behind"], place["behind_error"], name.scale)
-            if place["behind_error"]
-            else "",
+    rows = []
+    for place in result["ranking"]:
+        name = name_of(place["by"])
+        behind = plus_minus(place["behind"], place["behind_error"], name.scale)
+        rows.append(
+            (
+                place["name"],
+                f"{name.label} [{name.unit.removeprefix('× ')}]",
+                place["place"],
+                f"{place['n']:,}",
+                plus_minus(place["value"], place["error"], name.scale),
+                behind if place["behind_error"] else "",
+            )
         )
-        for place in result["ranking"]
-    ]
-    heads = ("place", "system", "showers", f"above its floor{unit}", f"behind the first{unit}")
-    table(f"places by {name.label}", heads, rows)
+    heads = ("system", "by", "place", "showers", "above its floor", "behind the first")
+    table("places", heads, rows, texts=2)
     print(PLACES)

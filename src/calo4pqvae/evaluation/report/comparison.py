@@ -101,11 +101,13 @@ def score_systems(
             key: scores.redraws(key, sample) for key in RANKED_BY if entries[key]["verdict"]
         }
     by = ranked_by(found)
-    standings = [
-        Standing.of(name, entries[by], redraws[name][by], entries["n"])
-        for name, entries in found.items()
-        if by is not None
-    ]
+    standings = {
+        key: [
+            Standing.of(name, entries[key], redraws[name][key], entries["n"])
+            for name, entries in found.items()
+        ]
+        for key in by
+    }
     return {
         "schema": SCHEMA,
         "n_reference": len(scores.reference),
@@ -135,7 +137,6 @@ def _write_page(result: dict[str, Any], folder: Path) -> None:
     systems = result["systems"]
     names = [place["name"] for place in result["ranking"]] or list(systems)
     rows = {name: metric_rows(entries_of(systems[name])) for name in names}
-    by = result["ranked_by"]
     page = (
         templates()
         .get_template("comparison.html.j2")
@@ -145,7 +146,7 @@ def _write_page(result: dict[str, Any], folder: Path) -> None:
             groups=_by_quantity(rows),
             tallies={name: summarise(of) for name, of in rows.items()},
             rule=RULE,
-            ranked_by=None if by is None else name_of(by),
+            name_of=name_of,
             published=table_1({}, name="", everyone=True)[1:],
             cell=cell,
             plus_minus=plus_minus,

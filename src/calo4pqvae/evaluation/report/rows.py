@@ -88,7 +88,7 @@ def _row(key: str, entry: Mapping[str, Any]) -> Row:
         floor=plus_minus(floor.get("value"), floor.get("error"), name.scale) if floor else "–",
         unit=name.unit,
         verdict=entry.get("verdict") or UNDEFINED,
-        showers=f"{used['n']:,}" if used.get("n") and entry.get("value") is not None else "",
+        showers="" if entry.get("value") is None else _showers(used),
         whole=_written(entry, name) if "matched" in entry else "",
         note=_note(key, entry),
         group=f"{name.group}, official bins" if "outside" in entry else name.group,
@@ -96,6 +96,14 @@ def _row(key: str, entry: Mapping[str, Any]) -> Row:
         excess=entry.get("excess"),
         drawn=_drawn(used, floor, entry, name),
     )
+
+
+def _showers(used: Mapping[str, Any]) -> str:
+    """Say how many showers stand on each side."""
+    n, other = used.get("n"), used.get("n_reference")
+    if not n:
+        return ""
+    return f"{n:,}" if other in (None, n) else f"{n:,} and {other:,}"
 
 
 def _written(used: Mapping[str, Any], name: Name) -> str:
