@@ -42,7 +42,10 @@ def short_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def bench(model: Path, *words: str) -> int:
     small = ("--repeats", "2", "--sweeps", "2", "--largest", "120", "--device", "cpu")
-    return main(["bench", "generate", "--model", str(model), *small, *words])
+    try:
+        return main(["bench", "generate", "--model", str(model), *small, *words])
+    except SystemExit as end:  # the words were refused before the command began
+        return int(end.code or 0)
 
 
 @pytest.mark.skipif(
@@ -104,11 +107,16 @@ def test_without_geant4_the_row_says_so(
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--repeats", "0"), "--repeats must be at least 1, not 0"),
-        (("--geant4-showers", "-1"), "--geant4-showers must be at least 0"),
+        (("--repeats", "0"), "--repeats: takes a whole number from 1"),
+        (("--geant4-showers", "-1"), "--geant4-showers: takes a whole number from 0"),
         (("--chip", "abacus"), "abacus"),
-        (("--core-watts", "0"), "must be above zero"),
-        (("-o", "no/where.json"), "its folder does not exist"),
+        (("--core-watts", "0"), "--core-watts: takes a power above 0"),
+        (("--core-watts", "nan"), "--core-watts: takes a power above 0, not 'nan'"),
+        (
+            ("--device", "cpu", "--gpu-watts", "300"),
+            "--gpu-watts does nothing with",
+        ),
+        (("-o", "no/where.json"), "does not exist"),
     ],
 )
 def test_refusals(

@@ -1,5 +1,6 @@
 """`inspect` says what is in every kind of file that the package reads or writes."""
 
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from calo4pqvae.cli.inputs import add_geometry, read_geometry
 from calo4pqvae.cli.main import main
 from calo4pqvae.data.shower_file import ShowerWriter
 from calo4pqvae.data.splits import paper_split
@@ -88,6 +90,39 @@ def test_shower_file_with_a_binning(inspect: Inspect, tmp_path: Path) -> None:
     assert "--binning FILE.xml" in complaint
     status, facts, _ = inspect(path, "--binning", str(binning), "--particle", "pion")
     assert (status, facts["mean response"]) == (0, "0.8000")
+
+
+@pytest.mark.parametrize(("kev", "below"), [("39000", "0 of 8"), ("41000", "8 of 8")])
+def test_thresholds_are_given_in_kev(
+    inspect: Inspect, tmp_path: Path, kev: str, below: str
+) -> None:
+    """Deposits of 40 MeV lie above 39,000 keV and below 41,000 keV."""
+    import h5py
+
+    path, binning = tmp_path / "pions.h5", tmp_path / "binning.xml"
+    binning.write_text(BINNING)
+    with h5py.File(path, "w") as file:
+        file["incident_energies"] = np.full((4, 1), 100.0, np.float32)
+        file["showers"] = np.full((4, 2), 40.0, np.float32)
+    words = ("--binning", str(binning), "--particle", "pion", "--threshold-kev", kev)
+    status, facts, _ = inspect(path, *words)
+    assert (status, facts["hits below threshold"]) == (0, below)
+    parser = argparse.ArgumentParser()
+    add_geometry(parser)
+    geometry = read_geometry(parser.parse_args([*words[:4], "--threshold-kev", "15.15"]))
+    assert geometry is not None
+    assert geometry.threshold == pytest.approx(0.01515, rel=1e-12)  # MeV
+
+
+@pytest.mark.parametrize("name", ["run", "split.json", "binning.xml", "model.safetensors"])
+def test_a_binning_does_nothing_for_what_holds_no_showers(
+    inspect: Inspect, tmp_path: Path, name: str, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / name
+    path.mkdir() if name == "run" else path.touch()
+    with pytest.raises(SystemExit, match="2"):
+        inspect(path, "--binning", "binning.xml")
+    assert "--binning does nothing for what holds no showers" in capsys.readouterr().err
 
 
 def test_split_manifest(inspect: Inspect, tmp_path: Path) -> None:

@@ -11,12 +11,26 @@ from calo4pqvae.cli.bench_generate import (
     add_generate_arguments,
     bench_generate,
 )
+from calo4pqvae.cli.options import LARGEST_SEED, Rule, whole
 
 if TYPE_CHECKING:
     from calo4pqvae.bench.harness import BenchConfig, Result
     from calo4pqvae.bench.samplers import Contender
 
 __all__ = ["HELP", "add_arguments", "check_output", "require_range", "run"]
+
+RULES = (
+    Rule(
+        ("threads",),
+        lambda args: args.device != "cuda",
+        "on a GPU alone; leave it out, or choose --device cpu or auto",
+    ),
+    Rule(
+        ("gpu_watts",),
+        lambda args: args.device != "cpu",
+        "with --device cpu; leave it out, or choose --device cuda or auto",
+    ),
+)
 
 HELP = "measure samplers beside other people's, and showers beside Geant4"
 
@@ -52,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add_sampler_arguments(parser: argparse.ArgumentParser) -> None:
-    numbers = {"type": int, "metavar": "N"}
+    numbers = {"type": whole(1, 2**31), "metavar": "N"}
     parser.add_argument(
         "--grid",
         nargs="+",
@@ -75,7 +89,9 @@ def _add_sampler_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"samplers to measure (all): {', '.join(SAMPLERS)}",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the samplers (0)")
+    parser.add_argument(
+        "--seed", type=whole(0, LARGEST_SEED), default=0, help="seed of the samplers (0)"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="file to write")
 
 
@@ -159,9 +175,6 @@ def _check(args: argparse.Namespace) -> list[int]:
     threads = args.threads or [n for n in (1, 2) if n <= cores]
     require_range("--grid", args.grid, 1, LARGEST_GRID)
     require_range("--threads", threads, 1, cores)
-    for option in ("chains", "sweeps", "repeats"):
-        require_range(f"--{option}", [getattr(args, option)], 1)
-    require_range("--seed", [args.seed], 0)
     if args.chains * args.repeats < FEWEST_STATES:
         raise ConfigError(
             f"{args.chains} chains in {args.repeats} rounds are too few to compare energies; "
@@ -196,11 +209,9 @@ def check_output(path: Path) -> None:
     """
     import os
 
+    from calo4pqvae._core.atomic import check_target
     from calo4pqvae.errors import OutputError
 
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file with -o FILE.json")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: its folder does not exist; make it first")
+    check_target(path, overwrite=True)
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path}: its folder cannot be written to; name another file")

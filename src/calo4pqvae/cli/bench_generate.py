@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calo4pqvae.cli.options import LARGEST_SEED, MOST_SWEEPS, number, whole
+
 if TYPE_CHECKING:
     from calo4pqvae.bench.cost import ShowerCost
     from calo4pqvae.bench.table_2 import Plan, Ratio
@@ -18,24 +20,34 @@ GENERATE_HELP = (
 
 def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    numbers = {"type": int, "metavar": "N"}
-    watts = {"type": float, "metavar": "W"}
+    numbers = {"type": whole(1, 2**31), "metavar": "N"}
+    watts = {"type": number("a power"), "metavar": "W"}
     parser.add_argument("--model", required=True, metavar="RUN", help="run or model folder")
     parser.add_argument(
         "--geant4-showers",
+        type=whole(0, 2**31),
+        metavar="N",
         default=12,
         help="showers of Geant4 per sample and repeat (12); 0 leaves it out",
-        **numbers,
     )
     parser.add_argument("--repeats", default=5, help="timed repeats (5)", **numbers)
-    parser.add_argument("--sweeps", help="Gibbs sweeps (what the model asks for)", **numbers)
+    parser.add_argument(
+        "--sweeps",
+        type=whole(0, MOST_SWEEPS),
+        metavar="N",
+        help="Gibbs sweeps (what the model asks for)",
+    )
     parser.add_argument(
         "--largest", default=1024, help="bound of the largest batch (1024)", **numbers
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--chip", default="prototype2.6", help="annealer (prototype2.6)")
     parser.add_argument(
-        "--anneal-us", type=float, default=20.0, metavar="T", help="annealing time [us] (20)"
+        "--anneal-us",
+        type=number("a time"),
+        default=20.0,
+        metavar="T",
+        help="annealing time [us] (20)",
     )
     parser.add_argument(
         "--core-watts",
@@ -49,7 +61,7 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
         help="power of a GPU without NVML (400, the paper's)",
         **watts,
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="file to write")
 
 
@@ -79,17 +91,9 @@ def _plan(args: argparse.Namespace) -> "Plan":
     import torch
 
     from calo4pqvae.bench.table_2 import Plan
-    from calo4pqvae.cli.bench import check_output, require_range
+    from calo4pqvae.cli.bench import check_output
     from calo4pqvae.errors import ConfigError
 
-    require_range("--geant4-showers", [args.geant4_showers], 0)
-    if args.sweeps is not None:
-        require_range("--sweeps", [args.sweeps], 0)
-    for option in ("repeats", "largest"):
-        require_range(f"--{option}", [getattr(args, option)], 1)
-    require_range("--seed", [args.seed], 0)
-    if min(args.core_watts, args.gpu_watts) <= 0 or args.anneal_us <= 0:
-        raise ConfigError("--core-watts, --gpu-watts and --anneal-us must be above zero")
     has_cuda = torch.cuda.is_available()
     if args.device == "cuda" and not has_cuda:
         raise ConfigError("torch finds no CUDA device here; take --device cpu or auto")
@@ -129,8 +133,8 @@ def _show(
     title = "one shower: measured here, and by the annealer's timing model"
     table(title, COST_COLUMNS, cost_rows(rows, texts))
     table("published", PUBLISHED_COLUMNS, published_cost_rows(published, texts))
-    for number, text in enumerate(texts, 1):
-        print(f"{number:>3}  {text}")
+    for place, text in enumerate(texts, 1):
+        print(f"{place:>3}  {text}")
     if quotients:
         table("how many times faster", RATIO_COLUMNS, ratio_rows(quotients))
 

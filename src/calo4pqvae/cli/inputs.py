@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calo4pqvae.cli.options import number
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -32,7 +34,10 @@ def add_geometry(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--binning", metavar="FILE.xml", help="binning XML of the challenge")
     group.add_argument("--particle", metavar="NAME", help="particle to take from the XML")
     group.add_argument(
-        "--threshold-kev", type=float, metavar="E", help="readout threshold of a voxel [keV]"
+        "--threshold-kev",
+        type=number("an energy", least=True),
+        metavar="E",
+        help="readout threshold of a voxel [keV]",
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calo4pqvae.cli.inputs import add_geometry, read_geometry
+from calo4pqvae.cli.options import Rule
 from calo4pqvae.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ KINDS = (
 )
 
 SHOWER_SUFFIXES = {".h5", ".hdf5"}
+OTHER_SUFFIXES = {".json", ".jsonl", ".xml", ".safetensors"}
+
+RULES = (
+    Rule(
+        ("binning", "particle", "threshold_kev"),
+        lambda args: not args.file.is_dir() and args.file.suffix.lower() not in OTHER_SUFFIXES,
+        "for what holds no showers; leave it out",
+    ),
+)
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 

@@ -85,7 +85,7 @@ def names_of(*declare: Callable[[argparse.ArgumentParser], object]) -> tuple[str
     parser = argparse.ArgumentParser(add_help=False)
     for function in declare:
         function(parser)
-    return tuple(action.dest for action in parser._actions)
+    return tuple(a.dest for p in _all_parsers(parser) for a in p._actions)
 
 
 def whole(low: int, high: int, what: str = "a whole number") -> Callable[[str], int]:

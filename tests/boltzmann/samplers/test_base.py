@@ -1,5 +1,7 @@
 """Requests are checked in one place, with one sentence per mistake."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -67,3 +69,20 @@ def test_a_problem_without_a_free_node_is_refused(clamped):
     closed = BoltzmannProblem(graph, torch.zeros(1, 2), torch.zeros(0))
     with pytest.raises(SamplerError, match="all 2 nodes are clamped"):
         check_request(closed, clamped, 1)
+
+
+def test_a_bare_seed_in_the_place_of_noise_is_told_what_to_give() -> None:
+    """In a process of its own, where no checker of types speaks first."""
+    code = """
+from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
+from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
+from calo4pqvae.errors import SamplerError
+for kind in (GibbsSampler, CompiledGibbs):
+    try:
+        kind(None, 0)
+    except SamplerError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    line = "a sampler takes its random numbers from SharedNoise(seed), not from 0"
+    assert done.stdout.decode().splitlines() == [line, line]

@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.errors import SamplerError
 
-__all__ = ["Sampler", "check_request"]
+__all__ = ["Sampler", "check_noise", "check_request"]
 
 
 @runtime_checkable
@@ -48,6 +49,18 @@ class Sampler(Protocol):
             SamplerError: what `check_request` refuses.
         """
         ...
+
+
+def check_noise(noise: object) -> None:
+    """Refuse what is no source of random numbers, such as a bare seed.
+
+    Raises:
+        SamplerError: with what to give.
+    """
+    if not isinstance(noise, SharedNoise):
+        raise SamplerError(
+            f"a sampler takes its random numbers from SharedNoise(seed), not from {noise!r}"
+        )
 
 
 def check_request(

@@ -9,7 +9,7 @@ from torch import Tensor
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
-from calo4pqvae.boltzmann.samplers.base import check_request
+from calo4pqvae.boltzmann.samplers.base import check_noise, check_request
 
 __all__ = ["GibbsSampler"]
 
@@ -35,6 +35,7 @@ class GibbsSampler:
     """
 
     def __init__(self, graph: PartiteGraph, noise: SharedNoise) -> None:
+        check_noise(noise)
         self.graph, self.noise = graph, noise
         self.device = noise.generator.device
         self._rows = [_PartitionRows(graph, p, self.device) for p in range(1, len(graph.sizes))]

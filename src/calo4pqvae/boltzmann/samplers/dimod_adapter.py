@@ -19,7 +19,7 @@ from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.ising import IsingProblem, to_bits, to_ising, to_spins
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
-from calo4pqvae.boltzmann.samplers.base import check_request
+from calo4pqvae.boltzmann.samplers.base import check_noise, check_request
 from calo4pqvae.errors import SamplerError
 
 __all__ = ["DimodSampler", "dwave_gibbs", "gibbs_parameters"]
@@ -82,6 +82,7 @@ class DimodSampler:
         parameters: Callable[[int], Mapping[str, Any]] | Mapping[str, Any] | None = None,
         spare: int = 0,
     ) -> None:
+        check_noise(noise)
         dimod = require("dimod", "dimod")
         if not isinstance(sampler, dimod.Sampler):
             raise SamplerError(f"{sampler!r} is not an instance of dimod.Sampler")

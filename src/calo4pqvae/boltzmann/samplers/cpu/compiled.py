@@ -11,7 +11,7 @@ from torch import Tensor
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
-from calo4pqvae.boltzmann.samplers.base import check_request
+from calo4pqvae.boltzmann.samplers.base import check_noise, check_request
 from calo4pqvae.boltzmann.samplers.cpu.fixed_point import UNIT, Neighbours, round_problem
 from calo4pqvae.boltzmann.samplers.cpu.kernel import WORDS, Tile, round_biases, sweep_tile
 from calo4pqvae.boltzmann.samplers.cpu.lanes import LANES
@@ -51,6 +51,7 @@ class CompiledGibbs:
     def __init__(
         self, graph: PartiteGraph, noise: SharedNoise, threads: int | None = None
     ) -> None:
+        check_noise(noise)
         if noise.generator.device.type != "cpu":
             raise SamplerError("the compiled sampler runs on the CPU only")
         if threads is not None and threads < 1:

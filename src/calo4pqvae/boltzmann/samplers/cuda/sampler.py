@@ -26,7 +26,7 @@ from calo4pqvae._core.optional import require
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
-from calo4pqvae.boltzmann.samplers.base import check_request
+from calo4pqvae.boltzmann.samplers.base import check_noise, check_request
 from calo4pqvae.boltzmann.samplers.cuda.columns import Columns, spread_biases
 from calo4pqvae.errors import SamplerError
 
@@ -80,6 +80,7 @@ class CudaGibbs:
     def __init__(
         self, graph: PartiteGraph, noise: SharedNoise, lanes: int | None = None
     ) -> None:
+        check_noise(noise)
         if lanes is not None and lanes not in LANES:
             raise SamplerError(f"tiles have 4, 8, 16 or 32 chains, not {lanes}")
         self.graph, self.noise, self.lanes = graph, noise, lanes
