@@ -158,5 +158,5 @@ def test_help_names_the_samplers_and_debug_is_understood(
     assert "thrml" in capsys.readouterr().out
     assert bench("--debug", "--grid", "21") == 2
     assert "Traceback" in capsys.readouterr().err
-    assert main(["--debug", "bench", "sampler", "--chains", "0"]) == 2
+    assert main(["--debug", "bench", "sampler", "--grid", "21"]) == 2
     assert "Traceback" in capsys.readouterr().err

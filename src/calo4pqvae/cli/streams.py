@@ -22,6 +22,7 @@ _NAME = "calo4pqvae.in-other-words"
 
 def forgive_streams() -> None:
     """Let stdout and stderr write whatever they are given, and closed ones swallow it."""
+    _fill_standard_places()
     codecs.register_error(_NAME, _in_other_words)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -30,6 +31,19 @@ def forgive_streams() -> None:
             setattr(sys, name, nowhere)
         elif getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_NAME)
+
+
+def _fill_standard_places() -> None:
+    """Open what is closed of the first three descriptors.
+
+    Otherwise the next file that is opened takes the place of stdout, and whatever a library
+    prints is written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _in_other_words(error: UnicodeError) -> tuple[str, int]:
