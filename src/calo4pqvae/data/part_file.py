@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from calo4pqvae._core.atomic import Part
-from calo4pqvae._core.lock_file import UnsupportedError, try_flock
 
-__all__ = ["PartFile", "take_lock"]
+__all__ = ["PartFile"]
 
 
 class PartFile(io.FileIO):
@@ -62,11 +61,3 @@ class PartFile(io.FileIO):
         """Remove the file."""
         self.close()
         self.part.discard()
-
-
-def take_lock(descriptor: int) -> bool:
-    """Take the system's lock of an open file; True as well where there are no such locks."""
-    try:
-        return try_flock(descriptor)
-    except UnsupportedError:
-        return True
