@@ -38,7 +38,7 @@ class Check(NamedTuple):
 CHECKS = {
     "kills": Check(
         "100 kills at random moments",
-        ("kill_campaign.py", "--kills", "100", "--work", "{work}"),
+        ("kill_campaign.py", "--fork", "--kills", "100", "--work", "{work}"),
         ("kill_campaign.py", "--work", "{work}", "--report"),
     ),
     "drift": Check(
@@ -90,8 +90,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description="Run the long checks, or what is left of them."
     )
-    parser.add_argument("names", nargs="*", choices=[*CHECKS, []], help="checks (all)")
+    parser.add_argument("names", nargs="*", help=f"checks: {', '.join(CHECKS)} (all)")
     names = parser.parse_args().names or list(CHECKS)
+    if unknown := set(names) - set(CHECKS):
+        parser.error(f"there is no check {', '.join(sorted(unknown))}")
     state = digest()
     failed = [name for name in names if not check(name, state)]
     print(f"failed: {', '.join(failed)}" if failed else "all hold")
