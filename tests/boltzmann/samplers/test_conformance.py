@@ -5,13 +5,17 @@ import torch
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
-from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler
+from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
 from calo4pqvae.testing import conformance_cases
 
-MAKERS = {
-    "compiled": lambda graph, seed: CompiledGibbs(graph, SharedNoise(seed)),
-    "gibbs": lambda graph, seed: GibbsSampler(graph, SharedNoise(seed)),
+
+def named(name):
+    return lambda graph, seed: choose_sampler(graph, SharedNoise(seed), name)
+
+
+MAKERS = {name: named(name) for name in SAMPLERS if name != "cuda"} | {
     "exact": lambda graph, seed: ExactSampler(SharedNoise(seed)),  # noqa: ARG005
 }
 ON_CUDA = {

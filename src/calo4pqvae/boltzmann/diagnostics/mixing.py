@@ -64,6 +64,7 @@ def autocorrelation_time(traces: Traces) -> AutocorrelationTime:
         SamplerError: fewer than 4 sweeps.
 
     Example:
+        >>> generator = torch.Generator().manual_seed(1)
         >>> noise = torch.randn(8, 1000, 1, dtype=torch.float64, generator=generator)
         >>> held = noise.repeat_interleave(10, dim=1)  # each value stays for ten sweeps
         >>> autocorrelation_time(held).value.round()
@@ -102,6 +103,7 @@ def split_r_hat(traces: Traces) -> Float64[Tensor, " quantities"]:
         SamplerError: fewer than 4 sweeps.
 
     Example:
+        >>> generator = torch.Generator().manual_seed(1)
         >>> traces = torch.randn(4, 500, 2, dtype=torch.float64, generator=generator)
         >>> traces[0, :, 1] += 3.0  # one chain sits elsewhere
         >>> split_r_hat(traces) < 1.01
@@ -123,6 +125,7 @@ def effective_sample_size(traces: Traces) -> Float64[Tensor, " quantities"]:
         SamplerError: fewer than 4 sweeps.
 
     Example:
+        >>> generator = torch.Generator().manual_seed(1)
         >>> noise = torch.randn(8, 1000, 1, dtype=torch.float64, generator=generator)
         >>> size = effective_sample_size(noise.repeat_interleave(10, dim=1))
         >>> round(float(size), -3)  # of 80,000 states

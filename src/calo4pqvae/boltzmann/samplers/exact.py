@@ -69,7 +69,7 @@ class ExactSampler:
 
         Arguments:
             problem: biases (one row, or one per chain) and couplings.
-            clamped: state of the conditioning partition of each chain.
+            clamped: state of the clamped partition of each chain.
             sweeps: checked, otherwise ignored.
             start: checked, otherwise ignored.
 
