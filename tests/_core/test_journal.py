@@ -148,9 +148,18 @@ def test_an_append_that_a_death_cuts_short_is_undone(tmp_path: Path) -> None:
 
 
 def test_rollback_of_an_older_file_is_not_applied_to_a_new_one(tmp_path: Path) -> None:
-    path = tmp_path / "j.sqlite"
-    Path(f"{path}-journal").write_bytes(os.urandom(5000))
+    """The older file is gone, but what would undo its last append is still there."""
+    older, path = fill(tmp_path / "older.sqlite", 3), tmp_path / "j.sqlite"
+    connection = sqlite3.connect(older, isolation_level=None)
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN")
+    connection.execute("UPDATE records SET about = 'x', payload = zeroblob(90000)")
+    shutil.copy(f"{older}-journal", f"{path}-journal")
+    connection.close()
+    assert Path(f"{path}-journal").stat().st_size > PAGE
     fill(path)
+    with Journal(path, KIND) as journal:
+        assert journal.damaged == []
     assert len(whole(path)) == N
 
 
@@ -336,17 +345,19 @@ def test_a_right_checksum_does_not_make_sense_of_nonsense(about: bytes) -> None:
 
 
 def test_pages_that_name_each_other_in_circles_end(tmp_path: Path) -> None:
-    """A megabyte of leaves whose rows all claim 60 MB on the same two pages."""
+    """A megabyte of leaves whose 100,000 rows all claim 61 MB on the same two pages."""
+    n, cell, here = 400, 1000, 489
+    size = here + 15_000 * (PAGE - 4)
     leaf = bytearray(PAGE)
-    n = 400
-    cell = PAGE - 40
     leaf[0] = 0x0D
     leaf[3:5] = n.to_bytes(2, "big")
-    for i in range(n):
-        leaf[8 + 2 * i : 10 + 2 * i] = (cell).to_bytes(2, "big")
-    leaf[cell : cell + 5] = bytes([0x9E, 0x80, 0x80, 0x00, 0x05])
+    leaf[8 : 8 + 2 * n] = cell.to_bytes(2, "big") * n
+    groups = [size >> 21 & 0x7F | 0x80, size >> 14 & 0x7F | 0x80, size >> 7 & 0x7F | 0x80]
+    leaf[cell : cell + 5] = bytes([*groups, size & 0x7F, 5])
+    leaf[cell + 5 + here : cell + 9 + here] = (2).to_bytes(4, "big")
+    circle = [(number).to_bytes(4, "big").ljust(PAGE, b"x") for number in (0, 3, 2)]
     path = tmp_path / "circle"
-    path.write_bytes(bytes(leaf) * 256)
+    path.write_bytes(b"".join(circle) + bytes(leaf) * 253)
     pages = Pages(path)
     started = time.process_time()
     assert list(pages.rows()) == []
