@@ -20,6 +20,7 @@ from calo4pqvae.evaluation.distances.frechet import fpd
 from calo4pqvae.evaluation.distances.kernel import kpd
 from calo4pqvae.evaluation.distances.limits import FrechetLimit, KernelLimit
 from calo4pqvae.evaluation.distances.prdc import prdc, standardised
+from calo4pqvae.evaluation.distances.trimmed import trimmed
 from calo4pqvae.evaluation.entries import Entry, number, score_entry, undefined_entry
 from calo4pqvae.evaluation.features.high_level import Features
 from calo4pqvae.evaluation.features.measured import Measured
@@ -52,9 +53,14 @@ def _legacy(measured: Measured) -> Features:
     return measured.legacy
 
 
+def _trimmed(measured: Measured) -> Features:
+    return trimmed(measured.features)
+
+
 _DISTANCES: dict[str, tuple[Callable[..., Score], Any, Pick]] = {
     "fpd": (fpd, FrechetLimit, _official),
     "kpd": (kpd, KernelLimit, _official),
+    "fpd.trimmed": (fpd, FrechetLimit, _trimmed),
     "fpd.legacy": (fpd, FrechetLimit, _legacy),
     "kpd.legacy": (kpd, KernelLimit, _legacy),
 }

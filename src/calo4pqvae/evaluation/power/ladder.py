@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.evaluation.classifiers.trees import null_error
 from calo4pqvae.evaluation.entries import number
 from calo4pqvae.evaluation.power.twins import STANDARD, Twin, spoilt
 from calo4pqvae.evaluation.score import Score, in_parallel
@@ -114,8 +115,8 @@ class Halves(NamedTuple):
 
 
 def flags(auc: Score) -> bool:
-    """Whether an area under the curve exceeds 1/2 by three errors."""
-    return auc.value - 0.5 > SIGMAS * auc.error
+    """Whether an area under the curve exceeds 1/2 by three errors, its own or chance's."""
+    return auc.value - 0.5 > SIGMAS * max(auc.error, null_error(auc.n, auc.n))
 
 
 def measure_power(
@@ -123,7 +124,8 @@ def measure_power(
     measure: Measure,
     classifiers: Mapping[str, Classifier],
     twins: Sequence[Twin] = STANDARD,
-) -> dict[str, tuple[Score, Power]]:
+    floor: bool = True,
+) -> dict[str, tuple[Score | None, Power]]:
     """Try classifiers on unspoilt and on spoilt halves.
 
     Arguments:
@@ -131,9 +133,10 @@ def measure_power(
         measure: (incident energies, showers, geometry) -> rows for each classifier by name.
         classifiers: (reference rows, other rows, their energies) -> area under the curve.
         twins: kinds of defects, on a regular cylinder.
+        floor: whether to tell one unspoilt half from the other, too.
 
     Returns:
-        By name, the floor (one half against the other) and the power.
+        By name, the floor (None if not wanted) and the power.
 
     Raises:
         GeometryError: the layers of the cylinder differ, and there are twins.
@@ -151,7 +154,7 @@ def measure_power(
             )
         )
 
-    floors = judge(halves.showers[1], list(classifiers))
+    floors = judge(halves.showers[1], list(classifiers)) if floor else {}
     rungs: dict[str, list[Rung]] = {name: [] for name in classifiers}
     for twin in twins:
         wanted = list(classifiers)
@@ -166,4 +169,4 @@ def measure_power(
                 if not seen:
                     wanted.remove(name)
     n = len(halves)
-    return {name: (floors[name], Power(tuple(rungs[name]), n)) for name in classifiers}
+    return {name: (floors.get(name), Power(tuple(rungs[name]), n)) for name in classifiers}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from calo4pqvae.evaluation.power.ladder import NO_POWER
 from calo4pqvae.evaluation.report.names import name_of
 from calo4pqvae.evaluation.report.rows import UNDEFINED, Row
 from calo4pqvae.evaluation.verdict import WITHIN, expected_by_chance
@@ -10,6 +11,10 @@ from calo4pqvae.evaluation.verdict import WITHIN, expected_by_chance
 __all__ = ["Strip", "Summary", "headline", "strip_of", "summarise"]
 
 _HEADLINE = (
+    "auc.trees",
+    "auc.trees_features",
+    "structure.beyond",
+    "structure.correlations",
     "fpd",
     "kpd",
     "auc.high",
@@ -35,12 +40,14 @@ class Summary(NamedTuple):
         judged: rows with a verdict.
         worst: those furthest off.
         chance: how many of the judged Geant4 itself would have off its floor, in the mean.
+        blind: classifiers without power at this size, which say nothing and are not judged.
     """
 
     within: int
     judged: int
     worst: list[Row]
     chance: float
+    blind: list[Row]
 
 
 class Strip(NamedTuple):
@@ -61,7 +68,8 @@ class Strip(NamedTuple):
 
 def summarise(rows: Sequence[Row]) -> Summary:
     """Count the verdicts, and name the rows furthest from their floor, one of each group."""
-    judged = [row for row in rows if row.verdict != UNDEFINED]
+    blind = [row for row in rows if row.verdict == NO_POWER]
+    judged = [row for row in rows if row.verdict not in {UNDEFINED, NO_POWER}]
     outside = [row for row in judged if row.verdict != WITHIN and row.excess is not None]
     by_excess = sorted(outside, key=lambda row: abs(row.excess or 0.0))
     worst = list({row.group: row for row in by_excess}.values())
@@ -71,6 +79,7 @@ def summarise(rows: Sequence[Row]) -> Summary:
         len(judged),
         worst[:_N_WORST],
         expected_by_chance(row.sides for row in judged),
+        blind,
     )
 
 

@@ -14,8 +14,9 @@ from calo4pqvae.evaluation.comparison import Windows
 from calo4pqvae.evaluation.features.observables import Observables, apply_threshold
 from calo4pqvae.evaluation.report.lost import Lost
 from calo4pqvae.evaluation.report.names import name_of
+from calo4pqvae.evaluation.structure.showers import Structure
 
-__all__ = ["draw_event", "draw_parts", "draw_samples", "draw_states"]
+__all__ = ["draw_event", "draw_parts", "draw_samples", "draw_states", "draw_structure"]
 
 
 def draw_samples(
@@ -75,6 +76,31 @@ def draw_states(files: Mapping[str, ShowerFile], path: Path, lost: Lost) -> None
 
         e_inc = {name: files[name].e_inc()[:, 0].astype(np.float64) for name in known}
         save(prior_energy(known, e_inc), path)
+
+
+def draw_structure(
+    files: Mapping[str, ShowerFile], rows: np.ndarray | None, folder: Path, lost: Lost
+) -> None:
+    """Draw the correlation functions; layers that differ have none.
+
+    Arguments:
+        files: showers by name, the reference first.
+        rows: rows of the reference; None takes all.
+        folder: where the figures go.
+        lost: gathers what fails.
+    """
+    if not all(file.geometry.is_regular for file in files.values()):
+        return
+    with lost.part(folder / "centres.svg"):
+        from calo4pqvae.evaluation.plotting.structure import centres_by_distance, pairs_of_hits
+        from calo4pqvae.evaluation.plotting.style import save
+
+        samples = {
+            name: Structure.from_file(file, None if number else rows)
+            for number, (name, file) in enumerate(files.items())
+        }
+        save(centres_by_distance(samples), folder / "centres.svg")
+        save(pairs_of_hits(samples), folder / "pairs.svg")
 
 
 def draw_event(

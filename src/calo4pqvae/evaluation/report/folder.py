@@ -21,11 +21,13 @@ from calo4pqvae.evaluation.report.drawing import (
     draw_parts,
     draw_samples,
     draw_states,
+    draw_structure,
 )
 from calo4pqvae.evaluation.report.events import write_events
 from calo4pqvae.evaluation.report.headings import HEADINGS
 from calo4pqvae.evaluation.report.lost import losing
 from calo4pqvae.evaluation.scores import Scores
+from calo4pqvae.evaluation.sight import Sight
 
 __all__ = ["clear_figures", "evaluate_to_folder"]
 
@@ -69,7 +71,8 @@ def evaluate_to_folder(
     """
     installed("matplotlib", "report")
     others = {"generated": generated, "reconstructed": reconstructed}
-    check_files({k: v for k, v in others.items() if v is not None}, reference, rows)
+    present = {k: v for k, v in others.items() if v is not None}
+    check_files(present, reference, rows)
     folder.mkdir(parents=True, exist_ok=True)
     scores = _score(generated, reference, reconstructed, rows, classifiers, inputs)
     samples = {"Geant4": Observables.from_file(reference, rows)}
@@ -86,6 +89,7 @@ def evaluate_to_folder(
     write_metrics(metrics, folder / "metrics.json")
     figures = folder / "figures"
     with losing(folder / "metrics.json") as lost:
+        draw_structure({"Geant4": reference} | present, rows, figures, lost)
         draw_samples(samples, figures, windows, lost)
         draw_parts(metrics, figures / "mismatch.svg", lost)
         if reconstructed is not None:
@@ -117,10 +121,15 @@ def _score(
     """Compute the community's scores; what they are measured on is forgotten afterwards."""
     voxels = n_voxels(classifiers, inputs)
     scores = Scores(Measured.reference(reference, rows, voxels), classifiers, inputs)
+    sight = Sight(reference, rows, scores.reference.features)
+
+    def judged(file: ShowerFile, sample: Measured) -> dict[str, Any]:
+        return sight.of(file, sample.features) | sight.with_power(scores.of(sample))
+
     sampled = scores.reference.like(generated, voxels)
-    made: dict[str, Any] = scores.of(sampled)
+    made = judged(generated, sampled)
     if reconstructed is not None:
         decoded = scores.reference.like(reconstructed, voxels)
-        made["reconstructed"] = scores.of(decoded)
+        made["reconstructed"] = judged(reconstructed, decoded)
         made["parts"] = parts(sampled, decoded, made)
     return made

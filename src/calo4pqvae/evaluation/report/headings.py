@@ -3,6 +3,8 @@
 __all__ = ["HEADINGS"]
 
 HEADINGS = {
+    "centres": "Correlation of the centres of layers against their distance",
+    "pairs": "Pairs of hits in azimuth and in depth, beyond chance",
     "prior_energy": "Energy of the prior's states (figure 2)",
     "totals": "Total energy and sparsity (figure 3 of the paper)",
     "profiles": "Mean longitudinal and radial profile",

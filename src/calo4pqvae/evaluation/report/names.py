@@ -25,6 +25,9 @@ class Name(NamedTuple):
     best: float = 0.0
 
 
+WORTH = "Worth"
+TREES = "Trees"
+STRUCTURE = "Structure of single showers"
 MEANS = "Means and profiles"
 DISTANCES = "Distances"
 SEPARATION = "Separation power"
@@ -38,6 +41,12 @@ _PER_MILLE = (1e3, "× 10⁻³")
 _PERCENT = (100.0, "%")
 
 _WHOLE = {
+    "worth": Name("Worth in showers of Geant4", WORTH, unit="showers"),
+    "auc.trees": Name("Trees on features and structure, AUC", TREES, best=0.5),
+    "auc.trees_structure": Name("Trees on the structure, AUC", TREES, best=0.5),
+    "auc.trees_features": Name("Trees on official features, AUC", TREES, best=0.5),
+    "structure.beyond": Name("Structural numbers beyond three errors", STRUCTURE, *_PERCENT),
+    "structure.correlations": Name("Distance of correlation structure", STRUCTURE, *_PER_MILLE),
     "response": Name("Mean response, relative to Geant4", MEANS, *_PERCENT, signed=True),
     "sparsity": Name("Mean sparsity, difference to Geant4", MEANS, *_PER_MILLE, signed=True),
     "profile.longitudinal": Name("Longitudinal profile, largest deviation", MEANS, *_PERCENT),
@@ -67,6 +76,7 @@ _PARTS = {
     "e_layer": "energy per layer (mean)",
     "voxel": "voxel energy",
     "legacy": "legacy features",
+    "trimmed": "outermost 1 % trimmed",
     "ec_eta": "centre in η",
     "ec_phi": "centre in φ",
     "ec_r": "centre in r",

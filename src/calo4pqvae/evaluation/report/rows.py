@@ -121,9 +121,24 @@ def _drawn(
     return value * scale, error * scale, middle * scale, tolerance * scale
 
 
+def _interval(entry: Mapping[str, Any]) -> str:
+    """Write the ends of a worth."""
+    high = "no upper end" if entry["high"] is None else f"{entry['high']:,.0f}"
+    low = 0.0 if entry["low"] is None else entry["low"]
+    return f"two standard deviations: {low:,.0f} to {high}"
+
+
+def _flags(power: Mapping[str, Any]) -> str:
+    """Say the smallest defect of each kind that a classifier flags."""
+    what = "; ".join(power["flags"]) or "none of the twins"
+    return f"flags of Geant4's twins, {power['n']:,} showers a side: {what}"
+
+
 def _note(key: str, entry: Mapping[str, Any]) -> str:
     if "reason" in entry and not entry.get("verdict"):
         return entry["reason"]
+    if "by_window" in entry or "power" in entry:
+        return _interval(entry) if "by_window" in entry else _flags(entry["power"])
     if "feature_set" in entry:
         setup = f", {entry['setup']} set-up" if "setup" in entry else ""
         return f"{entry['feature_set']}{setup}"
