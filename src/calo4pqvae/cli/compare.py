@@ -12,6 +12,7 @@ from calo4pqvae.cli.inputs import (
     open_showers,
     reference_rows,
 )
+from calo4pqvae.cli.lead import print_lead
 from calo4pqvae.cli.verdicts import (
     COLUMNS,
     print_on_all,
@@ -24,7 +25,17 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "score several systems against one Geant4 sample and rank them"
 
-SHOWN = ("fpd", "kpd", "separation.e_tot", "separation.voxel", "auc.high", "recall")
+SHOWN = (
+    "worth",
+    "auc.trees",
+    "structure.beyond",
+    "fpd",
+    "kpd",
+    "separation.e_tot",
+    "separation.voxel",
+    "auc.high",
+    "recall",
+)
 
 PLACES = (
     "every system is ranked on all its showers; those that differ by less than three errors "
@@ -95,6 +106,7 @@ def _print(result: dict) -> None:
         if row.drawn is None and row.note:
             print(f"{name}, {row.label}: {row.note}")
     for name in order:
+        print_lead(name, result["systems"][name])
         print(f"{name}: {tally_sentence(summarise(rows[name]))}")
     print(f"the rule: {RULE}")
 

@@ -14,6 +14,7 @@ from calo4pqvae.cli.inputs import (
     open_showers,
     reference_rows,
 )
+from calo4pqvae.cli.lead import print_lead
 from calo4pqvae.cli.verdicts import (
     COLUMNS,
     print_on_all,
@@ -110,10 +111,12 @@ def _requirements(
     from calo4pqvae.evaluation.comparison import comparison_names
     from calo4pqvae.evaluation.requirements import Requirement
     from calo4pqvae.evaluation.scores import score_names
+    from calo4pqvae.evaluation.sight import sight_names
 
     if not args.require:
         return []
-    known = [*score_names(args.classifiers, inputs), *comparison_names(windows)]
+    scored = [*score_names(args.classifiers, inputs), *sight_names(args.classifiers)]
+    known = [*scored, *comparison_names(windows)]
     return [Requirement.parse(text, known) for text in args.require]
 
 
@@ -173,6 +176,7 @@ def print_metrics(metrics: dict) -> None:
         if block is None:
             continue
         count = f"{metrics[f'n_{name}']} {name} showers, {metrics['n_reference']} of Geant4"
+        print_lead(count, block)
         rows = metric_rows(entries_of(block))
         cells = [(quantity(row), *score_cells(row)) for row in rows]
         table(count, ("quantity", *COLUMNS), cells)

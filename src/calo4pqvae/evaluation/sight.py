@@ -13,6 +13,7 @@ from jaxtyping import Int
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
+from calo4pqvae.evaluation.classifiers.entries import Classifiers
 from calo4pqvae.evaluation.classifiers.inputs import TREES, measure_rows, tree_rows
 from calo4pqvae.evaluation.classifiers.quick_power import network_rows, network_score
 from calo4pqvae.evaluation.classifiers.training import Kind
@@ -30,20 +31,25 @@ from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.evaluation.verdict import WITHIN, Floor
 from calo4pqvae.evaluation.worth import worth
 
-__all__ = ["SIGHT", "Sight"]
+__all__ = ["TREE_NAMES", "Sight", "sight_names"]
 
 TREE_NAMES = {"features": "auc.trees_features", "structure": "auc.trees_structure",
               "both": "auc.trees"}  # fmt: skip
 """Entries of the trees by their input."""
 
-SIGHT = ("worth", *TREE_NAMES.values(), "structure.beyond", "structure.correlations")
-"""Names of all entries."""
+_OTHERS = ("worth", "structure.beyond", "structure.correlations")
 
 _SPLITS = 8
 _LEAST = 0.002
 """Least scatter of a share of pulls: one of some five hundred."""
 _LABELS = {"features": "official-362", "structure": "structure", "both": "both"}
 _REGULAR = "structure needs layers with equal bins"
+
+
+def sight_names(classifiers: Classifiers) -> list[str]:
+    """Name all entries that `Sight.of` makes."""
+    trees = () if classifiers == "none" else TREE_NAMES.values()
+    return [*_OTHERS, *trees]
 
 
 class Sight:
@@ -53,11 +59,17 @@ class Sight:
         file: showers of Geant4.
         rows: the rows to use; None takes all.
         features: the features of these rows.
+        classifiers: no trees with "none".
     """
 
     def __init__(
-        self, file: ShowerFile, rows: Int[np.ndarray, " rows"] | None, features: Features
+        self,
+        file: ShowerFile,
+        rows: Int[np.ndarray, " rows"] | None,
+        features: Features,
+        classifiers: Classifiers = "quick",
     ) -> None:
+        self.classifiers = classifiers
         self.features = features
         self.structure = self.measure(file, rows)
         self._halves = Halves.of(file, rows)
@@ -78,14 +90,14 @@ class Sight:
             features: their features.
 
         Returns:
-            Entries named `SIGHT`, and ``structure``, which
+            Entries named by `sight_names`, and ``structure``, which
             `calo4pqvae.evaluation.structure.described.describe` describes, where layers are
             alike.
         """
         structure = self.measure(file)
-        trees = self._trees(structure, features)
+        trees = {} if self.classifiers == "none" else self._trees(structure, features)
         if structure is None or self.structure is None:
-            reasons = {k: undefined_entry(_REGULAR) for k in SIGHT if k not in trees}
+            reasons = {k: undefined_entry(_REGULAR) for k in _OTHERS}
             return {"worth": reasons.pop("worth")} | trees | reasons
         found = pulls(structure, self.structure)
         return {

@@ -16,6 +16,7 @@ from calo4pqvae.evaluation.published import Number, table_1
 from calo4pqvae.evaluation.report.cards import headline, strip_of, summarise
 from calo4pqvae.evaluation.report.events import COLOURS, read_events
 from calo4pqvae.evaluation.report.headings import HEADINGS
+from calo4pqvae.evaluation.report.lead import lead_of
 from calo4pqvae.evaluation.report.rows import cell, entries_of, grouped, metric_rows, plus_minus
 from calo4pqvae.evaluation.verdict import RULE
 
@@ -64,6 +65,7 @@ def _render(metrics: Mapping[str, Any], folder: Path) -> str:
     return environment.get_template("page.html.j2").render(
         metrics=metrics,
         summary=summarise(blocks[0]["rows"]),
+        lead=lead_of(metrics),
         cards=[(row, strip_of(row)) for row in headline(blocks[0]["rows"])],
         blocks=blocks,
         figures=list(figures_of(folder / "figures")),

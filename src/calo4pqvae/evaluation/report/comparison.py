@@ -19,12 +19,14 @@ from calo4pqvae.evaluation.published import table_1
 from calo4pqvae.evaluation.ranking import RANKED_BY, Standing, rank, ranked_by
 from calo4pqvae.evaluation.report.build import figures_of, page_parts, templates
 from calo4pqvae.evaluation.report.cards import summarise
-from calo4pqvae.evaluation.report.drawing import draw_samples, draw_states
+from calo4pqvae.evaluation.report.drawing import draw_samples, draw_states, draw_structure
 from calo4pqvae.evaluation.report.folder import clear_figures
+from calo4pqvae.evaluation.report.lead import lead_of
 from calo4pqvae.evaluation.report.lost import Lost, losing
 from calo4pqvae.evaluation.report.names import name_of
 from calo4pqvae.evaluation.report.rows import Row, cell, entries_of, metric_rows, plus_minus
 from calo4pqvae.evaluation.scores import Scores
+from calo4pqvae.evaluation.sight import Sight
 from calo4pqvae.evaluation.verdict import RULE
 
 __all__ = ["compare_to_folder", "score_systems"]
@@ -72,6 +74,7 @@ def compare_to_folder(
         samples = _measured(systems, reference, rows, folder, lost)
         if samples:
             draw_samples(samples, folder / "figures", None, lost)
+        draw_structure({"Geant4": reference} | dict(systems), rows, folder / "figures", lost)
         draw_states(systems, folder / "figures" / "prior_energy.svg", lost)
         with lost.part(folder / "comparison.html"):
             _write_page(result, folder)
@@ -91,11 +94,12 @@ def score_systems(
     """
     voxels = n_voxels(classifiers, inputs)
     scores = Scores(Measured.reference(reference, rows, voxels), classifiers, inputs)
+    sight = Sight(reference, rows, scores.reference.features, classifiers)
     found: dict[str, Any] = {}
     redraws: dict[str, dict[str, np.ndarray]] = {}
     for name, file in systems.items():
         sample = scores.reference.like(file, voxels)
-        entries = scores.of(sample)
+        entries = sight.of(file, sample.features) | sight.with_power(scores.of(sample))
         found[name] = {"file": file.path.name, "n": len(sample), **entries}
         redraws[name] = {
             key: scores.redraws(key, sample) for key in RANKED_BY if entries[key]["verdict"]
@@ -144,6 +148,7 @@ def _write_page(result: dict[str, Any], folder: Path) -> None:
             result=result,
             names=names,
             groups=_by_quantity(rows),
+            leads={name: lead_of(systems[name]) for name in names},
             tallies={name: summarise(of) for name, of in rows.items()},
             rule=RULE,
             name_of=name_of,

@@ -121,7 +121,7 @@ def _score(
     """Compute the community's scores; what they are measured on is forgotten afterwards."""
     voxels = n_voxels(classifiers, inputs)
     scores = Scores(Measured.reference(reference, rows, voxels), classifiers, inputs)
-    sight = Sight(reference, rows, scores.reference.features)
+    sight = Sight(reference, rows, scores.reference.features, classifiers)
 
     def judged(file: ShowerFile, sample: Measured) -> dict[str, Any]:
         return sight.of(file, sample.features) | sight.with_power(scores.of(sample))
