@@ -26,7 +26,8 @@ def score_cells(row: "Row") -> tuple[str, ...]:
     from calo4pqvae.evaluation.report.rows import UNDEFINED
 
     excess = "" if row.excess is None else f"{row.excess:+.1f}"
-    verdict = "" if row.verdict == UNDEFINED else row.verdict.partition(" ")[0]
+    verdict = "" if row.verdict == UNDEFINED else row.verdict.removesuffix(" floor")
+    verdict = verdict.removesuffix(" at this size")
     return row.value, row.floor, row.showers, excess, verdict
 
 
