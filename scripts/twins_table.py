@@ -3,8 +3,9 @@
     python scripts/twins_table.py FILE.h5 [--showers 1600 3200] [--only NAME ..]
 
 For each number of showers, as many are the reference and as many others are spoilt, by each of
-the twins of `calo4pqvae.evaluation.power.twins`. Cells are excesses over the floor in errors, as
-the verdict counts them; beyond 3 the score sees the defect. The worth is in showers of Geant4.
+the twins of `calo4pqvae.evaluation.power.twins`. Cells are excesses over the floor in errors,
+as the verdict counts them; beyond 3 the score sees the defect. The worth is in showers of
+Geant4.
 """
 
 import argparse
