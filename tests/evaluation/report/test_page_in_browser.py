@@ -67,9 +67,9 @@ def slide(browser, name, value):
     )
 
 
-def column(browser, table, number):
+def column(browser, table, number, kind="table.sortable"):
     return browser.run(
-        f"""[...document.querySelectorAll("table.sortable")[{table}].tBodies[0].rows]
+        f"""[...document.querySelectorAll("{kind}")[{table}].tBodies[0].rows]
             .map((row) => row.cells[{number}].firstChild.textContent.trim())"""
     )
 
@@ -109,7 +109,7 @@ def test_a_click_sorts_numbers_as_numbers(shown):
     values = "10.2 ± 0.3", "−3", "–", "+9.5 ± 1.2 %", "1,204", "0.01"
     rows = dict(zip("abcdef", values, strict=True))
     shown.run(
-        f"""document.querySelector("table.sortable").tBodies[0].replaceChildren(
+        f"""document.querySelector("table.entries").tBodies[0].replaceChildren(
           ...Object.entries({json.dumps(rows)}).map(([name, value], place) => {{
             const row = document.createElement("tr");
             for (const text of [name, value, "", "", ""]) row.insertCell().append(text);
@@ -117,11 +117,11 @@ def test_a_click_sorts_numbers_as_numbers(shown):
             return row;
           }}))"""
     )
-    header = "table.sortable th:nth-child(2) button"
+    header = "table.entries th:nth-child(2) button"
     orders = []
     for _ in range(3):
         shown.click(header)
-        orders.append("".join(column(shown, 0, 0)))
+        orders.append("".join(column(shown, 0, 0, "table.entries")))
     assert orders == ["bfdaec", "eadfbc", "abcdef"]
 
 

@@ -1,8 +1,11 @@
 """Rows, what they say of the verdict, and how they are summed up and drawn."""
 
+from dataclasses import replace
+
 import pytest
 
 from calo4pqvae.evaluation.entries import score_entry, undefined_entry
+from calo4pqvae.evaluation.power.ladder import NO_POWER
 from calo4pqvae.evaluation.report.cards import headline, strip_of, summarise
 from calo4pqvae.evaluation.report.rows import entries_of, grouped, metric_rows, plus_minus
 from calo4pqvae.evaluation.score import Score
@@ -103,7 +106,10 @@ def test_summary_counts_and_names_the_worst_of_each_group():
     assert (summary.within, summary.judged) == (1, 4)
     assert summary.chance == pytest.approx(3 * CHANCE["above"] + CHANCE["both"])
     assert [made.name for made in summary.worst] == ["separation.voxel", "wasserstein.e_tot"]
-    assert summarise([]) == (0, 0, [], 0.0)
+    assert summarise([]) == (0, 0, [], 0.0, [])
+    blind = replace(rows[0], name="auc.high", verdict=NO_POWER)
+    assert summarise([*rows, blind])[:2] == (1, 4)
+    assert summarise([*rows, blind]).blind == [blind]
 
 
 def test_headline_takes_the_first_of_two_with_one_name():
