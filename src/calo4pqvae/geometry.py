@@ -19,7 +19,7 @@ from calo4pqvae._core.intake import one_line, parsing, read_xml
 from calo4pqvae.errors import GeometryError
 from calo4pqvae.units import keV, mm
 
-__all__ = ["MOST_VOXELS", "CylindricalGeometry", "LayerBins"]
+__all__ = ["MOST_VOXELS", "CylindricalGeometry", "LayerBins", "particles_of"]
 
 MOST_VOXELS = 2**20
 """Voxels of one shower; dataset 3 has 40,500, and the finest calorimeters some 200,000."""
@@ -116,14 +116,7 @@ class CylindricalGeometry:
         Raises:
             GeometryError: the file cannot be read, or does not hold that particle.
         """
-        root = read_xml(path, "binning XML", error=GeometryError)
-        bins = {element.get("name", ""): element for element in root.iter("Bin")}
-        if not bins:
-            found = ", ".join(sorted({f"<{one_line(element.tag)}>" for element in root.iter()}))
-            raise GeometryError(
-                f"{path}: has no <Bin name=..>, only {one_line(found)}; a binning reads <Bins>"
-                '<Bin name="electron"><Layer id="0" r_edges="0,5,10" n_bin_alpha="16"/>..'
-            )
+        bins = _bins(path)
         if particle is None and len(bins) == 1:
             particle = next(iter(bins))
         if particle not in bins:
@@ -237,6 +230,28 @@ class CylindricalGeometry:
                 for d in description["layers"]
             )
             return cls(bins, threshold)
+
+
+def particles_of(path: str | Path) -> list[str]:
+    """List the particles of a binning XML.
+
+    Raises:
+        GeometryError: the file cannot be read, or is no binning.
+    """
+    return list(_bins(path))
+
+
+def _bins(path: str | Path) -> dict[str, ET.Element]:
+    """Read the ``Bin`` elements of a binning XML, by the name of their particle."""
+    root = read_xml(path, "binning XML", error=GeometryError)
+    bins = {element.get("name", ""): element for element in root.iter("Bin")}
+    if not bins:
+        found = ", ".join(sorted({f"<{element.tag}>" for element in root.iter()}))
+        raise GeometryError(
+            f"{one_line(path)}: has no <Bin name=..>, only {one_line(found)}; a binning reads "
+            '<Bins><Bin name="electron"><Layer id="0" r_edges="0,5,10" n_bin_alpha="16"/>..'
+        )
+    return bins
 
 
 def _check_voxels(n_voxels: int) -> None:

@@ -101,12 +101,12 @@ def test_overlapping_repeated_or_negative_rows_are_refused():
 )
 def test_files_that_are_no_split(tmp_path, content):
     (tmp_path / "split.json").write_text(content)
-    with pytest.raises(ConfigError, match=r"split\.json: is no split"):
+    with pytest.raises(ConfigError, match=r"split\.json: is no readable split"):
         Split.load(tmp_path / "split.json")
 
 
 def test_split_that_cannot_be_read_or_written(tmp_path):
-    with pytest.raises(ConfigError, match=r"absent\.json: the split cannot be read"):
+    with pytest.raises(ConfigError, match=r"absent\.json: no such file"):
         Split.load(tmp_path / "absent.json")
     with pytest.raises(OutputError, match=r"split\.json: cannot be written"):
         paper_split(10).save(tmp_path / "absent" / "split.json")

@@ -108,32 +108,32 @@ def test_another_version_is_refused(stored):
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", "{}", "\x00"])
 def test_damaged_descriptions(stored, text):
     (stored[0] / "config.json").write_text(text)
-    assert_refused(stored[0], "damaged description")
+    assert_refused(stored[0], "description of a model")
 
 
 @pytest.mark.parametrize("key", ["config", "geometry", "graph", "provenance"])
 def test_incomplete_descriptions(stored, key):
     change(stored[0], **{key: None})
-    assert_refused(stored[0], "damaged description")
+    assert_refused(stored[0], "description of a model")
 
 
 @pytest.mark.parametrize("key", ["config", "geometry", "graph"])
 def test_senseless_descriptions(stored, key):
     change(stored[0], **{key: {"colour": 1}})
-    assert_refused(stored[0], "damaged description")
+    assert_refused(stored[0], "description of a model")
 
 
 def test_truncated_weights(stored):
     path = stored[0] / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    assert_refused(stored[0], "damaged weights")
+    assert_refused(stored[0], "model.safetensors")
 
 
 def test_weights_of_another_model(stored, tmp_path, toy_geometry):
     other = load_config("quick", settings=[*SETTINGS, "prior.nodes_per_partition=7"])
     save_model(tmp_path / "other", build_model(other, toy_geometry), other, {})
     (tmp_path / "other/model.safetensors").replace(stored[0] / "model.safetensors")
-    assert_refused(stored[0], "damaged weights")
+    assert_refused(stored[0], "model.safetensors")
 
 
 class Trap:
@@ -152,7 +152,7 @@ def test_pickles_are_never_read(stored, tmp_path):
     assert trap.exists()
     trap.unlink()
     (stored[0] / "model.safetensors").write_bytes(pickle.dumps(Trap(trap)))
-    assert_refused(stored[0], "damaged weights")
+    assert_refused(stored[0], "model.safetensors")
     assert not trap.exists()
 
 

@@ -67,7 +67,7 @@ def test_another_version_is_refused(checkpoint: Path) -> None:
 @pytest.mark.parametrize("content", [[1, 2], torch.zeros(3), {"epoch": 1}, None, "text"])
 def test_a_file_of_another_program_is_refused(checkpoint: Path, content: object) -> None:
     torch.save(content, checkpoint)
-    with pytest.raises(CheckpointError, match="damaged checkpoint"):
+    with pytest.raises(CheckpointError, match="is no readable checkpoint"):
         read_checkpoint(checkpoint)
 
 
@@ -83,7 +83,7 @@ def test_code_in_a_checkpoint_is_not_run(
 ) -> None:
     monkeypatch.chdir(checkpoint.parent)
     torch.save({**STATE, "schema": CONFIG_SCHEMA, "more": Intruder()}, checkpoint)
-    with pytest.raises(CheckpointError, match="damaged checkpoint"):
+    with pytest.raises(CheckpointError, match="is no readable checkpoint"):
         read_checkpoint(checkpoint)
     assert not Path("intruder").exists()
 
@@ -92,7 +92,7 @@ def test_code_in_a_checkpoint_is_not_run(
 def test_a_truncated_checkpoint_is_refused(checkpoint: Path, share: float) -> None:
     whole = checkpoint.read_bytes()
     checkpoint.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(CheckpointError, match="damaged checkpoint"):
+    with pytest.raises(CheckpointError, match="is no readable checkpoint"):
         read_checkpoint(checkpoint)
 
 

@@ -9,13 +9,14 @@ as its label.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from calo4pqvae._core.intake import one_line, parsing
 from calo4pqvae._core.typing import Edges
 from calo4pqvae.errors import SamplerError
 
@@ -171,10 +172,20 @@ class PartiteGraph:
 
     @classmethod
     def from_dict(cls: type[Graph], description: dict) -> Graph:
-        """Rebuild a graph from `to_dict`."""
-        edges = _as_edges(description["edges"])
-        labels = torch.tensor(description["labels"], dtype=torch.int64)
-        return cls(tuple(description["sizes"]), edges, labels, description["lattice"])
+        """Rebuild a graph from `to_dict`.
+
+        Raises:
+            SamplerError: it is no description of a graph, or one that makes no sense.
+        """
+        with parsing("graph", "description of a graph in partitions", SamplerError):
+            sizes = tuple(_whole(description["sizes"]).tolist())
+            edges = _whole(description["edges"]).reshape(-1, 2).T.contiguous()
+            labels = _whole(description["labels"])
+            if len(labels) and (labels.min() < 0 or len(labels.unique()) < len(labels)):
+                raise ValueError("two nodes have the same label, or one below zero")
+            if not isinstance(description["lattice"], str):
+                raise TypeError("the lattice is a name")
+            return cls(sizes, edges, labels, one_line(description["lattice"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,6 +250,14 @@ class FourPartiteGraph(PartiteGraph):
 
 def _as_edges(pairs: Sequence[Sequence[int]]) -> Edges:
     return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T.contiguous()
+
+
+def _whole(values: Any) -> Tensor:
+    """Turn nested lists into whole numbers; a fraction, text or truth value is none."""
+    found = np.array(values)
+    if found.size and found.dtype.kind != "i":
+        raise TypeError("sizes, couplers and labels are whole numbers")
+    return torch.from_numpy(found.astype(np.int64))
 
 
 def _peel(

@@ -1,16 +1,17 @@
 """`calo4pqvae inspect`: tell what is in a file or folder that the package reads or writes."""
 
 import argparse
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calo4pqvae._core.intake import parsing, printable, read_json, read_part
+from calo4pqvae._core.intake.weights import read_header
 from calo4pqvae.cli.inputs import add_geometry, read_geometry
 from calo4pqvae.cli.options import Rule
-from calo4pqvae.errors import CheckpointError, ConfigError
+from calo4pqvae.errors import Calo4pQVAEError, ConfigError
 
 if TYPE_CHECKING:
     from calo4pqvae.data.shower_file import ShowerFile
@@ -48,9 +49,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what the file holds, one fact a line."""
-    for name, value in _describe(args.file, read_geometry(args)):
-        print(f"{name + ':':<26} {value}")
+    for name, value in describe(args.file, read_geometry(args)):
+        print(f"{printable(name) + ':':<26} {printable(value)}")
     return 0
+
+
+def describe(
+    path: Path, geometry: "CylindricalGeometry | None" = None
+) -> list[tuple[str, object]]:
+    """Find out what a file or folder holds.
+
+    Arguments:
+        path: the file or folder.
+        geometry: cylinder of a shower file that does not describe its own.
+
+    Raises:
+        Calo4pQVAEError: it is damaged, or of no kind that is known here.
+    """
+    with parsing(path, "file to inspect", Calo4pQVAEError):
+        return list(_describe(path, geometry))
 
 
 def _describe(path: Path, geometry: "CylindricalGeometry | None") -> Facts:
@@ -59,8 +76,7 @@ def _describe(path: Path, geometry: "CylindricalGeometry | None") -> Facts:
         return _describe_folder(path)
     suffix, start = path.suffix.lower(), b""
     if suffix not in SHOWER_SUFFIXES:
-        with path.open("rb") as file:
-            start = file.read(4096).lstrip()
+        start = read_part(path, "file to inspect", 4096).lstrip()
     if suffix in SHOWER_SUFFIXES or start.startswith(HDF5_SIGNATURE):
         return _describe_showers(path, geometry)
     if suffix == ".safetensors":
@@ -126,23 +142,10 @@ def _describe_progress(run: Path) -> Facts:
 
 def _describe_weights(path: Path) -> Facts:
     """Count the numbers in a safetensors file from its header alone."""
-    sizes = [size for dtype, size in _read_header(path) if dtype.startswith(("F", "BF"))]
+    tensors = read_header(path).values()
+    sizes = [math.prod(t.shape) for t in tensors if t.dtype.startswith(("F", "BF"))]
     megabytes = path.stat().st_size / 1e6
     yield "weights", f"{sum(sizes):,} parameters in {len(sizes)} tensors, {megabytes:.1f} MB"
-
-
-def _read_header(path: Path) -> list[tuple[str, int]]:
-    """Read type and size of every tensor of a safetensors file."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, path.stat().st_size)))
-        header.pop("__metadata__", None)
-        return [(str(t["dtype"]), math.prod(t["shape"])) for t in header.values()]
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path}: the header of this safetensors file is damaged; write or copy it again"
-        ) from error
 
 
 def _describe_json(path: Path) -> Facts:
@@ -176,10 +179,7 @@ def _describe_metrics(content: Mapping[str, Any]) -> Facts:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ConfigError(f"{path}: not readable as JSON ({error})") from error
+    content = read_json(path, "description")
     if not isinstance(content, dict):
         raise _unknown(path)
     return content
@@ -199,16 +199,9 @@ def _leaves(content: Mapping[str, Any], prefix: str = "") -> Facts:
 
 def _describe_binning(path: Path) -> Facts:
     """The challenge's binning XML: one calorimeter per particle."""
-    import xml.etree.ElementTree as ET
+    from calo4pqvae.geometry import CylindricalGeometry, particles_of
 
-    from calo4pqvae.geometry import CylindricalGeometry
-
-    try:
-        particles = [element.get("name", "") for element in ET.parse(path).iter("Bin")]
-    except ET.ParseError:
-        particles = []
-    if not particles:
-        raise _unknown(path)
+    particles = particles_of(path)
     yield "kind", "binning"
     for particle in particles:
         yield f"geometry of {particle}", _sketch(CylindricalGeometry.from_xml(path, particle))

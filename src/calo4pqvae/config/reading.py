@@ -5,8 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from calo4pqvae._core.intake import one_line, parse_yaml, read_yaml
 from calo4pqvae.config.tree import Config
 from calo4pqvae.errors import ConfigError
 
@@ -32,12 +31,9 @@ def load_config(
             f"there is no preset {preset!r}; choose one of {', '.join(presets())}"
         )
     text = (files("calo4pqvae.config.presets") / f"{preset}.yaml").read_text()
-    values = _merge({"preset": preset}, _read_yaml(text, f"preset {preset}"))
+    values = _merge({"preset": preset}, _sections(parse_yaml(text, preset, "preset"), preset))
     if path is not None:
-        try:
-            values = _merge(values, _read_yaml(Path(path).read_text(), str(path)))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read as a configuration ({error})") from error
+        values = _merge(values, _sections(read_yaml(path, "configuration"), str(path)))
     for setting in settings:
         values = _merge(values, _setting(setting))
     if values["preset"] != preset:
@@ -59,25 +55,17 @@ def change_config(config: Config, settings: Sequence[str]) -> Config:
     return Config.from_dict(values)
 
 
-def _read_yaml(text: str, name: str) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{name}: not valid YAML ({reason})") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{name}: a configuration is a mapping of sections")
-    return values
+def _sections(values: Any, name: str) -> dict[str, Any]:
+    if not isinstance(values, dict | None) or not all(isinstance(k, str) for k in values or ()):
+        raise ConfigError(f"{one_line(name)}: a configuration is a mapping of sections")
+    return values or {}
 
 
 def _setting(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"a setting reads section.key=value, not {text!r}")
-    try:
-        tree: Any = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the value of {text!r} is not valid YAML") from error
+        raise ConfigError(f"a setting reads section.key=value, not {one_line(repr(text))}")
+    tree: Any = parse_yaml(value, f"the value of {text!r}", "setting")
     for name in reversed(key.strip().split(".")):
         tree = {name: tree}
     return tree

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any, Literal, cast
 
-import yaml
-
+from calo4pqvae._core.intake import one_line, parsing
 from calo4pqvae.config.rules import check
 from calo4pqvae.errors import ConfigError
 
@@ -203,7 +203,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the tree into plain dictionaries and lists."""
-        return yaml.safe_load(yaml.safe_dump(_plain(asdict(self))))
+        return _plain(asdict(self))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":
@@ -212,20 +212,35 @@ class Config:
         Raises:
             ConfigError: unknown key, wrong type, or value out of range.
         """
-        from jsonargparse import ArgumentError, ArgumentParser
-
         for section, value in values.items():
             if section != "preset" and not isinstance(value, Mapping):
                 raise ConfigError(
-                    f"{section} is a section of settings, not a value ({value!r})"
+                    f"{one_line(section)} is a section of settings, not a value "
+                    f"({one_line(repr(value))})"
                 )
-        parser = ArgumentParser(exit_on_error=False)
-        parser.add_class_arguments(cls, "config")
-        try:
-            parsed = parser.parse_object({"config": dict(values)})
-        except ArgumentError as error:
-            raise ConfigError(_first_reason(str(error))) from error
-        return cast(Config, vars(parser.instantiate(parsed))["config"])
+        with parsing("settings", "configuration", ConfigError):
+            return _built(cls, values)
+
+
+@cache
+def _parser(cls: type) -> Any:
+    """Make the parser of the whole tree once; it takes as long as using it ten times."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(cls, "config")
+    return parser
+
+
+def _built(cls: type[Config], values: Mapping[str, Any]) -> Config:
+    from jsonargparse import ArgumentError
+
+    parser = _parser(cls)
+    try:
+        parsed = parser.parse_object({"config": dict(values)})
+    except ArgumentError as error:
+        raise ConfigError(one_line(_first_reason(str(error)))) from error
+    return cast(Config, vars(parser.instantiate(parsed))["config"])
 
 
 def differing_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -241,7 +256,7 @@ def differing_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> list
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(value[key]) for key in sorted(value)}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 

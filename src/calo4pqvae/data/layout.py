@@ -1,12 +1,12 @@
 """Whether the shapes of a file's arrays fit each other and a cylinder."""
 
-import json
 from itertools import permutations
 from math import prod
 from pathlib import Path
 
+from calo4pqvae._core.intake import parse_json
 from calo4pqvae.data.checks import AXES
-from calo4pqvae.errors import GeometryError, ShowerFileError
+from calo4pqvae.errors import ConfigError, GeometryError, ShowerFileError
 from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = ["check_shapes", "described_geometry", "find_geometry"]
@@ -17,8 +17,8 @@ def described_geometry(attribute: object) -> dict | None:
     if not isinstance(attribute, str):
         return None
     try:
-        description = json.loads(attribute)
-    except json.JSONDecodeError:
+        description = parse_json(attribute, "geometry", "description")
+    except ConfigError:
         return None
     return description if isinstance(description, dict) else None
 
@@ -39,7 +39,7 @@ def find_geometry(path: Path, attribute: object, shape: tuple[int, ...]) -> Cyli
     if description is not None:
         try:
             return CylindricalGeometry.from_dict(description)
-        except (GeometryError, KeyError, TypeError, ValueError) as error:
+        except GeometryError as error:
             raise GeometryError(
                 f"{path}: its attribute 'geometry' is malformed ({error}); give a geometry"
             ) from error

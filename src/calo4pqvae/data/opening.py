@@ -48,7 +48,7 @@ def find_arrays(path: Path, file: Hdf5File) -> tuple[Rows, Rows]:
     found = {name: file.dataset(name) for name in (INCIDENT_ENERGIES, SHOWERS)}
     missing = [name for name, rows in found.items() if rows is None]
     if missing:
-        keys = one_line(sorted(file.file))
+        keys = one_line(sorted(map(str, file.file)))
         raise ShowerFileError(
             f"{path}: has no dataset {' and no dataset '.join(map(repr, missing))}, only the "
             f"keys {keys}; rename or add what is missing (CaloChallenge layout)"

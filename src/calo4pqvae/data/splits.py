@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from calo4pqvae._core.atomic import write_text
+from calo4pqvae._core.intake import one_line, parsing, read_json
 from calo4pqvae.errors import ConfigError
 
 __all__ = ["PROTOCOLS", "Split", "make_split", "official_split", "paper_split"]
@@ -84,19 +85,13 @@ class Split:
         Raises:
             ConfigError: the file is missing or is no split.
         """
-        try:
-            record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = read_json(path, "split")
+        with parsing(path, f"split, with rows {', '.join(PARTS)} and a protocol", ConfigError):
             rows = {name: _row_array(record[name]) for name in PARTS}
-            return cls(**rows, protocol=str(record["protocol"]), seed=record.get("seed"))
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: the split cannot be read ({error.strerror}); check the path"
-            ) from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"{path}: is no split; it needs rows {', '.join(PARTS)} and a protocol "
-                f"({error!r}); make it again"
-            ) from error
+            protocol, seed = record["protocol"], record.get("seed")
+            if not isinstance(protocol, str) or not isinstance(seed, int | None):
+                raise TypeError("the protocol is a word, the seed a whole number")
+            return cls(**rows, protocol=one_line(protocol), seed=seed)
 
 
 def paper_split(n_showers: int, seed: int = 0) -> Split:

@@ -92,6 +92,13 @@ class ShowerModel(nn.Module, ABC):
         self.scale.check(e_inc)
         return self.scale(e_inc), self.code(e_inc)
 
+    def check(self) -> None:
+        """Look at weights that were read from a file, beyond their types and shapes.
+
+        Raises:
+            ConfigError: they make no sense together.
+        """
+
     def read_out(self, showers: Showers) -> Showers:
         """Apply the readout threshold: smaller deposits become exact zeros."""
         return torch.where(showers >= self.geometry.threshold, showers, 0.0)

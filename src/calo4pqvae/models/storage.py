@@ -1,18 +1,19 @@
 """Models on disk: `model.safetensors` and `config.json`, nothing that could run code."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+import torch
+from safetensors.torch import save
 
 from calo4pqvae._core.atomic import replacing, write_json
+from calo4pqvae._core.intake import one_line, parsing, read_json
+from calo4pqvae._core.intake.weights import read_weights
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.config import CONFIG_SCHEMA, Config
-from calo4pqvae.errors import Calo4pQVAEError, CheckpointError
+from calo4pqvae.errors import CheckpointError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
@@ -80,21 +81,18 @@ def load_model(path: str | Path) -> StoredModel:
         path = pretrained_path()
     folder = _find(path)
     description = _describe(folder)
-    try:
+    with parsing(folder / DESCRIPTION, "description of a model", CheckpointError):
         config = Config.from_dict(description["config"])
         geometry = CylindricalGeometry.from_dict(description["geometry"])
         graph = FourPartiteGraph.from_dict(description["graph"])
-        provenance = description["provenance"]
-    except (Calo4pQVAEError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{folder / DESCRIPTION}: damaged description ({error})"
-        ) from error
-    model = build_model(config, geometry, graph)
-    try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{folder / WEIGHTS}: damaged weights ({reason})") from error
+        provenance = dict(description["provenance"])
+        with torch.device("meta"):  # takes no memory for what is declared here
+            wanted = build_model(config, geometry, graph).state_dict()
+    weights = read_weights(folder / WEIGHTS, wanted)
+    with parsing(folder / WEIGHTS, "weights of this model", CheckpointError):
+        model = build_model(config, geometry, graph)
+        model.load_state_dict(weights)
+        model.check()
     return StoredModel(model.eval(), config, provenance, folder)
 
 
@@ -120,16 +118,13 @@ def _find(path: Path) -> Path:
 
 
 def _describe(folder: Path) -> dict[str, Any]:
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    path = folder / DESCRIPTION
+    description = read_json(path, "description of a model", error=CheckpointError)
+    with parsing(path, "description of a model", CheckpointError):
         version = description["schema"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{folder / DESCRIPTION}: damaged description ({error})"
-        ) from error
     if version != CONFIG_SCHEMA:
         raise CheckpointError(
-            f"{folder}: written as version {version}, this program reads version "
+            f"{folder}: written as version {one_line(version)}, this program reads version "
             f"{CONFIG_SCHEMA}; use the matching release or train again"
         )
     return description

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from calo4pqvae._core.intake import one_line
 from calo4pqvae.errors import ConfigError, GeometryError
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 from calo4pqvae.units import keV, mm
@@ -92,7 +93,9 @@ class Stack:
         _check(self)
         bins = LayerBins(_edges(self.r_edges_mm), self.alpha)
         threshold = self.threshold_kev * keV / self.sampling_fraction
-        geometry = CylindricalGeometry((bins,) * self.layers, threshold)
+        geometry = CylindricalGeometry.regular(
+            self.layers, bins.n_alpha, bins.r_edges, threshold
+        )
         object.__setattr__(self, "geometry", geometry)
 
     @property
@@ -127,14 +130,16 @@ class Stack:
             ConfigError: an unknown or missing key, or a value of the wrong type.
             GeometryError: as for the class.
         """
-        from jsonargparse import ArgumentError, ArgumentParser
+        from jsonargparse import ArgumentParser
 
         parser = ArgumentParser(exit_on_error=False)
         parser.add_class_arguments(cls, "stack")
         try:
             built = parser.instantiate(parser.parse_object({"stack": content}))
-        except (ArgumentError, TypeError) as error:
-            reason = " ".join(str(error).replace("stack.", "").split())
+        except (GeometryError, ConfigError):
+            raise
+        except Exception as error:  # whatever odd values make of the parser and the sums
+            reason = one_line(str(error).replace("stack.", "")) or type(error).__name__
             raise ConfigError(f"{name}: is no description of a stack ({reason})") from error
         return vars(built)["stack"]
 

@@ -1,13 +1,13 @@
 """Checkpoints: everything needed to go on bit for bit, written whole or not at all."""
 
-import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import torch
 
 from calo4pqvae._core.atomic import replacing
+from calo4pqvae._core.intake import parse_json, parsing
+from calo4pqvae._core.intake.checkpoints import read_tensors
 from calo4pqvae.config import CONFIG_SCHEMA, Config, differing_settings
 from calo4pqvae.errors import CheckpointError, OutputError
 
@@ -37,18 +37,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it is missing, damaged, or of another version.
     """
-    try:
-        _check_sums(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no checkpoint to resume from")
+    state = read_tensors(path)
+    with parsing(path, "checkpoint", CheckpointError):
         version = state["schema"]
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: there is no checkpoint to resume from") from error
-    except PermissionError:
-        raise
-    except Exception as error:  # whatever damaged bytes make of the reader
-        raise CheckpointError(
-            f"{path}: damaged checkpoint, remove the run and start again"
-        ) from error
+        text = state.get("config", "{}")
+        settings = parse_json(text, path, "checkpoint", error=CheckpointError)
+        if not all(isinstance(v, dict) for k, v in settings.items() if k != "preset"):
+            raise TypeError("its settings are no sections")
     if version != CONFIG_SCHEMA:
         raise CheckpointError(
             f"{path}: written as version {version}, this program reads version "
@@ -63,7 +60,8 @@ def check_same(path: Path, state: dict[str, Any], config: Config, fingerprint: s
     Raises:
         CheckpointError: naming the settings that differ, or that the showers do.
     """
-    changed = differing_settings(config.to_dict(), json.loads(state["config"]))
+    settings = parse_json(state["config"], path, "checkpoint", error=CheckpointError)
+    changed = differing_settings(config.to_dict(), settings)
     if changed:
         raise CheckpointError(
             f"{path}: was made with other values of {', '.join(changed)}; "
@@ -73,11 +71,3 @@ def check_same(path: Path, state: dict[str, Any], config: Config, fingerprint: s
         raise CheckpointError(
             f"{path}: was made with other showers; resume with the same files"
         )
-
-
-def _check_sums(path: Path) -> None:
-    """Compare every record with its checksum, which torch writes but does not read."""
-    with ZipFile(path) as archive:
-        broken = archive.testzip()
-    if broken is not None:
-        raise BadZipFile(f"{broken} has changed")

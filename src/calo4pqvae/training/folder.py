@@ -1,6 +1,5 @@
 """A run as a folder: what it was made from, and whether another call may go on with it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import calo4pqvae
 from calo4pqvae._core.atomic import write_json
+from calo4pqvae._core.intake import one_line, parsing, read_json
 from calo4pqvae.config import CONFIG_SCHEMA, Config, differing_settings
 from calo4pqvae.data.sample import sample_split
 from calo4pqvae.data.shower_file import ShowerFile
@@ -139,18 +139,21 @@ def read_run(folder: Path) -> Run:
     Raises:
         CheckpointError: it is missing, damaged or of another version.
     """
-    try:
-        description = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    path, what = folder / "config.json", "description of a training run"
+    description = read_json(path, what, error=CheckpointError)
+    with parsing(path, what, CheckpointError):
         version, values = description["schema"], description["config"]
-        files = description["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder}: no training run to resume here ({error})") from error
+        files = [
+            {"name": str(f["name"]), "sha256": str(f["sha256"]), **f}
+            for f in description["files"]
+        ]
     if version != CONFIG_SCHEMA:
         raise CheckpointError(
-            f"{folder}: a run of version {version}, this program continues version "
+            f"{folder}: a run of version {one_line(version)}, this program continues version "
             f"{CONFIG_SCHEMA}; use the matching release or start anew"
         )
-    return Run(Config.from_dict(values), files)
+    with parsing(path, what, CheckpointError):
+        return Run(Config.from_dict(values), files)
 
 
 def resolve_split(config: Config, sizes: Sequence[int]) -> Split:

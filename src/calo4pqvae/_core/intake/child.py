@@ -22,7 +22,7 @@ from calo4pqvae.errors import Calo4pQVAEError
 
 __all__ = ["in_child"]
 
-CPU_LIMIT_S = 5
+CPU_LIMIT_S = 2
 """Computing time [s]; the structure of a file of a million showers takes 0.1 s."""
 
 WAIT_LIMIT_S = 600.0
@@ -42,7 +42,7 @@ def in_child(look: Callable[[], Any], where: str, error: type[Calo4pQVAEError]) 
 
     Raises:
         Calo4pQVAEError: of class `error`: the one that `look` raised, or it failed in
-            another way, crashed, computed for more than 5 s, needed more than 512 MiB, or gave
+            another way, crashed, computed for more than 2 s, needed more than 512 MiB, or gave
             no answer within 600 s.
     """
     reading, writing = os.pipe()

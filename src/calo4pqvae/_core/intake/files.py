@@ -7,7 +7,7 @@ from pathlib import Path
 from calo4pqvae._core.intake.parsing import one_line
 from calo4pqvae.errors import Calo4pQVAEError, ConfigError
 
-__all__ = ["TEXT_LIMIT", "read_bytes", "read_text", "regular_file"]
+__all__ = ["TEXT_LIMIT", "read_bytes", "read_part", "read_text", "regular_file"]
 
 TEXT_LIMIT = 2**20
 """Bytes of a text that a person or a small program wrote; the largest known has 40 kB."""
@@ -69,6 +69,29 @@ def read_bytes(
         Calo4pQVAEError: of class `error`; as for `regular_file`, or the file is too large or
             cannot be read.
     """
+    size = regular_file(path, what, error).st_size
+    content = b"" if size > limit else read_part(path, what, limit + 1, error=error)
+    if max(size, len(content)) > limit:
+        raise error(
+            f"{one_line(path)}: has {max(size, len(content)):,} bytes, and a {what} has at "
+            f"most {limit:,}; name another file"
+        )
+    return content
+
+
+def read_part(
+    path: str | Path,
+    what: str,
+    size: int,
+    *,
+    at_end: bool = False,
+    error: type[Calo4pQVAEError] = ConfigError,
+) -> bytes:
+    """Read at most `size` bytes at the start of a file, or at its end.
+
+    Raises:
+        Calo4pQVAEError: of class `error`; as for `regular_file`, or it cannot be read.
+    """
     regular_file(path, what, error)
     name = one_line(path)
     try:
@@ -77,15 +100,11 @@ def read_bytes(
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
             found = os.fstat(descriptor)
             _check_kind(name, found.st_mode, what, error)
-            content = b"" if found.st_size > limit else file.read(limit + 1)
+            if at_end:
+                file.seek(max(0, found.st_size - size))
+            return file.read(size)
     except OSError as reason:
         raise error(_cannot_be_read(name, reason)) from reason
-    size = max(found.st_size, len(content))
-    if size > limit:
-        raise error(
-            f"{name}: has {size:,} bytes, and a {what} has at most {limit:,}; name another file"
-        )
-    return content
 
 
 def read_text(

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from calo4pqvae.errors import Calo4pQVAEError
+from calo4pqvae.errors import Calo4pQVAEError, MissingExtraError
 
-__all__ = ["one_line", "parsing"]
+__all__ = ["one_line", "parsing", "printable"]
 
 LONGEST_REASON = 300
 """Characters of a foreign library's own words; some quote the whole file."""
@@ -26,10 +26,12 @@ def parsing(path: str | Path, what: str, error: type[Calo4pQVAEError]) -> Iterat
     """
     try:
         yield
+    except MissingExtraError:
+        raise
     except error as found:
         if str(path) in str(found):
             raise
-        raise error(f"{one_line(path)}: {found}") from found
+        raise type(found)(f"{one_line(path)}: {found}") from found
     except MemoryError as found:
         raise error(
             f"{one_line(path)}: needs more memory than there is to be read as {what}; use a "
@@ -53,4 +55,9 @@ def one_line(message: object) -> str:
     text = " ".join(str(message).split())
     if len(text) > LONGEST_REASON:
         text = f"{text[: LONGEST_REASON - 3]}..."
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable(text)
+
+
+def printable(message: object) -> str:
+    """Write what a terminal would obey, such as escapes and line ends, as characters."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message))

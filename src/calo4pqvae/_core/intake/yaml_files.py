@@ -65,6 +65,10 @@ def parse_yaml(
                 return None
             _check(node)
             found = loader.construct_document(node)
+        except yaml.MarkedYAMLError as reason:
+            place = reason.problem_mark
+            line = "" if place is None else f", line {place.line + 1}"
+            raise ValueError(f"not valid YAML: {reason.problem}{line}") from reason
         finally:
             loader.dispose()
         if not all(math.isfinite(value) for value in _floats(found)):

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Int
 
 from calo4pqvae._core.atomic import write_json
+from calo4pqvae._core.intake import one_line, parsing, read_json
 from calo4pqvae.boltzmann.graph import FourPartiteGraph, PartiteGraph
 from calo4pqvae.boltzmann.lattices import pegasus_lattice, zephyr_lattice
 from calo4pqvae.errors import AnnealerError
@@ -24,6 +25,9 @@ __all__ = ["WorkingGraph", "lattice_of"]
 
 _SCHEMA = "calo4pqvae working graph 1"
 _LATTICES = {"zephyr": zephyr_lattice, "pegasus": pegasus_lattice}
+_LARGEST_GRID = 32
+"""Chips have reached Zephyr 12 and Pegasus 16; a lattice of 32 takes a second to lay out."""
+
 _SIZE = {"zephyr": lambda m: 16 * m * (2 * m + 1), "pegasus": lambda m: 24 * m * (m - 1)}
 
 
@@ -122,20 +126,22 @@ class WorkingGraph:
         Raises:
             AnnealerError: the file is none of these.
         """
-        try:
-            found = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = read_json(path, "working graph of a chip", error=AnnealerError)
+        with parsing(path, "working graph of a chip", AnnealerError):
             if found["schema"] != _SCHEMA:
-                raise AnnealerError(f"{path}: is written as {found['schema']}, not {_SCHEMA}")
-            whole = cls.perfect(found["topology"], tuple(found["grid"]), found["solver"])
-            broken = np.array(found["missing_couplers"], dtype=np.int64).reshape(-1, 2)
-            qubits = np.setdiff1d(whole.qubits, found["missing_qubits"])
+                schema = one_line(found["schema"])
+                raise AnnealerError(f"{path}: is written as {schema}, not {_SCHEMA}")
+            grid = tuple(_whole(found["grid"]).tolist())
+            if not 0 < grid[0] <= _LARGEST_GRID:
+                raise ValueError(f"the grid {grid} is none of a chip")
+            whole = cls.perfect(found["topology"], grid, one_line(found["solver"]))
+            broken = _whole(found["missing_couplers"]).reshape(-1, 2)
+            qubits = np.setdiff1d(whole.qubits, _whole(found["missing_qubits"]))
             inside = whole.couplers[np.isin(whole.couplers, qubits).all(axis=1)]
             couplers = inside[~np.isin(_codes(inside), _codes(broken))]
             return replace(
                 whole, qubits=qubits, couplers=couplers, graph_id=str(found["graph_id"])
             )
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise AnnealerError(f"{path}: is no working graph of a chip ({error})") from error
 
     def save(self, path: str | Path) -> None:
         """Write what is missing from the perfect lattice, as JSON, whole or not at all.
@@ -200,6 +206,14 @@ def lattice_of(graph: PartiteGraph) -> tuple[str, tuple[int, ...]] | None:
 def _sorted(qubits: Any, couplers: Any) -> tuple[np.ndarray, np.ndarray]:
     pairs = np.sort(np.array(couplers, dtype=np.int64).reshape(-1, 2), axis=1)
     return np.array(sorted(qubits), dtype=np.int64), pairs[np.lexsort(pairs.T[::-1])]
+
+
+def _whole(values: Any) -> Int[np.ndarray, "..."]:
+    """Turn nested lists into whole numbers; a fraction or text is none."""
+    found = np.array(values)
+    if found.size and found.dtype.kind != "i":
+        raise TypeError("grid, qubits and couplers are whole numbers")
+    return found.astype(np.int64)
 
 
 def _codes(couplers: np.ndarray) -> np.ndarray:

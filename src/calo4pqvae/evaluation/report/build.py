@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from calo4pqvae._core.atomic import write_text
+from calo4pqvae._core.intake import parsing, read_bytes, read_json
 from calo4pqvae._core.optional import require
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.comparison import MIN_SHARE
@@ -25,11 +26,11 @@ __all__ = ["build_report", "figures_of", "page_parts", "templates"]
 SCHEMAS = (2, SCHEMA)
 """Schemas that the page can show; the verdicts of the older one follow another rule."""
 
+LARGEST_FIGURE = 2**25
+"""Bytes of one figure that goes into the page (32 MiB); ours have at most 1 MB."""
+
 _PLACES = {"profile.longitudinal": "Layer", "profile.radial": "Ring"}
 _HERE = Path(__file__).parent
-
-_UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
-"""What showing the content raises where somebody else wrote it."""
 
 
 def build_report(folder: Path, output: Path) -> Path:
@@ -46,16 +47,18 @@ def build_report(folder: Path, output: Path) -> Path:
         MissingExtraError: jinja2 is not installed.
         ConfigError: the folder holds no evaluation of this version.
     """
+    return write_text(output, render_report(folder))
+
+
+def render_report(folder: Path) -> str:
+    """Make the page of an evaluation.
+
+    Raises:
+        ConfigError: the folder holds no evaluation of this version.
+    """
     metrics = _read_metrics(folder)
-    jinja2 = require("jinja2", "report")
-    try:
-        page = _render(metrics, folder)
-    except (*_UNFIT, jinja2.TemplateError) as error:
-        raise ConfigError(
-            f"{folder / 'metrics.json'}: does not hold what an evaluation writes "
-            f"({type(error).__name__}); evaluate again"
-        ) from error
-    return write_text(output, page)
+    with parsing(folder / "metrics.json", "set of metrics", ConfigError):
+        return _render(metrics, folder)
 
 
 def _render(metrics: Mapping[str, Any], folder: Path) -> str:
@@ -126,12 +129,9 @@ def page_parts(folder: Path) -> dict[str, Any]:
 
 def _read_metrics(folder: Path) -> dict[str, Any]:
     path = folder / "metrics.json"
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: not found; run 'calo4pqvae evaluate' first") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not readable as JSON; evaluate again") from error
+    if not path.exists():
+        raise ConfigError(f"{path}: not found; run 'calo4pqvae evaluate' first")
+    metrics = read_json(path, "set of metrics")
     if not isinstance(metrics, dict) or metrics.get("schema") not in SCHEMAS:
         raise ConfigError(
             f"{path}: not metrics of schema {' or '.join(map(str, SCHEMAS))}; evaluate again"
@@ -203,7 +203,7 @@ def figures_of(folder: Path) -> Iterator[dict[str, str]]:
     for name, title in HEADINGS.items():
         path = folder / f"{name}.svg"
         if path.is_file():
-            data = base64.b64encode(path.read_bytes()).decode("ascii")
+            data = base64.b64encode(read_bytes(path, "figure", LARGEST_FIGURE)).decode("ascii")
             yield {"name": name, "title": title, "data": f"data:image/svg+xml;base64,{data}"}
 
 

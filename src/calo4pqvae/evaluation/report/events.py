@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from calo4pqvae._core.atomic import write_text
+from calo4pqvae._core.intake import read_json
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.features.observables import apply_threshold
@@ -93,12 +94,9 @@ def read_events(path: Path) -> Mapping[str, Any] | None:
     Raises:
         ConfigError: the file is none of this version.
     """
-    try:
-        events = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except ValueError as error:
-        raise ConfigError(f"{path}: not readable as JSON; evaluate again") from error
+    events = read_json(path, "set of showers to show")
     if not isinstance(events, dict) or events.get("schema") != SCHEMA:
         raise ConfigError(f"{path}: not events of schema {SCHEMA}; evaluate again")
     return events

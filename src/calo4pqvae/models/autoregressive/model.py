@@ -99,6 +99,14 @@ class LayeredQVAE(ShowerModel):
             }
             part.load_state_dict(mine)
 
+    def check(self) -> None:
+        """Look at weights that were read from a file, beyond their types and shapes.
+
+        Raises:
+            ConfigError: two bits lie on one node, or one on none.
+        """
+        self.law.check()
+
     def forward(
         self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
     ) -> Losses:

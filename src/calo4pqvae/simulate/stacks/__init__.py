@@ -3,8 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
+from calo4pqvae._core.intake import parse_yaml, read_yaml
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.simulate.stack import Stack
 
@@ -32,8 +31,5 @@ def load_stack(name: str) -> Stack:
             "or name a YAML file"
         )
     else:
-        text = Path(name).read_text(encoding="utf-8")
-    try:
-        return Stack.from_dict(yaml.safe_load(text), name)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not valid YAML ({' '.join(str(error).split())})") from error
+        return Stack.from_dict(read_yaml(name, "stack"), name)
+    return Stack.from_dict(parse_yaml(text, name, "stack"), name)

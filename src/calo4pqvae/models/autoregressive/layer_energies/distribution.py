@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae._core.typing import Bits, IncidentEnergy
+from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.autoregressive.layer_energies.copula import GaussianCopula
 from calo4pqvae.models.autoregressive.layer_energies.marginals import (
     ConditionalQuantiles,
@@ -63,6 +64,19 @@ class LongitudinalLaw(nn.Module):
         self.levels = LevelBits([bits[0]] * n_layers + list(bits[1:]))
         self.copula = GaussianCopula(n_layers + _N_GLOBAL, bins)
         self.register_buffer("node_of_bit", torch.arange(self.levels.n_bits))
+
+    def check(self) -> None:
+        """Look at tables that were read from a file.
+
+        Raises:
+            ConfigError: a bit has no node, or two bits have the same one.
+        """
+        nodes = self.node_of_bit
+        inside = not len(nodes) or (nodes.min() >= 0 and nodes.max() < self.n_nodes)
+        if not inside or len(nodes.unique()) < len(nodes):
+            raise ConfigError(
+                f"the bits of layer energies must lie on different nodes of {self.n_nodes}"
+            )
 
     def intervals(self, layers: LayerEnergies, e_inc: IncidentEnergy, t: Energies) -> Interval:
         """Put the quantities of showers on the normal scale."""
