@@ -36,6 +36,11 @@ class Check(NamedTuple):
 
 
 CHECKS = {
+    "inputs": Check(
+        "20,000 damaged files of each reader",
+        ("mutate_inputs.py", "--state", "{work}/inputs.json"),
+        ("mutate_inputs.py", "--state", "{work}/inputs.json", "--report"),
+    ),
     "kills": Check(
         "100 kills at random moments",
         ("kill_campaign.py", "--fork", "--kills", "100", "--work", "{work}"),

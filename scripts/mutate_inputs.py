@@ -199,9 +199,13 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=20_000, help="files of each reader")
     parser.add_argument("--reader", nargs="+", choices=list(READERS), default=list(READERS))
     parser.add_argument("--state", type=Path, default=Path("mutate_inputs.json"))
+    parser.add_argument("--report", action="store_true", help="print the table of a state")
     parser.add_argument("--table", type=Path, help="write the table here as well")
     args = parser.parse_args()
     states = json.loads(args.state.read_text()) if args.state.exists() else {}
+    if args.report:
+        print(table(states))
+        return 0
     for name in args.reader:
         start = states.get(name, dict.fromkeys(FIELDS, 0.0))
 

@@ -109,7 +109,7 @@ class CylindricalGeometry:
 
         Arguments:
             path: file with ``<Bins><Bin name=..><Layer id= r_edges= n_bin_alpha=/>..``, as
-                docs/simulate.md describes it.
+                docs/robustness.md describes it.
             particle: the ``name`` of the wanted ``Bin``; optional when there is one only.
             threshold: readout threshold, which the XML does not hold [MeV].
 

@@ -13,7 +13,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `download`."""
     from calo4pqvae.data.registry import DATASETS
 
-    parser.add_argument("dataset", metavar="DATASET", help=f"one of: {', '.join(DATASETS)}")
+    parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help=f"one of: {', '.join(DATASETS)}; training needs layers that are alike, as in "
+        "dataset-2, while dataset-1-photons can be inspected and compared",
+    )
     parser.add_argument(
         "--dir",
         type=Path,
