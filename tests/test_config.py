@@ -2,7 +2,7 @@
 
 import pytest
 
-from calo4pqvae.config import Config, load_config, presets
+from calo4pqvae.config import Config, differing_settings, load_config, presets
 from calo4pqvae.errors import ConfigError
 
 
@@ -12,12 +12,21 @@ def test_every_preset_loads_under_its_name():
         assert load_config(preset).preset == preset
 
 
-def test_the_papers_choices_are_the_defaults():
-    config = load_config("paper")
-    assert config == Config()
+def test_the_preset_of_the_paper_has_its_text_and_the_authors_loss():
+    config, text = load_config("paper"), Config()
+    assert set(differing_settings(config.to_dict(), text.to_dict())) == {
+        "prior.energy_code",
+        "prior.initial_scale",
+        "network.mean_shower",
+        "voxels.value_exponent",
+        "voxels.true_mask",
+        "voxels.residuals",
+    }
+    assert config.voxels.true_mask
+    assert config.voxels.value_exponent == 0.5
+    assert text.prior.energy_code == "integer"
     assert config.prior.lattice == "zephyr"
     assert config.prior.nodes_per_partition == 302
-    assert config.prior.energy_code == "integer"
     assert config.prior.bias_order == 0
     assert config.network.kind == "conv3d"
     assert config.voxels.model == "point"
@@ -57,6 +66,7 @@ def test_settings_of_other_types():
         "training.augment=true",
         "training.sharpness=[2, 30]",
         "network.kind=depth",
+        "network.mean_shower=false",
         "network.encoder_widths=[1,2,3]",
         "data.split=official",
     ]

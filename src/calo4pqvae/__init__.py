@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from calo4pqvae.evaluation.evaluate import evaluate
     from calo4pqvae.generation.bulk import generate, reconstruct
     from calo4pqvae.geometry import CylindricalGeometry
-    from calo4pqvae.models.base import Calo4pQVAE
     from calo4pqvae.models.storage import load_model, load_pretrained
+    from calo4pqvae.models.vae.model import Calo4pQVAE
     from calo4pqvae.simulate.job import Simulation, simulate
     from calo4pqvae.training.run import train
 
@@ -53,7 +53,7 @@ __all__ = [
 _HOMES = {
     "AnnealerSampler": "annealer.sampler",
     "BoltzmannPrior": "boltzmann.machine",
-    "Calo4pQVAE": "models.base",
+    "Calo4pQVAE": "models.vae.model",
     "Config": "config",
     "CylindricalGeometry": "geometry",
     "EmulatedAnnealer": "annealer.emulator.emulator",

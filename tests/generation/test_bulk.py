@@ -12,8 +12,8 @@ from calo4pqvae.data.shower_file import ShowerFile, ShowerWriter
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.generation.bulk import draw_energies, generate, reconstruct
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.models.base import Calo4pQVAE
 from calo4pqvae.models.build import build_model
+from calo4pqvae.models.vae.model import Calo4pQVAE
 
 SETTINGS = (
     "data.energy_gev=[0.1,10]",

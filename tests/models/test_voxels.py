@@ -70,11 +70,11 @@ def test_draws_and_transform_agree(mu, sigma):
     model = DrawnVoxels(THRESHOLD, 1)
     outputs = outputs_of([30.0], torch.full((100_000,), mu), [float(width(sigma))])
     drawn = model.draw(outputs, energy(), SharedNoise(2))
-    found_mu, transform, _ = model.probability_transform(outputs, drawn)
+    found_mu, transform, _ = model.measured(outputs, drawn, energy())
     assert len(transform) == 100_000
     assert float(found_mu[0]) == pytest.approx(mu)
     assert kstest(torch.sigmoid(transform).numpy(), "uniform").pvalue > 1e-4
-    _, shifted, _ = model.probability_transform(outputs, 1.3 * drawn)
+    _, shifted, _ = model.measured(outputs, 1.3 * drawn, energy())
     assert kstest(torch.sigmoid(shifted).numpy(), "uniform").pvalue < 1e-4
 
 
@@ -116,7 +116,7 @@ def test_calibration_makes_the_spectrum_right_in_every_bin(skewed):
     outputs, showers = skewed
     model = DrawnVoxels(THRESHOLD, 1)
     with torch.no_grad():
-        model.quantiles.fit(*model.probability_transform(outputs, showers))
+        model.quantiles.fit(*model.measured(outputs, showers, energy(len(showers))))
     assert smallest_p_value(model, outputs, showers) > 1e-4
     model.quantiles.table.copy_(QuantileTable(1).table)
     assert smallest_p_value(model, outputs, showers) < 1e-4
@@ -167,7 +167,9 @@ def perfect_outputs(showers, x):
 
 def test_point_voxels_invert_eq_1(point_case):
     showers, x = point_case
-    drawn = PointVoxels().draw(perfect_outputs(showers, x), energy(3), SharedNoise(0))
+    drawn = PointVoxels(exponent=0.0, true_mask=False).draw(
+        perfect_outputs(showers, x), energy(3), SharedNoise(0)
+    )
     torch.testing.assert_close(drawn, showers, rtol=2e-5, atol=0)
     assert not torch.signbit(drawn).any()
 
@@ -175,7 +177,9 @@ def test_point_voxels_invert_eq_1(point_case):
 def test_point_loss_against_its_formula(point_case, generator):
     showers, x = point_case
     outputs = torch.randn(3, 2, 4, 4, 3, generator=generator)
-    terms = PointVoxels(0.03, 0.2).loss(outputs, showers, energy(3), SharedNoise(6), 4.0)
+    terms = PointVoxels(0.03, 0.2, true_mask=False).loss(
+        outputs, showers, energy(3), SharedNoise(6), 4.0
+    )
     u = SharedNoise(6).uniform(3, 4, 4, 3)
     mask = torch.sigmoid(4 * (outputs[:, 0] + torch.log(u / (1 - u))))
     value = torch.log1p(torch.exp(outputs[:, 1]))
@@ -205,7 +209,10 @@ def test_perfect_outputs_lose_least(point_case, generator):
     point = perfect_outputs(showers, x)
     y = torch.log(torch.where(showers > 0, showers / THRESHOLD, 1.0))
     drawn = torch.stack([point[:, 0], y, torch.full_like(y, float(width(0.06)))], dim=1)
-    for model, best in ((PointVoxels(), point), (DrawnVoxels(THRESHOLD, 1), drawn)):
+    for model, best in (
+        (PointVoxels(exponent=0.0, true_mask=False), point),
+        (DrawnVoxels(THRESHOLD, 1), drawn),
+    ):
         least = total(model, best, showers)
         for wrong in (1, 0):
             other = best.clone()

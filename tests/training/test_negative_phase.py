@@ -11,8 +11,8 @@ from calo4pqvae.boltzmann.gradient import Gradient, centred_gradient
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler
 from calo4pqvae.config import Config, TrainingConfig
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.models.base import Calo4pQVAE
 from calo4pqvae.models.build import build_model
+from calo4pqvae.models.vae.model import Calo4pQVAE
 from calo4pqvae.training.negative_phase import NegativePhase
 from calo4pqvae.training.processes import Processes
 

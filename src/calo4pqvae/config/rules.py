@@ -27,7 +27,7 @@ def check(config: "Config") -> None:
 def _model_rules(config: "Config") -> dict[str, bool]:
     p, n, data, law = config.prior, config.network, config.data, config.longitudinal
     layered = n.kind == "layers"
-    n_widths = _ENCODER_WIDTHS[n.kind]
+    n_widths, n_decoder = _ENCODER_WIDTHS[n.kind], 3 if n.kind == "compact" else 4
     return {
         "data.energy_gev must be two rising energies above zero": _is_range(data.energy_gev),
         "data.buffer_gib must be above zero": data.buffer_gib > 0,
@@ -38,7 +38,16 @@ def _model_rules(config: "Config") -> dict[str, bool]:
         )
         >= 0,
         "prior.initial_scale must not be negative": 0 <= p.initial_scale < math.inf,
-        "network.decoder_widths must be four numbers": len(n.decoder_widths) == 4,
+        f"network.decoder_widths must be {n_decoder} numbers": (
+            len(n.decoder_widths) == n_decoder
+        ),
+        "network.kind=compact goes with network.mean_shower=true": n.kind != "compact"
+        or n.mean_shower,
+        "network.mean_shower=true goes with network.kind=conv3d or compact and "
+        "voxels.model=point": not n.mean_shower
+        or (n.kind in {"conv3d", "compact"} and config.voxels.model == "point"),
+        "voxels.residuals=true goes with voxels.model=point": not config.voxels.residuals
+        or config.voxels.model == "point",
         "prior.coupling_bins must be at least 1": p.coupling_bins >= 1,
         "longitudinal.level_bits and longitudinal.copula_rounds must not be negative, "
         "longitudinal.copula_bins must be at least 1": min(
@@ -91,4 +100,4 @@ def _training_rules(t: "TrainingConfig") -> dict[str, bool]:
     }
 
 
-_ENCODER_WIDTHS = {"conv3d": 4, "depth": 3, "layers": 0}
+_ENCODER_WIDTHS = {"conv3d": 4, "compact": 4, "depth": 3, "layers": 0}

@@ -54,7 +54,9 @@ class PriorConfig:
             no couplers.
         grid: size parameter of the lattice; 0 takes the smallest that fits.
         nodes_per_partition: nodes of each of the four partitions.
-        energy_code: code of the incident energy on partition 0.
+        energy_code: code of the incident energy on partition 0: the authors' ``integer``s, a
+            ``thermometer`` in the order of the chip, or one ``spread`` so that the thresholds
+            beside each free node cover the whole range.
         bias_order: polynomial order of the biases' energy dependence; 0 for none.
         initial_scale: standard deviation of initial couplings and biases.
         working_graph: file of a chip's working graph to cut the nodes from, in place of a
@@ -69,7 +71,7 @@ class PriorConfig:
     lattice: Literal["zephyr", "pegasus", "complete", "none"] = "zephyr"
     grid: int = 0
     nodes_per_partition: int = 302
-    energy_code: Literal["integer", "thermometer"] = "integer"
+    energy_code: Literal["integer", "thermometer", "spread"] = "integer"
     bias_order: int = 0
     initial_scale: float = 0.01
     working_graph: str = ""
@@ -99,13 +101,16 @@ class NetworkConfig:
     """Encoder and decoder.
 
     Attributes:
-        kind: ``conv3d`` (the paper's 3D convolutions), ``depth`` (light, along the depth), or
-            ``layers`` (bits of layer energies, voxels layer after layer).
-        encoder_widths: channels; four for conv3d, three for depth, none for layers.
-        decoder_widths: channels, four for any kind.
+        kind: ``conv3d`` (the paper's 3D convolutions), ``compact`` (the same structure at a
+            size for one core), ``depth`` (light, along the depth), or ``layers`` (bits of layer
+            energies, voxels layer after layer).
+        mean_shower: begin with the mean shower, fitted before training (conv3d, compact).
+        encoder_widths: channels; four for conv3d and compact, three for depth, none for layers.
+        decoder_widths: channels; three for compact, four for any other kind.
     """
 
-    kind: Literal["conv3d", "depth", "layers"] = "conv3d"
+    kind: Literal["conv3d", "compact", "depth", "layers"] = "conv3d"
+    mean_shower: bool = False
     encoder_widths: tuple[int, ...] = (32, 64, 128, 256)
     decoder_widths: tuple[int, ...] = (512, 128, 64, 32)
 
@@ -121,12 +126,15 @@ class VoxelConfig:
         value_exponent: growth of that weight with the transformed energy (point); the
             authors' code has 0.5, together with the true mask.
         true_mask: multiply with the shower's own hits in the loss, not a relaxed mask (point).
+        residuals: fit the distribution of values around the decoder's after training, and draw
+            from it (point).
     """
 
     model: Literal["point", "drawn", "shared"] = "point"
     value_weight: float = 0.01
     value_exponent: float = 0.0
     true_mask: bool = False
+    residuals: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,23 @@ import math
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
 from calo4pqvae._core.typing import IncidentEnergy
 from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.errors import ConfigError
 
-__all__ = ["CodeName", "EnergyCode", "IntegerCode", "ThermometerCode", "make_energy_code"]
+__all__ = [
+    "CodeName",
+    "EnergyCode",
+    "IntegerCode",
+    "SpreadThermometerCode",
+    "ThermometerCode",
+    "make_energy_code",
+]
 
-CodeName = Literal["integer", "thermometer"]
+CodeName = Literal["integer", "thermometer", "spread"]
 
 
 @runtime_checkable
@@ -95,6 +102,46 @@ class ThermometerCode:
         return self.scale(e_inc) > levels
 
 
-def make_energy_code(name: CodeName, n_bits: int, scale: EnergyScale) -> EnergyCode:
-    """Build the code of that name for a conditioning partition of `n_bits` nodes."""
+class SpreadThermometerCode(nn.Module):
+    """A thermometer whose thresholds are laid out over the chip.
+
+    Node k is one when t exceeds its own threshold. Laid so that the nodes beside each free
+    node have thresholds over the whole range (`boltzmann.spread`), a clamped partition costs
+    the prior nothing against biases that follow the energy; in the order of the chip it does
+    (docs/model.md). The thresholds are stored with the model.
+
+    Arguments:
+        thresholds: of each node of the conditioning partition.
+        scale: the energy range that the code spans.
+    """
+
+    thresholds: Tensor
+
+    def __init__(self, thresholds: Float[Tensor, " clamped"], scale: EnergyScale) -> None:
+        super().__init__()
+        self.n_bits, self.scale = len(thresholds), scale
+        self.register_buffer("thresholds", thresholds.float())
+
+    def forward(self, e_inc: IncidentEnergy) -> Bool[Tensor, "batch clamped"]:
+        """Encode incident energies [MeV]."""
+        return self.scale(e_inc) > self.thresholds
+
+
+def make_energy_code(
+    name: CodeName,
+    n_bits: int,
+    scale: EnergyScale,
+    thresholds: Float[Tensor, " clamped"] | None = None,
+) -> EnergyCode:
+    """Build the code of that name.
+
+    Arguments:
+        name: which code.
+        n_bits: nodes of the conditioning partition.
+        scale: the energy range that the code spans.
+        thresholds: of each node, for the spread code; zeros until stored ones are loaded.
+    """
+    if name == "spread":
+        given = torch.zeros(n_bits) if thresholds is None else thresholds
+        return SpreadThermometerCode(given, scale)
     return IntegerCode(n_bits) if name == "integer" else ThermometerCode(n_bits, scale)

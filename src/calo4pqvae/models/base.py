@@ -1,4 +1,4 @@
-"""The model of the paper: encoder, prior, decoder and voxels, and what all models offer."""
+"""What every model offers: bits of showers, showers of bits, losses, fits, and a prior."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -15,14 +15,11 @@ from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
-from calo4pqvae.data.transforms import EnergyScale, to_logits
+from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.calibration import calibrate_voxels
-from calo4pqvae.models.vae.encoder import HierarchicalEncoder
-from calo4pqvae.models.vae.relax import entropy
-from calo4pqvae.models.voxels import DrawnVoxels, VoxelModel
 
-__all__ = ["Calibration", "Calo4pQVAE", "Losses", "ShowerModel"]
+__all__ = ["Calibration", "Losses", "ShowerModel"]
 
 Calibration = tuple[Float[Tensor, " hits"], Float[Tensor, " hits"], Int[Tensor, " hits"]]
 """Key, logit F(y) and ring of every hit."""
@@ -103,6 +100,13 @@ class ShowerModel(nn.Module, ABC):
         """Apply the readout threshold: smaller deposits become exact zeros."""
         return torch.where(showers >= self.geometry.threshold, showers, 0.0)
 
+    def prepare(self, batches: ShowerBatches) -> None:
+        """Fit what has a closed form, before the networks are trained: here, nothing.
+
+        Arguments:
+            batches: training showers.
+        """
+
     def fit(
         self,
         batches: ShowerBatches,
@@ -167,83 +171,3 @@ class ShowerModel(nn.Module, ABC):
         Returns:
             of every hit what `QuantileTable.fit` takes: key, logit F(y), and ring.
         """
-
-
-class Calo4pQVAE(ShowerModel):
-    r"""Discrete variational autoencoder with a four-partite Boltzmann prior.
-
-    It minimises $-\ln p(x|z,e) + \beta\,[\ln q(z|x,e) + E(z)]$ over encoder and decoder. The
-    prior's normalisation does not depend on them, and its own gradient is written by hand
-    (`boltzmann.gradient`).
-
-    Arguments:
-        geometry: the regular cylinder whose showers it makes.
-        scale: range of incident energies.
-        code: code of the incident energy on partition 0.
-        prior, encoder, decoder, voxels: its parts.
-
-    Source: seed paper, section 3.
-    """
-
-    voxels: VoxelModel
-
-    def __init__(
-        self,
-        *,
-        geometry: CylindricalGeometry,
-        scale: EnergyScale,
-        code: EnergyCode,
-        prior: BoltzmannPrior,
-        encoder: HierarchicalEncoder,
-        decoder: nn.Module,
-        voxels: VoxelModel,
-    ) -> None:
-        super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
-        self.encoder, self.decoder = encoder, decoder
-
-    def forward(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
-    ) -> Losses:
-        """Compute the loss terms of a batch."""
-        showers = self.read_out(showers)
-        t, code = self.condition(e_inc)
-        clamped = code.to(showers.dtype)
-        uniform = noise.uniform(len(showers), self.prior.graph.n_latents)
-        logits, latents = self.encoder(
-            to_logits(showers, e_inc), t, clamped, uniform, sharpness
-        )
-        nodes = torch.cat([clamped, latents.float()], dim=1)
-        terms = self.voxels.loss(self.decoder(nodes, t), showers, e_inc, noise, sharpness)
-        return Losses(
-            **terms,
-            negative_entropy=-entropy(logits.float()).mean(),
-            positive_energy=self.prior.energy(nodes, t).mean(),
-            bits=nodes.detach() > 0.5,
-        )
-
-    @torch.no_grad()
-    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise) -> Bits:
-        """Draw exact bits of all nodes for given showers [MeV]."""
-        t, code = self.condition(e_inc)
-        x = to_logits(self.read_out(showers), e_inc)
-        uniform = noise.uniform(len(showers), self.prior.graph.n_latents)
-        _, latents = self.encoder(x, t, code.to(x.dtype), uniform, None)
-        return torch.cat([code, latents.bool()], dim=1)
-
-    @torch.no_grad()
-    def calibration(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
-    ) -> Calibration:
-        """Compare the energies of hits with the laws that their encoded bits give them."""
-        if not isinstance(self.voxels, DrawnVoxels):
-            raise TypeError("only drawn voxels can be calibrated")
-        bits = self.encode(showers, e_inc, noise)
-        outputs = self.decoder(bits.float(), self.scale(e_inc))
-        return self.voxels.probability_transform(outputs, showers)
-
-    @torch.no_grad()
-    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
-        """Draw showers [MeV] for given bits, readout threshold applied."""
-        self.scale.check(e_inc)
-        outputs = self.decoder(bits.float(), self.scale(e_inc))
-        return self.read_out(self.voxels.draw(outputs, e_inc, noise))

@@ -10,6 +10,7 @@ from calo4pqvae.annealer.chip.working_graph import WorkingGraph
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.lattices import pegasus, zephyr
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.spread import spread_values
 from calo4pqvae.boltzmann.three_colouring import free_all
 from calo4pqvae.config import Config, NetworkConfig, PriorConfig, VoxelConfig
 from calo4pqvae.data.energy_code import make_energy_code
@@ -19,10 +20,13 @@ from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
 from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
 from calo4pqvae.models.autoregressive.model import LayeredQVAE
-from calo4pqvae.models.base import Calo4pQVAE, ShowerModel
+from calo4pqvae.models.base import ShowerModel
+from calo4pqvae.models.vae.compact import CompactDecoder, CompactLevel, Residuals
 from calo4pqvae.models.vae.decoder import ConvDecoder
 from calo4pqvae.models.vae.depth import DepthDecoder, DepthLevel
 from calo4pqvae.models.vae.encoder import ConvLevel, HierarchicalEncoder
+from calo4pqvae.models.vae.mean_shower import MeanShower
+from calo4pqvae.models.vae.model import Calo4pQVAE
 from calo4pqvae.models.voxels import DrawnVoxels, PointVoxels, SharedVoxels, VoxelModel
 from calo4pqvae.units import GeV
 
@@ -70,7 +74,11 @@ def build_model(
             "the range of incident energies is not known without showers; name it with "
             "data.energy_gev=[low,high]"
         )
+    new = graph is None
     graph = graph or build_graph(config.prior)
+    thresholds = None
+    if new and config.prior.energy_code == "spread":
+        thresholds = torch.from_numpy(spread_values(graph)).float()
     low, high = config.data.energy_gev
     scale = EnergyScale(low * GeV, high * GeV)
     with torch.random.fork_rng(devices=[]):
@@ -82,7 +90,7 @@ def build_model(
         common = {
             "geometry": geometry,
             "scale": scale,
-            "code": make_energy_code(p.energy_code, graph.sizes[0], scale),
+            "code": make_energy_code(p.energy_code, graph.sizes[0], scale, thresholds),
             "prior": prior,
         }
         build = _layered if config.network.kind == "layers" else _paper
@@ -95,10 +103,11 @@ def _paper(
     config: Config, geometry: CylindricalGeometry, graph: FourPartiteGraph, common: Parts
 ) -> Calo4pQVAE:
     voxels, shape = _voxels(config.voxels, geometry), geometry.shape
+    mean = MeanShower(shape) if config.network.mean_shower else None
     return Calo4pQVAE(
         **common,
-        encoder=_encoder(config.network, shape, graph),
-        decoder=_decoder(config.network, shape, graph.n_nodes, voxels.n_outputs),
+        encoder=_encoder(config.network, shape, graph, mean),
+        decoder=_decoder(config.network, shape, graph.n_nodes, voxels.n_outputs, mean),
         voxels=voxels,
     )
 
@@ -135,23 +144,36 @@ def _layered(
 
 def _voxels(config: VoxelConfig, geometry: CylindricalGeometry) -> VoxelModel:
     if config.model == "point":
-        return PointVoxels(config.value_weight, config.value_exponent, config.true_mask)
+        n_rings = geometry.shape[2] if config.residuals else 0
+        loss = (config.value_weight, config.value_exponent, config.true_mask)
+        return PointVoxels(*loss, n_rings)
     return DrawnVoxels(geometry.threshold, geometry.shape[2])
 
 
 def _encoder(
-    config: NetworkConfig, shape: Size, graph: FourPartiteGraph
+    config: NetworkConfig, shape: Size, graph: FourPartiteGraph, mean: MeanShower | None
 ) -> HierarchicalEncoder:
     levels: list[nn.Module] = []
     for partition in (1, 2, 3):
         earlier, bits = sum(graph.sizes[:partition]), graph.sizes[partition]
         if config.kind == "conv3d":
             levels.append(ConvLevel(shape, earlier, bits, cast(Four, config.encoder_widths)))
+        elif config.kind == "compact":
+            widths, residuals = cast(Four, config.encoder_widths), Residuals(cast(Any, mean))
+            levels.append(CompactLevel(shape, residuals, earlier, bits, widths))
         else:
             levels.append(DepthLevel(shape, earlier, bits, cast(Size, config.encoder_widths)))
     return HierarchicalEncoder(levels)
 
 
-def _decoder(config: NetworkConfig, shape: Size, n_nodes: int, n_outputs: int) -> nn.Module:
-    network = ConvDecoder if config.kind == "conv3d" else DepthDecoder
-    return network(shape, n_nodes, n_outputs, cast(Four, config.decoder_widths))
+def _decoder(
+    config: NetworkConfig, shape: Size, n_nodes: int, n_outputs: int, mean: MeanShower | None
+) -> nn.Module:
+    if config.kind == "compact":
+        return CompactDecoder(
+            shape, n_nodes, cast(Any, mean), cast(Size, config.decoder_widths)
+        )
+    widths = cast(Four, config.decoder_widths)
+    if config.kind == "conv3d":
+        return ConvDecoder(shape, n_nodes, n_outputs, widths, mean)
+    return DepthDecoder(shape, n_nodes, n_outputs, widths)

@@ -9,7 +9,6 @@ import torch
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.errors import PhysicsWarning
-from calo4pqvae.models.voxels import DrawnVoxels, SharedVoxels
 
 if TYPE_CHECKING:
     from calo4pqvae.models.base import ShowerModel
@@ -36,7 +35,8 @@ def calibrate_voxels(model: "ShowerModel", batches: ShowerBatches, seed: int) ->
     Warns:
         PhysicsWarning: the showers hold too few hits.
     """
-    if not isinstance(model.voxels, DrawnVoxels | SharedVoxels):
+    table = getattr(model.voxels, "table", None)
+    if table is None:
         return
     model.eval()
     device = model.prior.bias.device
@@ -48,11 +48,10 @@ def calibrate_voxels(model: "ShowerModel", batches: ShowerBatches, seed: int) ->
         showers = model.read_out(showers.to(device))
         e_inc = torch.from_numpy(batch.e_inc).to(device)
         parts.append(model.calibration(showers, e_inc, noise))
-    mu, transform, ring = (torch.cat(part) for part in zip(*parts, strict=True))
-    table = model.voxels.quantiles
-    if not table.fit(mu, transform, ring) and model.geometry.shape[1] > 1:
+    key, value, ring = (torch.cat(part) for part in zip(*parts, strict=True))
+    if not table.fit(key, value, ring) and model.geometry.shape[1] > 1:
         warnings.warn(
-            f"{len(mu)} hits are too few to correct the spectrum of the voxels (at least "
+            f"{len(key)} hits are too few to correct the spectrum of the voxels (at least "
             f"{table.FEWEST}): they keep the decoder's own distribution",
             PhysicsWarning,
             stacklevel=2,

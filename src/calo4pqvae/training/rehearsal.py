@@ -68,6 +68,7 @@ def rehearse(
         warnings.simplefilter("ignore", PhysicsWarning)
         twin = copy.deepcopy(model)
         batches = ShowerBatches(files, mine, min(share, len(mine)), settings.seed)
+        twin.prepare(batches)
         trainer = Trainer(twin, short, batches, folder=Path(), processes=alone)
         step = time_step(trainer, next(batches.epoch(0)), share)
         twin.eval()

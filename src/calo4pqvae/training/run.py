@@ -89,6 +89,7 @@ def train(
         if not begun:
             on_note(describe_range(config, given, _energies(files, split.train)))
             on_note(str(rehearse(model, config, files, split.train, processes)))
+            model.prepare(training)
         processes.wait()
         if processes.rank == 0 and not place.description.exists():
             place.begin(run, split)

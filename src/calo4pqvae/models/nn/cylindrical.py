@@ -16,7 +16,13 @@ from torch import Tensor, nn
 
 from calo4pqvae.errors import GeometryError
 
-__all__ = ["CylindricalConv3d", "CylindricalConvTranspose3d", "cross_axis", "wrap_alpha"]
+__all__ = [
+    "CylindricalConv3d",
+    "CylindricalConvTranspose3d",
+    "SameCylindricalConv3d",
+    "cross_axis",
+    "wrap_alpha",
+]
 
 Volume = Float[Tensor, "batch channel layer alpha r"]
 NewVolume = Float[Tensor, "batch new_channel new_layer new_alpha new_r"]
@@ -36,15 +42,14 @@ def wrap_alpha(
 def cross_axis(x: Volume, rings: int) -> Float[Tensor, "batch channel layer alpha deeper"]:
     """Prepend the innermost rings, mirrored and turned by half a turn.
 
-    Raises:
-        GeometryError: an odd number of azimuth bins, where half a turn is no whole bin.
+    With an odd number of azimuth bins half a turn ends between two bins: their mean is taken.
     """
     if rings == 0:
         return x
-    n = x.shape[3]
+    n, inner = x.shape[3], x[..., :rings].flip(4)
+    opposite = inner.roll(n // 2, dims=3)
     if n % 2:
-        raise GeometryError(f"crossing the axis needs an even number of azimuth bins, not {n}")
-    opposite = x[..., :rings].flip(4).roll(n // 2, dims=3)
+        opposite = (opposite + inner.roll(n // 2 + 1, dims=3)) / 2
     return torch.cat([opposite, x], dim=4)
 
 
@@ -61,6 +66,20 @@ class CylindricalConv3d(nn.Conv3d):
         padded = cross_axis(input, (k_r - 1) // 2)
         before = (k_alpha - 1) // 2
         return super().forward(wrap_alpha(padded, before, k_alpha - 1 - before))
+
+
+class SameCylindricalConv3d(nn.Conv3d):
+    """Convolve on the cylinder and keep all sizes, up to the stride.
+
+    Beyond the first and the last layer and the outermost ring there are zeros: there is no
+    calorimeter. Kernels have odd sizes.
+    """
+
+    def forward(self, input: Volume) -> NewVolume:  # noqa: A002
+        """Pad on all sides, then convolve."""
+        k_layer, k_alpha, k_r = (size // 2 for size in cast(Size, self.kernel_size))
+        padded = wrap_alpha(cross_axis(input, min(k_r, input.shape[4])), k_alpha, k_alpha)
+        return super().forward(nn.functional.pad(padded, (0, k_r, 0, 0, k_layer, k_layer)))
 
 
 class CylindricalConvTranspose3d(nn.ConvTranspose3d):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from calo4pqvae.errors import GeometryError
 from calo4pqvae.models.nn.cylindrical import CylindricalConvTranspose3d
 from calo4pqvae.models.nn.norm import BatchNorm
+from calo4pqvae.models.vae.mean_shower import START, MeanShower
 
 __all__ = ["ConvDecoder"]
 
@@ -27,6 +28,8 @@ class ConvDecoder(nn.Module):
         n_nodes: bits of all partitions.
         n_outputs: numbers wanted per voxel (hit logit and value: 2).
         widths: channels of the coarse volume, the trunk, and the two hidden stages of a head.
+        mean: give differences from the mean shower, which is trained along; the heads
+            then begin small.
 
     Raises:
         GeometryError: the cylinder is too small for the kernels.
@@ -40,8 +43,10 @@ class ConvDecoder(nn.Module):
         n_nodes: int,
         n_outputs: int,
         widths: tuple[int, int, int, int] = (512, 128, 64, 32),
+        mean: MeanShower | None = None,
     ) -> None:
         super().__init__()
+        self.mean = mean
         self.coarse, steps = _plan(shape)
         self.widths = widths
         self.dense = nn.Linear(
@@ -57,6 +62,9 @@ class ConvDecoder(nn.Module):
             )
             for _ in range(n_outputs)
         )
+        if mean is not None:
+            for parameter in (p for head in self.heads for p in head[-1].parameters()):  # pyright: ignore[reportIndexIssue]
+                parameter.data.mul_(START)
 
     def forward(self, bits: Float[Tensor, "batch nodes"], t: Float[Tensor, "batch 1"]) -> Heads:
         """Compute the outputs of every voxel from bits (relaxed or exact) and scaled energy."""
@@ -64,7 +72,8 @@ class ConvDecoder(nn.Module):
         volume = self.trunk(self.open(volume))
         energy = t.view(-1, 1, 1, 1, 1).expand(-1, 1, *volume.shape[2:])
         volume = torch.cat([volume, energy.to(volume.dtype)], dim=1)
-        return torch.cat([head(volume) for head in self.heads], dim=1).float()
+        outputs = torch.cat([head(volume) for head in self.heads], dim=1).float()
+        return outputs if self.mean is None else outputs + self.mean(t)
 
 
 class _Grow(nn.Module):

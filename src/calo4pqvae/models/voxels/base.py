@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from typing import cast
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae._core.typing import IncidentEnergy, Showers
+from calo4pqvae.models.voxels.quantiles import QuantileTable
+from calo4pqvae.models.voxels.residuals import ResidualTable
 
 __all__ = ["Outputs", "Terms", "VoxelModel", "cross_entropy", "per_shower"]
 
@@ -31,6 +33,17 @@ class VoxelModel(nn.Module, ABC):
         sharpness: float,
     ) -> Terms:
         """Compute the named loss terms: sums over voxels, means over the batch."""
+
+    @property
+    def table(self) -> QuantileTable | ResidualTable | None:
+        """What is fitted after training to `measured`, if there is such a table."""
+        return None
+
+    @abstractmethod
+    def measured(
+        self, outputs: Outputs, showers: Showers, e_inc: IncidentEnergy
+    ) -> tuple[Float[Tensor, " hits"], Float[Tensor, " hits"], Int[Tensor, " hits"]]:
+        """Give key, value and ring of every hit: the material of the table's `fit`."""
 
     @abstractmethod
     def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:

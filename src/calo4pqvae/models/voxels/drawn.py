@@ -81,10 +81,18 @@ class DrawnVoxels(VoxelModel):
         y = cut_normal(mean, sigma, survival).clamp(min=0)
         return torch.zeros_like(mu).masked_scatter(hits, self.threshold * torch.exp(y))
 
-    def probability_transform(
-        self, outputs: Outputs, showers: Showers
+    @property
+    def table(self) -> QuantileTable:
+        """Quantiles of the probability transform."""
+        return self.quantiles
+
+    def measured(
+        self,
+        outputs: Outputs,
+        showers: Showers,
+        e_inc: IncidentEnergy,  # noqa: ARG002
     ) -> tuple[Float[Tensor, " hits"], Float[Tensor, " hits"], Int[Tensor, " hits"]]:
-        """Evaluate mu, logit F(y) and ring of every hit, the material of `quantiles.fit`."""
+        """Evaluate mu, logit F(y) and ring of every hit."""
         _, mu, sigma = self._split(outputs)
         hits = showers > 0
         y = self._log_energy(showers, hits)

@@ -115,6 +115,11 @@ class SharedVoxels(nn.Module):
         known = torch.log(torch.where(moved > 0, moved, 1.0)) / 2
         return alone - torch.where(group.last, (1 - _KEPT) * known, 0.0)
 
+    @property
+    def table(self) -> QuantileTable:
+        """Quantiles of the probability transform."""
+        return self.quantiles
+
     def transform(
         self, mu: Layer, width: Layer, group: Shares
     ) -> tuple[Float[Tensor, " hits"], Float[Tensor, " hits"], Int[Tensor, " hits"]]:
