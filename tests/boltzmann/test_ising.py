@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
-from calo4pqvae.boltzmann.ising import to_bits, to_ising, to_spins
+from calo4pqvae.boltzmann.ising import from_ising, to_bits, to_ising, to_spins
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.exact import enumerate_states
 
@@ -48,3 +48,11 @@ def test_arrays_are_converted_like_tensors(generator):
     assert spins.dtype == np.int8
     assert (spins == to_spins(bits).numpy()).all()
     assert (to_bits(spins) == bits.numpy()).all()
+
+
+def test_a_problem_is_that_of_its_fields_and_couplings(generator):
+    problem = random_problem(generator, 4)
+    ising = to_ising(problem)
+    again = from_ising(problem.graph, ising.field, ising.coupling)
+    torch.testing.assert_close(again.bias, problem.bias, rtol=0, atol=1e-13)
+    torch.testing.assert_close(again.coupling, problem.coupling, rtol=0, atol=0)

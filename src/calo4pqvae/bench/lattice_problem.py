@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from calo4pqvae.boltzmann.energy import EnergyOperator
-from calo4pqvae.boltzmann.ising import to_ising
+from calo4pqvae.boltzmann.ising import from_ising
 from calo4pqvae.boltzmann.lattices import zephyr
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 
@@ -61,10 +61,7 @@ def lattice_problem(m: int) -> LatticeProblem:
     graph = zephyr(4 * m * (2 * m + 1), m)
     generator = torch.Generator().manual_seed(_SEED)
     h = SPREAD * torch.randn(1, graph.n_nodes, generator=generator)
-    coupling = -4 * SPREAD * torch.randn(graph.n_edges, generator=generator)
+    j = SPREAD * torch.randn(graph.n_edges, generator=generator)
     code = torch.rand(1, graph.sizes[0], generator=generator) < 0.5
-    without_bias = BoltzmannProblem(graph, torch.zeros_like(h), coupling)
-    # A bias b adds -b/2 to the field of its spin, so the missing part of h fixes b.
-    bias = -2 * (h - to_ising(without_bias).field)
-    whole = BoltzmannProblem(graph, bias, coupling)
+    whole = from_ising(graph, h, j)
     return LatticeProblem(whole, code, whole.fold(code))

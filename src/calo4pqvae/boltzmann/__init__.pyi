@@ -13,6 +13,7 @@ from calo4pqvae.boltzmann.graph import FourPartiteGraph as FourPartiteGraph
 from calo4pqvae.boltzmann.graph import PartiteGraph as PartiteGraph
 from calo4pqvae.boltzmann.interchange import from_dimod as from_dimod
 from calo4pqvae.boltzmann.interchange import from_networkx as from_networkx
+from calo4pqvae.boltzmann.ising import from_ising as from_ising
 from calo4pqvae.boltzmann.ising import to_bits as to_bits
 from calo4pqvae.boltzmann.ising import to_ising as to_ising
 from calo4pqvae.boltzmann.ising import to_spins as to_spins

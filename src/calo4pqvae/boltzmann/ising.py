@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 
-__all__ = ["IsingProblem", "to_bits", "to_ising", "to_spins"]
+__all__ = ["IsingProblem", "from_ising", "to_bits", "to_ising", "to_spins"]
 
 Array = TypeVar("Array", Tensor, np.ndarray)
 
@@ -43,15 +44,29 @@ def to_ising(problem: BoltzmannProblem) -> IsingProblem:
         >>> to_ising(problem)
         IsingProblem(field=tensor([[-1., -2.]]), coupling=tensor([-1.]), constant=tensor([-2.]))
     """
-    i, j = problem.graph.edges.to(problem.coupling.device)
     w = problem.coupling
-    incident = torch.zeros(problem.graph.n_nodes, dtype=w.dtype, device=w.device)
-    incident = incident.index_add(0, i, w).index_add(0, j, w)
     return IsingProblem(
-        field=-problem.bias / 2 - incident / 4,
+        field=-problem.bias / 2 - _incident(problem.graph, w) / 4,
         coupling=-w / 4,
         constant=-problem.bias.sum(dim=1) / 2 - w.sum() / 4,
     )
+
+
+def from_ising(
+    graph: PartiteGraph, field: Float[Tensor, "chains nodes"], coupling: Float[Tensor, " edges"]
+) -> BoltzmannProblem:
+    r"""Convert an Ising problem: $W_{ij} = -4 J_{ij}$ and $b_i = 2 \sum_j J_{ij} - 2 h_i$.
+
+    Energies are those of H(s) up to a constant, which `to_ising` gives.
+
+    Example:
+        >>> graph = PartiteGraph.complete([1, 1])
+        >>> problem = from_ising(graph, torch.tensor([[-1.0, -2.0]]), torch.tensor([-1.0]))
+        >>> problem.bias, problem.coupling
+        (tensor([[0., 2.]]), tensor([4.]))
+    """
+    bias = 2 * _incident(graph, coupling) - 2 * field
+    return BoltzmannProblem(graph, bias, -4 * coupling)
 
 
 def to_spins(bits: Array) -> Array:
@@ -73,3 +88,9 @@ def to_bits(spins: Array) -> Array:
         tensor([False,  True])
     """
     return spins > 0
+
+
+def _incident(graph: PartiteGraph, coupling: Tensor) -> Float[Tensor, " nodes"]:
+    """Add up the couplings of each node."""
+    i, j = graph.edges.to(coupling.device)
+    return coupling.new_zeros(graph.n_nodes).index_add(0, i, coupling).index_add(0, j, coupling)
