@@ -12,9 +12,9 @@ from calo4pqvae.evaluation.evaluate import evaluate as evaluate
 from calo4pqvae.generation.bulk import generate as generate
 from calo4pqvae.generation.bulk import reconstruct as reconstruct
 from calo4pqvae.geometry import CylindricalGeometry as CylindricalGeometry
-from calo4pqvae.models.vae.model import Calo4pQVAE as Calo4pQVAE
 from calo4pqvae.models.storage import load_model as load_model
 from calo4pqvae.models.storage import load_pretrained as load_pretrained
+from calo4pqvae.models.vae.model import Calo4pQVAE as Calo4pQVAE
 from calo4pqvae.simulate.job import Simulation as Simulation
 from calo4pqvae.simulate.job import simulate as simulate
 from calo4pqvae.training.run import train as train
