@@ -25,11 +25,11 @@ class PullRow(NamedTuple):
     """A structural number far from Geant4's.
 
     Arguments:
-        label: the observable in words.
+        label: the observable in words, with its unit.
         group: the kind of structure.
         window: of incident energy.
         kind: mean, spread or separation.
-        generated: value with its unit.
+        generated: the value.
         reference: the same of Geant4.
         pull: the difference in errors.
     """
@@ -118,21 +118,20 @@ def pull_rows(block: Mapping[str, Any]) -> list[PullRow]:
     """Lay out the largest pulls."""
     return [
         PullRow(
-            one["label"],
+            f"{one['label']} [{one['unit']}]" if one["unit"] else one["label"],
             one["group"],
             one["window"],
             one["kind"],
-            _written(one["generated"], one),
-            _written(one["reference"], one),
+            _written(one["generated"]),
+            _written(one["reference"]),
             f"{one['pull']:+.1f}".replace("-", "−"),
         )
         for one in block.get("structure", {}).get("largest", [])
     ]
 
 
-def _written(value: float, one: Mapping[str, Any]) -> str:
-    unit = "" if one["kind"] == "separation" or not one["unit"] else f" {one['unit']}"
-    return f"{value:.3g}{unit}".replace("-", "−")
+def _written(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
 
 
 def _first(pulls: list[PullRow]) -> str:
