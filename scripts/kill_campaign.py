@@ -460,7 +460,7 @@ def cases(work: Path, names: Sequence[str]) -> list[Case]:
             "generate, emulator",
             lambda _: [
                 *(*PROGRAM, "generate", "--model", str(model), "-n", "300", "--seed", "5"),
-                *("--energy-gev", "0.2", "8", *emulated, "--journal", "j", "--resume"),
+                *("--energy-gev", "0.2", "8", *emulated, "--journal", "j"),
                 *("-o", "out.h5"),
             ],
             _showers,

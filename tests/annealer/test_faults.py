@@ -58,9 +58,9 @@ def cloud(make_annealer, monkeypatch):
 def draw(problem, codes, tmp_path):
     """A function that draws 24 states with a journal, and closes what it opened."""
 
-    def run(given=problem, resume=False, graph=None, **options):
+    def run(given=problem, graph=None, **options):
         sampler = open_solver(polling_s=options.pop("polling", 20.0))
-        journal = Journal(tmp_path / "journal", "run", ABOUT | (graph or {}), resume=resume)
+        journal = Journal(tmp_path / "journal", "run", ABOUT | (graph or {}))
         settings = Settings(**{"beta": 6.0} | options.pop("settings", {}))
         options = {"sleep": lambda _: None, "window": 3} | options
         try:
@@ -98,7 +98,7 @@ def test_without_faults(cloud, draw, clean):
 
 def test_a_second_run_reads_the_journal_and_pays_nothing(cloud, draw, clean):
     draw()
-    states, annealer = draw(resume=True)
+    states, annealer = draw()
     assert torch.equal(states, clean)
     assert paid_once(cloud)
     assert annealer.usage.reads == READS
@@ -109,7 +109,7 @@ def test_offline_solver(cloud, draw, clean):
     with pytest.raises(AnnealerError, match="is offline"):
         draw()
     assert len(cloud.charged) == 5  # two that were on their way are stored
-    states, _ = draw(resume=True)
+    states, _ = draw()
     assert torch.equal(states, clean)
     assert paid_once(cloud)
 
@@ -134,7 +134,7 @@ def test_an_answer_that_never_comes(cloud, draw, clean):
         draw(polling=0.3, attempts=2)
     for message in cloud.problems.values():
         message.pop("stuck", None)
-    states, _ = draw(resume=True)
+    states, _ = draw()
     assert torch.equal(states, clean)
     assert paid_once(cloud)
 
@@ -146,7 +146,7 @@ def test_partial_answer(cloud, draw, codes):
     assert [reads for _, _, reads in cloud.charged].count(2) == 1
     assert paid_once(cloud, CONDITIONS + 1)
     assert annealer.usage.reads == READS
-    again, _ = draw(resume=True)
+    again, _ = draw()
     assert torch.equal(states, again)
     assert torch.equal(states[:, :36], codes(CONDITIONS, READS))
     assert paid_once(cloud, CONDITIONS + 1)
@@ -191,7 +191,7 @@ def test_wrong_and_expired_token(cloud, draw, clean, monkeypatch, tmp_path):
     with pytest.raises(AnnealerError, match="token"):
         open_solver()
     monkeypatch.setenv("DWAVE_API_TOKEN", "RENEWED-987")
-    states, _ = draw(resume=True)
+    states, _ = draw()
     assert torch.equal(states, clean)
     assert paid_once(cloud)
 
@@ -280,7 +280,7 @@ def test_killed_between_submission_and_storage(cloud, draw, clean, workers, tmp_
     workers.stdin.write(json.dumps(order) + "\n")
     workers.stdin.flush()
     assert int(workers.stdout.readline()) == -signal.SIGKILL
-    states, _ = draw(resume=True)
+    states, _ = draw()
     assert torch.equal(states, clean)
     assert paid_once(cloud)
 
@@ -302,7 +302,7 @@ def test_disk_full(cloud, draw, problem, codes, make_annealer, monkeypatch, more
         with pytest.raises(OutputError, match="nothing that was paid for is lost"):
             draw(window=1, settings={"mode": "single"})
     assert 0 < len(cloud.charged) < READS
-    states, _ = draw(resume=True, settings={"mode": "single"})
+    states, _ = draw(settings={"mode": "single"})
     assert torch.equal(states, clean.sample(problem, codes(CONDITIONS, READS)))
     assert paid_once(cloud, READS)
 
@@ -325,7 +325,7 @@ def test_a_damaged_journal_costs_what_is_damaged_and_no_money(
                 content[begin] ^= 1
     path.write_bytes(content)
     with pytest.warns(PhysicsWarning, match="asked for again"):
-        states, annealer = draw(resume=True)
+        states, annealer = draw()
     assert torch.equal(states, clean)
     assert paid_once(cloud)
     assert annealer.dispatcher.collected >= 1
@@ -335,15 +335,15 @@ def test_two_jobs_do_not_share_a_journal(tmp_path):
     one = Journal(tmp_path / "j", "run", ABOUT)
     one.intend("000000", "digest", 3)
     with ThreadPoolExecutor() as pool:  # the thread that has a lock may take it again
-        other = pool.submit(Journal, tmp_path / "j", "run", ABOUT, resume=True)
+        other = pool.submit(Journal, tmp_path / "j", "run", ABOUT)
         with pytest.raises(OutputError, match="is in use by"):
             other.result()
     one.close()
-    with pytest.raises(AnnealerError, match="go on with --resume"):
-        Journal(tmp_path / "j", "run", ABOUT)
+    with pytest.raises(AnnealerError, match="holds no journal to go on with"):
+        Journal(tmp_path / "another", "run", ABOUT, resume=True)
     with pytest.raises(AnnealerError, match="its solver is Advantage2_system4, not other"):
-        Journal(tmp_path / "j", "run", {"solver": "other"}, resume=True)
-    again = Journal(tmp_path / "j", "another", ABOUT, resume=True)
+        Journal(tmp_path / "j", "run", {"solver": "other"})
+    again = Journal(tmp_path / "j", "another", ABOUT)
     assert again.run == "run"
     assert again.event("000000") == "intended"
     again.close()
@@ -352,7 +352,7 @@ def test_two_jobs_do_not_share_a_journal(tmp_path):
 def test_journals_of_earlier_versions_are_refused(tmp_path):
     (tmp_path / "journal.json").write_text("{}")
     with pytest.raises(AnnealerError, match="earlier version"):
-        Journal(tmp_path, "run", ABOUT, resume=True)
+        Journal(tmp_path, "run", ABOUT)
 
 
 def test_chip_with_other_working_qubits(cloud, draw, clean, chip, make_annealer, model_graph):
@@ -366,11 +366,11 @@ def test_chip_with_other_working_qubits(cloud, draw, clean, chip, make_annealer,
         pytest.warns(PhysicsWarning, match="working graph has changed"),
         pytest.raises(AnnealerError, match=rf"lacks 1 of the model's 144 qubits \({used}\)"),
     ):
-        draw(resume=True, graph={"graph": "another"})
+        draw(graph={"graph": "another"})
     unused = next(q for q in chip.qubits.tolist() if q not in model_graph.labels.tolist())
     cloud.annealer = make_annealer(graph=_without(chip, unused))
     with pytest.warns(PhysicsWarning, match="working graph has changed"):
-        states, _ = draw(resume=True, graph={"graph": "another"})
+        states, _ = draw(graph={"graph": "another"})
     assert torch.equal(states, clean)
     assert paid_once(cloud)
 
@@ -418,11 +418,11 @@ def test_the_limit_holds_for_the_rest_of_a_partial_answer(cloud, draw):
     """One programming of 24 reads and no more was allowed: the second is not sent."""
     limit = 1e-6 * (8000 * CONDITIONS + 85.6 * READS)
     cloud.faults[2] = "partial"
-    with pytest.raises(AnnealerError, match="it was not sent: go on with --resume"):
+    with pytest.raises(AnnealerError, match="it was not sent: go on with the same command"):
         draw(settings={"limit_s": limit})
     charged = sum(8000 + 85.6 * reads for _, _, reads in cloud.charged)
     assert 1e-6 * charged <= limit * (1 + 1e-9)
-    _, annealer = draw(settings={"limit_s": 2 * limit}, resume=True)
+    _, annealer = draw(settings={"limit_s": 2 * limit})
     assert annealer.usage.reads == READS
     assert paid_once(cloud, CONDITIONS + 1)
 
@@ -459,9 +459,8 @@ def test_the_command_generates_on_the_cloud(cloud, tmp_path, monkeypatch, toy_ge
     error = capsys.readouterr().err
     assert "token" in error
     assert TOKEN not in error
-    assert main(words) == 2
-    assert "go on with --resume" in capsys.readouterr().err
-    assert main([*words, "--resume"]) == 0
+    assert main(words) == 0
+    assert "answers are kept and not asked for again" in capsys.readouterr().err
     assert paid_once(cloud, 10)  # some showers share their code
     with ShowerFile("a.h5") as file:
         assert file.attrs["sampler"] == "Advantage2_system4"

@@ -240,15 +240,16 @@ def test_a_journal_is_kept_and_replayed(model, capsys):
     words = ("generate", "--model", str(model), "-n", "5", "--sampler", "emulator")
     options = ("--beta", "8", "--journal", "kept", "--imperfections", "none")
     assert main([*words, *options, "-o", "a.h5"]) == 0
-    assert main([*words, *options, "-o", "b.h5"]) == 2
-    assert "go on with --resume" in capsys.readouterr().err
-    assert main([*words, *options, "-o", "b.h5", "--resume"]) == 0
+    assert main([*words, *options, "-o", "b.h5", "--journal", "no", "--resume"]) == 2
+    assert "holds no journal to go on with" in capsys.readouterr().err
+    assert main([*words, *options, "-o", "b.h5"]) == 0
+    assert "4 answers are kept and not asked for again" in capsys.readouterr().err
     cut_short(Path("kept/journal.sqlite"), 3)
-    assert main([*words, *options, "-o", "d.h5", "--resume"]) == 0
+    assert main([*words, *options, "-o", "d.h5"]) == 0
     with ShowerFile("a.h5") as one, ShowerFile("b.h5") as two, ShowerFile("d.h5") as three:
         assert np.array_equal(one.showers(slice(None)), two.showers(slice(None)))
         assert np.array_equal(one.showers(slice(None)), three.showers(slice(None)))
-    assert main([*words, *options, "-o", "c.h5", "--resume", "--seed", "1"]) == 2
+    assert main([*words, *options, "-o", "c.h5", "--seed", "1"]) == 2
     assert "is another one" in capsys.readouterr().err
 
 

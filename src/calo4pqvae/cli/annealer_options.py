@@ -74,7 +74,9 @@ def add_annealer_options(
         help="folder that keeps every answer; a real annealer needs one (OUT.journal)",
     )
     group.add_argument(
-        "--resume", action="store_true", help="send only what is not in the journal"
+        "--resume",
+        action="store_true",
+        help="insist on a journal to go on with; one that is there is always used",
     )
 
 

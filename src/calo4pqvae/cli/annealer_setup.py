@@ -1,6 +1,7 @@
 """From options to an annealer: real or emulated, with its limits and its journal."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,4 +160,8 @@ def _record(args: argparse.Namespace, backend: Any, seed: int, out: Path) -> Any
         return Record(f"emulated-{seed}")
     run = f"emulated-{seed}" if emulated else uuid.uuid4().hex[:12]
     about = {"solver": Backend(backend).name, "graph": WorkingGraph.of(backend).fingerprint}
-    return Journal(folder, run, about, resume=resume)
+    journal = Journal(folder, run, about, resume=resume)
+    if journal.kept:
+        note = f"{folder}: {journal.kept} answers are kept and not asked for again"
+        print(f"calo4pqvae: {note}", file=sys.stderr)
+    return journal

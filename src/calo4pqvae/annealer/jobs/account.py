@@ -47,8 +47,8 @@ class Account:
         if self.limit_s is not None and 1e-6 * total > self.limit_s * _ROUNDING:
             raise AnnealerError(
                 f"submission {key} would bring the annealer's time to {1e-6 * total:.3g} s, "
-                f"more than the {self.limit_s:.3g} s allowed; it was not sent: go on with "
-                "--resume and a larger --max-seconds"
+                f"more than the {self.limit_s:.3g} s allowed; it was not sent: go on "
+                "with the same command and a larger limit"
             )
         self.promise(key, self._promised.get(key, time))
 

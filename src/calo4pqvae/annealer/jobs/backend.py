@@ -220,15 +220,15 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (
         "ResourceAuthenticationError",
         "does not accept the token or it has expired; renew it with 'dwave config create' and "
-        "go on with --resume",
+        "go on with the same command",
     ),
     ("ResourceAccessForbiddenError", "forbids this account the job"),
-    ("SolverOfflineError", "is offline; wait for it and go on with --resume"),
+    ("SolverOfflineError", "is offline; wait for it and go on with the same command"),
     (
         "ResourceNotFoundError",
         "is not there; choose one that 'calo4pqvae annealer status' lists",
     ),
-    ("CanceledFutureError", "cancelled a submission; go on with --resume"),
+    ("CanceledFutureError", "cancelled a submission; go on with the same command"),
 )
 
 

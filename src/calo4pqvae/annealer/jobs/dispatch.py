@@ -180,7 +180,7 @@ class Dispatcher:
                 return job, answer
         why = self._explain(problem)
         raise AnnealerError(
-            f"{why}; gave up after {self._attempts} attempts, go on with --resume"
+            f"{why}; gave up after {self._attempts} attempts, go on with the same command"
         ) from problem
 
     def _accept(self, job: Job, ticket: Ticket) -> Answer:

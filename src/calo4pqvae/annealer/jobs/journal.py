@@ -37,14 +37,15 @@ class Journal(Record):
         folder: folder of the journal.
         run: name of the run in the labels of its submissions; used for a new journal.
         about: what the journal is for, such as the solver and its graph.
-        resume: whether an existing journal is continued.
+        resume: insist that there is a journal to go on with.
 
     Attributes:
         damaged: what was passed over in the file, one sentence each.
+        kept: answers that were there when it was opened.
 
     Raises:
-        AnnealerError: there is a journal already and it is not to be continued, or it is of
-            another solver or an earlier version.
+        AnnealerError: there is none to go on with, or it is of another solver or an earlier
+            version.
         OutputError: another program writes it, or it cannot be written.
         JournalError: it is no journal.
     """
@@ -54,18 +55,20 @@ class Journal(Record):
     ) -> None:
         super().__init__(run)
         self.folder, self.about = Path(folder), dict(about)
-        self._path, self.damaged = self.folder / _FILE, []
+        self._path, self.damaged, self.kept = self.folder / _FILE, [], 0
         self._file: store.Journal | None = None
         if (self.folder / _EARLIER).exists():
             raise AnnealerError(
                 f"{self.folder}: holds a journal of an earlier version, which cannot be "
                 "continued; name another folder"
             )
+        if resume and not self._path.exists():
+            raise AnnealerError(f"{self.folder}: holds no journal to go on with")
         self._open = ExitStack()
         try:
             self._open.enter_context(output_lock(self.folder, "an annealer's job", folder=True))
             if self._path.exists():
-                self._take_up(resume)
+                self._take_up()
         except BaseException:
             self.close()
             raise
@@ -90,14 +93,9 @@ class Journal(Record):
         self._file = None
         self._open.close()
 
-    def _take_up(self, resume: bool) -> None:
+    def _take_up(self) -> None:
         """Read what is there."""
         self._file = store.Journal(self._path, _KIND, durable=True)
-        if len(self._file) and not resume:
-            raise AnnealerError(
-                f"{self.folder}: holds answers that were paid for; go on with --resume, or "
-                "name another journal"
-            )
         if not len(self._file) and not self._file.damaged:  # begun, but nothing was sent
             self._file.close()
             self._file = None
@@ -109,6 +107,7 @@ class Journal(Record):
             self._tell(sentence)
         for found in self._file.records():
             super()._mark(found.key, **{n: v for n, v in found.about.items() if n != "answer"})
+            self.kept += found.about.get("event") == "stored"
 
     def _mark(self, key: str, *, payload: bytes = b"", **mark: Any) -> None:
         told = mark.pop("answer", None)
@@ -122,7 +121,7 @@ class Journal(Record):
         except Calo4pQVAEError as error:
             raise OutputError(
                 f"{self.folder}: cannot be written ({error}); nothing that was paid for is "
-                "lost, make room and go on with --resume"
+                "lost, make room and go on with the same command"
             ) from error
         super()._mark(key, **mark)
 
