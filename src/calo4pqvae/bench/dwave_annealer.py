@@ -9,7 +9,7 @@ from torch import Tensor
 
 from calo4pqvae._core.optional import require
 from calo4pqvae.bench.contender import Draw, Prepare, Task
-from calo4pqvae.boltzmann.ising import to_ising
+from calo4pqvae.boltzmann.ising import to_bits, to_ising
 
 __all__ = ["dwave_annealer"]
 
@@ -56,4 +56,4 @@ def dwave_annealer(task: Task) -> Prepare:
 def _bits(samples: Any) -> Tensor:
     """States with the nodes in the order of their numbers."""
     order = np.argsort(np.array(samples.variables))
-    return torch.from_numpy(samples.record.sample[:, order] > 0)
+    return to_bits(torch.from_numpy(samples.record.sample[:, order]))

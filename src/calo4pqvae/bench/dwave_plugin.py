@@ -7,7 +7,7 @@ from torch import Tensor
 
 from calo4pqvae._core.optional import require
 from calo4pqvae.bench.contender import Draw, Prepare, Task
-from calo4pqvae.boltzmann.ising import to_ising
+from calo4pqvae.boltzmann.ising import to_bits, to_ising
 
 __all__ = ["dwave_plugin"]
 
@@ -33,7 +33,7 @@ def dwave_plugin(task: Task) -> Prepare:
         ).to(task.device)
 
         def draw() -> Tensor:
-            return (sampler.sample() > 0).cpu()
+            return to_bits(sampler.sample()).cpu()
 
         return draw
 

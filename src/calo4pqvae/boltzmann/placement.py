@@ -9,6 +9,7 @@ from torch import Tensor
 
 from calo4pqvae._core.jit import compiled
 from calo4pqvae.boltzmann.graph import PartiteGraph
+from calo4pqvae.boltzmann.neighbours import Neighbours
 from calo4pqvae.errors import SamplerError
 
 __all__ = ["place"]
@@ -52,19 +53,12 @@ def place(
         raise SamplerError(f"{n} variables do not fit {graph.n_latents} free nodes")
     padded = np.zeros((graph.n_latents, graph.n_latents))
     padded[:n, :n] = weight.numpy()
-    joined = np.zeros(padded.shape, dtype=np.bool_)
-    i, j = graph.edges.numpy() - n0
-    free = i >= 0
-    joined[i[free], j[free]] = joined[j[free], i[free]] = True
-    degree = joined.sum(axis=1)
-    neighbours = np.full((len(joined), max(1, int(degree.max()))), -1)
-    for node, row in enumerate(joined):
-        neighbours[node, : degree[node]] = np.flatnonzero(row)
-    occupant = np.arange(len(joined))
+    occupant = np.arange(len(padded))
     start, end = (share * padded.max() for share in _COOLING)
-    _anneal(occupant, padded, neighbours, degree, start, end, rounds * len(joined), seed)
-    node_of = np.empty(len(joined), dtype=np.int64)
-    node_of[occupant] = np.arange(len(joined)) + n0
+    near = Neighbours.of(graph.free())
+    _anneal(occupant, padded, near, start, end, rounds * len(padded), seed)
+    node_of = np.empty(len(padded), dtype=np.int64)
+    node_of[occupant] = np.arange(len(padded)) + n0
     return torch.from_numpy(node_of[:n])
 
 
@@ -73,8 +67,7 @@ def place(
 def _anneal(  # noqa: ANN202 - compiled
     occupant: np.ndarray,
     weight: np.ndarray,
-    neighbours: np.ndarray,
-    degree: np.ndarray,
+    near: Neighbours,
     start: float,
     end: float,
     steps: int,
@@ -87,13 +80,13 @@ def _anneal(  # noqa: ANN202 - compiled
         a, b = np.random.randint(nodes), np.random.randint(nodes)  # noqa: NPY002
         x, y = occupant[a], occupant[b]
         gain = 0.0
-        for k in range(degree[a]):
-            if neighbours[a, k] != b:
-                other = occupant[neighbours[a, k]]
+        for entry in range(near.first[a], near.first[a + 1]):
+            if near.node[entry] != b:
+                other = occupant[near.node[entry]]
                 gain += weight[y, other] - weight[x, other]
-        for k in range(degree[b]):
-            if neighbours[b, k] != a:
-                other = occupant[neighbours[b, k]]
+        for entry in range(near.first[b], near.first[b + 1]):
+            if near.node[entry] != a:
+                other = occupant[near.node[entry]]
                 gain += weight[x, other] - weight[y, other]
         if gain >= 0 or np.random.random() < np.exp(gain / temperature):  # noqa: NPY002
             occupant[a], occupant[b] = y, x

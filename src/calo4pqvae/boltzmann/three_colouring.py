@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.neighbours import Neighbours
 
 __all__ = ["free_all"]
 
@@ -27,10 +28,8 @@ def free_all(graph: FourPartiteGraph, seed: int = 0) -> FourPartiteGraph:
     Returns:
         the same nodes in another order, without the couplers that were left out.
     """
-    neighbours: list[list[int]] = [[] for _ in range(graph.n_nodes)]
-    for i, j in graph.edges.T.tolist():
-        neighbours[i].append(j)
-        neighbours[j].append(i)
+    near = Neighbours.of(graph)
+    neighbours = np.split(near.node, near.first[1:-1])
     rng = np.random.default_rng(seed)
     part = min((_search(neighbours, rng) for _ in range(_TRIES)), key=lambda found: found[0])[1]
     order = np.lexsort((graph.labels.numpy(), part))
@@ -44,7 +43,7 @@ def free_all(graph: FourPartiteGraph, seed: int = 0) -> FourPartiteGraph:
     return FourPartiteGraph((0, a, b, c), torch.from_numpy(edges), labels, graph.lattice)
 
 
-def _search(neighbours: list[list[int]], rng: np.random.Generator) -> tuple[int, np.ndarray]:
+def _search(neighbours: list[np.ndarray], rng: np.random.Generator) -> tuple[int, np.ndarray]:
     """Move nodes to the partition with the fewest neighbours until no move helps."""
     part = rng.integers(3, size=len(neighbours))
     moved = True

@@ -2,12 +2,14 @@
 
 import warnings
 
+import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
+from calo4pqvae.boltzmann.neighbours import Neighbours
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_noise, check_request
 
@@ -38,7 +40,11 @@ class GibbsSampler:
         check_noise(noise)
         self.graph, self.noise = graph, noise
         self.device = noise.generator.device
-        self._rows = [_PartitionRows(graph, p, self.device) for p in range(1, len(graph.sizes))]
+        near = Neighbours.of(graph)
+        self._rows = [
+            _PartitionRows(near, nodes, graph.n_nodes, self.device)
+            for nodes in graph.partitions[1:]
+        ]
 
     @torch.no_grad()
     def sample(
@@ -79,19 +85,16 @@ class GibbsSampler:
 class _PartitionRows:
     """The couplers of one partition as a sparse matrix whose values are filled per call."""
 
-    def __init__(self, graph: PartiteGraph, partition: int, device: torch.device) -> None:
-        self.nodes = graph.partitions[partition]
-        ends = torch.cat([graph.edges, graph.edges.flip(0)], dim=1)
-        which = torch.arange(graph.n_edges).repeat(2)
-        mine = (ends[0] >= self.nodes.start) & (ends[0] < self.nodes.stop)
-        rows, columns, which = ends[0][mine] - self.nodes.start, ends[1][mine], which[mine]
-        order = torch.argsort(rows * graph.n_nodes + columns)
-        n_rows = self.nodes.stop - self.nodes.start
-        self._shape = (n_rows, graph.n_nodes)
-        starts = torch.zeros(n_rows + 1, dtype=torch.int64)
-        starts[1:] = torch.bincount(rows, minlength=n_rows).cumsum(0)
-        self._starts, self._columns = starts.to(device), columns[order].to(device)
-        self._edge = which[order].to(device)
+    def __init__(
+        self, near: Neighbours, nodes: slice, n_nodes: int, device: torch.device
+    ) -> None:
+        self.nodes, self._shape = nodes, (nodes.stop - nodes.start, n_nodes)
+        starts = near.first[nodes.start : nodes.stop + 1].astype(np.int64)
+        entries = slice(starts[0], starts[-1])
+        self._starts, self._columns, self._edge = (
+            torch.from_numpy(values.astype(np.int64)).to(device)
+            for values in (starts - starts[0], near.node[entries], near.edge[entries])
+        )
 
     def matrix(self, coupling: Tensor) -> Tensor:
         with warnings.catch_warnings():

@@ -11,13 +11,13 @@ from numba import njit, prange
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import FourPartiteGraph, PartiteGraph
 from calo4pqvae.boltzmann.lattices import zephyr
+from calo4pqvae.boltzmann.neighbours import Neighbours
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.cpu import compiled, fixed_point, lanes
 from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs, pack, seed_streams, unpack
 from calo4pqvae.boltzmann.samplers.cpu.fixed_point import (
     ARITHMETIC,
     EXACT_SCALE,
-    Neighbours,
     round_problem,
 )
 from calo4pqvae.boltzmann.samplers.cpu.kernel import round_biases

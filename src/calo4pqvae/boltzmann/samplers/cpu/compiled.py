@@ -10,9 +10,10 @@ from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
+from calo4pqvae.boltzmann.neighbours import Neighbours
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_noise, check_request
-from calo4pqvae.boltzmann.samplers.cpu.fixed_point import UNIT, Neighbours, round_problem
+from calo4pqvae.boltzmann.samplers.cpu.fixed_point import UNIT, round_problem
 from calo4pqvae.boltzmann.samplers.cpu.kernel import WORDS, Tile, round_biases, sweep_tile
 from calo4pqvae.boltzmann.samplers.cpu.lanes import LANES
 from calo4pqvae.errors import SamplerError

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from calo4pqvae.boltzmann.graph import PartiteGraph
-from calo4pqvae.boltzmann.samplers.cpu.fixed_point import Neighbours
+from calo4pqvae.boltzmann.neighbours import Neighbours
 from calo4pqvae.errors import SamplerError
 
 __all__ = ["Columns", "spread_biases"]
