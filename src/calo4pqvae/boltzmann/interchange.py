@@ -1,9 +1,9 @@
 """Graphs of networkx and models of dimod as graphs and problems of ours.
 
 Any graph without loops will do: its nodes are coloured greedily, and a colour becomes a
-partition. A bipartite graph gets two, a piece of a Zephyr or Pegasus lattice up to six or so
-(`lattices` knows their four), a complete graph one per node. Fewer partitions mean that more
-nodes are drawn at once; every number of them is sampled rightly.
+partition. A bipartite graph gets two, a Pegasus lattice four, a Zephyr lattice five (`zephyr`
+knows its four), a complete graph one per node. Fewer partitions mean that more nodes are drawn
+at once; every number of them is sampled rightly.
 """
 
 import heapq
