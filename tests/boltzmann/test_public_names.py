@@ -1,8 +1,10 @@
 """The public names: what importing them costs, and the examples in their docstrings."""
 
 import doctest
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -55,3 +57,12 @@ def test_the_example_in_the_docstring_is_true(name):
         runner.run(test, out=complaints.append)
     assert "".join(complaints) == ""
     assert runner.summarize(verbose=False).attempted > 0
+
+
+def test_no_word_of_the_sources_is_about_showers():
+    words = re.compile(r"shower|incident energ|calorimeter|voxel|deposit", re.IGNORECASE)
+    folder = Path(boltzmann.__file__).parent
+    files = [path for path in folder.rglob("*") if path.suffix in {".py", ".pyi", ".cu"}]
+    assert len(files) > 30
+    found = [(path.name, words.findall(path.read_text("utf-8"))) for path in files]
+    assert [name for name, hits in found if hits] == []
