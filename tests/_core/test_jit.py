@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,32 @@ def test_a_full_disk_costs_time_only(place: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert forms(tmp_path / "new") == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 kB."""
+    mount = shutil.which("mount")
+    if os.geteuid() or mount is None:
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = [mount, "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)]
+    if subprocess.run(words, check=False, capture_output=True).returncode:
+        pytest.skip("this system lets nobody mount")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_small_disk_for_the_cache_costs_time_only(place: Path, small_disk: Path) -> None:
+    for _ in range(2):
+        value, _ = call(place, small_disk)
+        assert value == pytest.approx(1.959964, abs=1e-6)
+    (small_disk / "filler").write_bytes(b"")
+    with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1024))
+    assert call(place, small_disk)[0] == pytest.approx(1.959964, abs=1e-6)
 
 
 def test_without_leave_to_compile_the_reason_is_said(place: Path) -> None:

@@ -90,6 +90,13 @@ def test_a_folder_holds_its_lock_and_goes_if_it_was_made_for_nothing(tmp_path: P
     assert left(target) == ["kept"]
 
 
+def test_a_file_in_place_of_a_folder_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "showers.h5").write_text("kept")
+    with pytest.raises(OutputError, match="it is a file, and a folder is needed here"):
+        output_lock(tmp_path / "showers.h5", "evaluate", folder=True).__enter__()
+    assert (tmp_path / "showers.h5").read_text() == "kept"
+
+
 def test_a_link_and_its_target_have_one_lock(tmp_path: Path, mode: int | None) -> None:
     (tmp_path / "link.h5").symlink_to("real.h5")
     with holder(tmp_path / "real.h5", mode) as first:

@@ -7,6 +7,7 @@ from calo4pqvae.cli.main import main
 
 @pytest.mark.parametrize("words", [["--preset", "quick"], ["--set", "training.epochs=1"]])
 def test_settings_of_a_training_need_a_training(words, tmp_path, capsys):
-    assert main(["demo", "-o", str(tmp_path / "demo"), *words]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["demo", "-o", str(tmp_path / "demo"), *words])
     assert "add --train" in capsys.readouterr().err
     assert not (tmp_path / "demo").exists()

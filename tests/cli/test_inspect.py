@@ -253,3 +253,42 @@ def test_missing_file_and_unknown_folder(inspect: Inspect, tmp_path: Path) -> No
     status, _, complaint = inspect(tmp_path)
     assert status == 2
     assert "not known here" in complaint
+
+
+STEERING = "\x1b[2J\x1b]0;title\x07\r\x9b31m\u202e"
+"""Clears the screen, renames the window, rings, goes to the left, colours, turns the line."""
+
+
+def test_nothing_that_a_file_holds_steers_the_terminal(
+    tmp_path: Path, toy_geometry: CylindricalGeometry, toy_showers: Callable, capsys
+) -> None:
+    path = tmp_path / f"a{STEERING}.h5"
+    attrs = {"generator": f"new\nline{STEERING}", f"key{STEERING}": STEERING, "made": "by me"}
+    with ShowerWriter(path, toy_geometry, attrs) as writer:
+        writer.append(*toy_showers(5))
+    (tmp_path / "model").mkdir()
+    described = {"provenance": {f"key{STEERING}": [STEERING]}, "config": {STEERING: STEERING}}
+    (tmp_path / "model" / "config.json").write_text(json.dumps(described))
+    save_file({STEERING: np.zeros(2, np.float32)}, tmp_path / "model" / "model.safetensors")
+    assert main(["inspect", str(path)]) == 0
+    assert "attribute made:            by me" in capsys.readouterr().out
+    for target in (path, tmp_path / "model", tmp_path / STEERING):
+        main(["inspect", str(target)])
+        out, err = capsys.readouterr()
+        assert (out + err).count("x1b") >= 2
+        assert all(c.isprintable() or c == "\n" for c in out + err)
+
+
+def test_names_that_the_system_refuses_are_not_called_damaged(
+    inspect: Inspect, tmp_path: Path
+) -> None:
+    for path in (tmp_path / ("n" * 300 + ".h5"), tmp_path / ("n" * 300)):
+        status, _, err = inspect(path)
+        assert status == 2
+        assert "cannot be read (File name too long); check the path" in err
+
+
+def test_a_name_that_is_no_text_is_said_once(inspect: Inspect, tmp_path: Path) -> None:
+    status, _, err = inspect(tmp_path / "missing\udcff.h5")
+    assert status == 2
+    assert err.count("missing\\udcff.h5") == 1

@@ -2,6 +2,8 @@
 
 import argparse
 import importlib
+import os
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +98,33 @@ def test_numbers_out_of_range_are_refused_before_any_work(
     if only.get(words[0], command) != command:
         pytest.skip("an option of the other command")
     assert reason in refused([*run, *words], capsys)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", ""],
+        ["generate", "--model", "", "-n", "1", "-o", "a.h5"],
+        ["train", "--data", "a.h5", "--out", ""],
+        ["evaluate", "--generated", "a", "--reference", "b", "-o", ""],
+        ["download", "dataset-2", "--mirror", ""],
+    ],
+)
+def test_an_empty_word_is_not_taken_for_the_folder_here(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in -o "$OUT", where nobody has set OUT."""
+    assert "a word is empty, perhaps a variable of the shell" in refused(words, capsys)
+
+
+def test_a_folder_that_was_removed_meanwhile_is_named_as_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert main(RUN) == 2
+    assert "the current folder was removed; go to another one" in capsys.readouterr().err
+    os.chdir("/")
 
 
 def test_an_option_given_its_default_counts_as_given() -> None:

@@ -6,6 +6,7 @@ and lets go when the owner dies. Where it has none (some network file systems), 
 the file is the lock, and whoever finds one asks whether its owner lives.
 """
 
+import errno
 import hashlib
 import os
 import threading
@@ -103,6 +104,8 @@ def named_lock(path: Path, target: Path, purpose: str) -> Iterator[None]:
 def _lock_file(target: Path, folder: bool, stack: ExitStack) -> Path:
     """Find where the lock of an output lies; make the folder if it is one."""
     where = Path(os.path.realpath(target))
+    if folder and where.exists() and not where.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "it is a file, and a folder is needed here")
     if folder and not where.exists():
         where.mkdir(parents=True, exist_ok=True)
         stack.callback(_remove_if_empty, where)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from calo4pqvae.cli.annealer_job import BATCH, BATCHES, calibrate
 from calo4pqvae.cli.annealer_options import (
     EMULATOR,
+    RULES_OF_USE,
     add_annealer_options,
     add_use_options,
-    settle_options,
+    fill_in,
 )
 from calo4pqvae.cli.annealer_report import time_rows
 from calo4pqvae.cli.annealer_setup import (
@@ -20,6 +21,8 @@ from calo4pqvae.cli.annealer_setup import (
     plan_of,
     purpose_of,
 )
+from calo4pqvae.cli.inputs import ONE_SOURCE
+from calo4pqvae.cli.options import LARGEST_SEED, MOST_SHOWERS, Rule, number, whole
 
 if TYPE_CHECKING:
     from calo4pqvae.annealer.jobs.budget import Plan
@@ -40,6 +43,42 @@ TASKS = {
 _LEAST = 16
 """Reads of a batch at least: two in each of eight programmings."""
 
+_MOST = 10**9
+"""Reads of a batch, or batches; more would take years."""
+
+
+def _measures(args: argparse.Namespace) -> bool:
+    """Whether the task measures at the energies of a job, or plans one."""
+    told = getattr(args, "beta", None), getattr(args, "temperature", None)
+    return args.task is not _check or told == (None, None)
+
+
+RULES = (
+    Rule(
+        ("solver",),
+        lambda args: args.backend in {"any", EMULATOR, args.solver},
+        "beside --backend, which names another; leave out one of them",
+    ),
+    *RULES_OF_USE,
+    Rule(
+        ("seed",),
+        lambda args: args.task is not _status or (args.backend == EMULATOR and not args.graph),
+        "for the status of a chip whose working graph is known; leave it out",
+    ),
+    Rule(
+        ("n", "mode", "gauges"),
+        _measures,
+        "in a check whose temperature is given, as it tries one energy and its own "
+        "programmings; leave it out",
+    ),
+    Rule(
+        ("out_of_range",),
+        lambda args: args.task is not _plan,
+        "in a plan, which tells what is out of range and changes no value; leave it out",
+    ),
+    ONE_SOURCE,
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the tasks, each with its options."""
@@ -58,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="RUN",
             help="run or model folder",
         )
-        task.add_argument("--seed", type=int, default=0)
+        task.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
         task.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
@@ -76,36 +115,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the task that was named."""
-    from calo4pqvae.errors import ConfigError
-
     if args.backend not in {EMULATOR, "any"}:
-        if args.solver not in {None, args.backend}:
-            raise ConfigError(
-                f"--backend {args.backend} and --solver {args.solver} exclude each other"
-            )
         args.solver = args.backend
-    emulated = args.backend == EMULATOR
-    settle_options(args, emulated=emulated, fits=args.task is _temperature)
+    fill_in(args)
     with ExitStack() as args.opened:
         return args.task(args)
 
 
 def _add_job(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("-n", type=int, default=1000, metavar="N", help="showers (1000)")
     parser.add_argument(
-        "--energy-gev", nargs="+", type=float, metavar="E", help="one energy, or a range [GeV]"
+        "-n", type=whole(1, MOST_SHOWERS), default=1000, metavar="N", help="showers (1000)"
+    )
+    parser.add_argument(
+        "--energy-gev",
+        nargs="+",
+        type=number("an energy"),
+        metavar="E",
+        help="one energy, or a range [GeV]",
     )
     parser.add_argument(
         "--energies-from", metavar="FILE.h5", help="take the incident energies of this file"
     )
     if name != "plan":
         parser.add_argument(
-            "--reads", type=int, default=BATCH, metavar="N", help="reads of a batch (128)"
+            "--reads",
+            type=whole(_LEAST, _MOST),
+            default=BATCH,
+            metavar="N",
+            help="reads of a batch (128)",
         )
     if name == "temperature":
         parser.add_argument(
             "--iterations",
-            type=int,
+            type=whole(1, _MOST),
             default=BATCHES,
             metavar="N",
             help="batches at most (8)",
@@ -192,10 +234,7 @@ def _temperature(args: argparse.Namespace) -> int:
     """Measure, tell, and write the result."""
     from calo4pqvae._core.atomic import write_json
     from calo4pqvae.annealer.calibration.temperature_file import describe_temperature
-    from calo4pqvae.errors import ConfigError
 
-    if args.iterations < 1:
-        raise ConfigError(f"--iterations must be at least 1, not {args.iterations}")
     sampler, model, e_inc = _open(args)
     fit = calibrate(args, sampler, model, e_inc, reads=args.reads, iterations=args.iterations)
     if args.out is not None:
@@ -240,13 +279,7 @@ def _model(args: argparse.Namespace) -> Any:
 
 def _open(args: argparse.Namespace) -> "tuple[AnnealerSampler, Any, Any]":
     from calo4pqvae.cli.generate import read_energies
-    from calo4pqvae.errors import ConfigError
 
-    reads = getattr(args, "reads", _LEAST)
-    if args.n < 1 or reads < _LEAST:
-        raise ConfigError(
-            f"-n must be at least 1 and --reads at least {_LEAST}, not {args.n} and {reads}"
-        )
     model = _model(args)
     e_inc = read_energies(args, model)
     out = getattr(args, "out", None) or Path(f"annealer-{args.task.__name__.strip('_')}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calo4pqvae.cli.annealer_options import EMULATOR, settle_options
+from calo4pqvae.cli.annealer_options import EMULATOR, fill_in
 from calo4pqvae.cli.annealer_setup import make_sampler, parts_of, plan_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def prepare_job(
     from calo4pqvae.annealer.calibration.drift import DriftMonitor
 
     args.backend = EMULATOR if args.sampler == EMULATOR else "any"
-    settle_options(args, emulated=args.backend == EMULATOR)
+    fill_in(args)
     sampler = make_sampler(args, model, args.seed, Path(args.out))
     plan = plan_of(sampler, model, e_inc)
     print(

@@ -3,12 +3,15 @@
 import argparse
 from pathlib import Path
 
+from calo4pqvae.cli.options import Rule, number, whole
+
 __all__ = [
     "CHIPS",
     "EMULATOR",
+    "RULES_OF_USE",
     "add_annealer_options",
     "add_use_options",
-    "settle_options",
+    "fill_in",
 ]
 
 EMULATOR = "emulator"
@@ -26,9 +29,59 @@ DEFAULTS = {
     "out_of_range": "refuse",
     "anneal_us": 20.0,
 }
-"""What options are when they are not given; until `settle_options` they are None."""
+"""What options are when they are not given; until `fill_in` they are None."""
 
-_EMULATED = ("chip", "graph", "hidden_beta", "imperfections")
+MOST_GAUGES = 10**6
+"""More programmings than any account pays for."""
+
+
+MOST_COPIES = 10**6
+"""More than the smallest model fits side by side on any chip."""
+
+
+def _emulated(args: argparse.Namespace) -> bool:
+    return EMULATOR in {getattr(args, "sampler", None), getattr(args, "backend", None)}
+
+
+def _knows_beta(args: argparse.Namespace) -> bool:
+    """Whether the temperature is given; to `annealer temperature` --beta is a first guess."""
+    told = getattr(args, "beta", None), getattr(args, "temperature", None)
+    return hasattr(args, "temperature") and told != (None, None)
+
+
+RULES_OF_USE = (
+    Rule(
+        ("chip", "graph", "hidden_beta", "imperfections"),
+        _emulated,
+        "on a real annealer, being about the emulated chip; leave it out",
+    ),
+    Rule(
+        ("solver",),
+        lambda args: not _emulated(args),
+        "on the emulator, naming a real annealer; leave it out, or choose the real one",
+    ),
+    Rule(
+        ("temperature",),
+        lambda args: args.beta is None,
+        "beside --beta, which tells the temperature already; leave out one of them",
+    ),
+    Rule(
+        ("rule",),
+        lambda args: not _knows_beta(args),
+        "where the temperature is given; leave it out, or --beta and --temperature",
+    ),
+    Rule(
+        ("holding_field",),
+        lambda args: args.conditioning == "flux",
+        "without --conditioning flux",
+    ),
+    Rule(
+        ("resume",),
+        lambda args: args.journal is not None or not _emulated(args),
+        "on the emulator without the journal of the earlier run; name it with --journal DIR",
+    ),
+)
+"""When options about annealers do something beside each other."""
 
 
 def add_annealer_options(
@@ -52,13 +105,16 @@ def add_annealer_options(
     )
     if limited:
         group.add_argument(
-            "--max-seconds", type=float, metavar="S", help="annealer time that may be spent [s]"
+            "--max-seconds",
+            type=number("a time"),
+            metavar="S",
+            help="annealer time that may be spent [s]",
         )
     if not sends:
         return
     group.add_argument(
         "--hidden-beta",
-        type=float,
+        type=number("an inverse temperature"),
         metavar="B",
         help="inverse temperature of the emulated chip, which is then measured (8.5)",
     )
@@ -92,7 +148,10 @@ def add_use_options(
     """
     group = parser.add_argument_group("use of the annealer")
     group.add_argument(
-        "--beta", type=float, metavar="B", help="inverse temperature; measured when absent"
+        "--beta",
+        type=number("an inverse temperature"),
+        metavar="B",
+        help="inverse temperature; measured when absent",
     )
     if knows:
         group.add_argument(
@@ -121,7 +180,7 @@ def add_use_options(
     )
     group.add_argument(
         "--gauges",
-        type=int,
+        type=whole(0, MOST_GAUGES),
         metavar="K",
         help="programmings with reversed spins (0)",
     )
@@ -138,66 +197,27 @@ def add_use_options(
     )
     group.add_argument(
         "--holding-field",
-        type=float,
+        type=number("a field"),
         metavar="H",
         help="field of the flux biases (recommended)",
     )
-    group.add_argument("--anneal-us", type=float, metavar="T", help="annealing time [us] (20)")
+    group.add_argument(
+        "--anneal-us",
+        type=number("a time"),
+        metavar="T",
+        help="annealing time [us] (20)",
+    )
 
 
-def settle_options(args: argparse.Namespace, *, emulated: bool, fits: bool = False) -> None:
-    """Refuse options that do nothing beside the others, then fill in what was not given.
-
-    Arguments:
-        args: options; changed in place.
-        emulated: whether the annealer is the emulator.
-        fits: whether the temperature is measured in any case, ``--beta`` being a first guess.
-
-    Raises:
-        ConfigError: an option would do nothing, or two exclude each other.
-    """
-    from functools import partial
-
-    from calo4pqvae.errors import ConfigError
-
-    given = partial(_given, args)
-    if not emulated:
-        for name in filter(given, _EMULATED):
-            raise ConfigError(
-                f"{_typed(name)} is about the emulated chip and does nothing on a real "
-                "annealer; leave it out"
-            )
-    elif given("solver"):
-        raise ConfigError(
-            "--solver names a real annealer and does nothing on the emulator; leave it out, or "
-            "choose the real one"
-        )
-    if given("beta") and given("temperature"):
-        raise ConfigError("--beta and --temperature exclude each other")
-    if given("rule") and not fits and (given("beta") or given("temperature")):
-        raise ConfigError(
-            "--rule does nothing where the temperature is given; leave out one of them"
-        )
-    if given("holding_field") and args.conditioning != "flux":
-        raise ConfigError("--holding-field does nothing without --conditioning flux")
+def fill_in(args: argparse.Namespace) -> None:
+    """Give options that were not given their values, in place."""
     for name, value in DEFAULTS.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
-
-
-def _given(args: argparse.Namespace, name: str) -> bool:
-    value = getattr(args, name, None)
-    return value is not None and value is not False
-
-
-def _typed(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _copies(word: str) -> int | str:
     """Read a number of copies, or 'auto' for as many as fit."""
     if word == "auto":
         return word
-    if not word.isdecimal() or not 1 <= int(word[:9]) == int(word):
-        raise argparse.ArgumentTypeError(f"a number above zero or 'auto', not {word!r}")
-    return int(word)
+    return whole(1, MOST_COPIES, "'auto', or a number of copies")(word)

@@ -46,7 +46,7 @@ def make_sampler(
     """Make the sampler that the options ask for; `args.opened` will close it.
 
     Arguments:
-        args: options, as `settle_options` leaves them.
+        args: options, as `fill_in` leaves them.
         model: the model whose prior is programmed.
         seed: seed of the spin reversals, and of the emulator.
         out: file that is made, which a journal is named after.
@@ -148,15 +148,12 @@ def _record(args: argparse.Namespace, backend: Any, seed: int, out: Path) -> Any
     from calo4pqvae.annealer.jobs.backend import Backend
     from calo4pqvae.annealer.jobs.journal import Journal
     from calo4pqvae.annealer.jobs.record import Record
-    from calo4pqvae.errors import ConfigError
 
     emulated = args.backend == EMULATOR
     folder, resume = getattr(args, "journal", None), getattr(args, "resume", False)
     if folder is None and not emulated and hasattr(args, "journal"):
         folder = out.with_name(f"{out.name}.journal")
     if folder is None:
-        if resume:
-            raise ConfigError("--resume needs the journal of the earlier run: --journal DIR")
         return Record(f"emulated-{seed}")
     run = f"emulated-{seed}" if emulated else uuid.uuid4().hex[:12]
     about = {"solver": Backend(backend).name, "graph": WorkingGraph.of(backend).fingerprint}

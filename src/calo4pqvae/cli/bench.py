@@ -21,6 +21,11 @@ __all__ = ["HELP", "add_arguments", "check_output", "require_range", "run"]
 
 RULES = (
     Rule(
+        ("core_watts",),
+        lambda args: args.device != "cuda" or args.geant4_showers > 0,
+        "where neither Geant4 nor the model runs on the processor; leave it out",
+    ),
+    Rule(
         ("threads",),
         lambda args: args.device != "cuda",
         "on a GPU alone; leave it out, or choose --device cpu or auto",

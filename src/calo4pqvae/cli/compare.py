@@ -6,6 +6,8 @@ from pathlib import Path
 
 from calo4pqvae.cli.console import table
 from calo4pqvae.cli.inputs import (
+    RULES_OF_GEOMETRY,
+    RULES_OF_REFERENCE,
     add_geometry,
     add_reference,
     classifier_inputs,
@@ -24,6 +26,8 @@ from calo4pqvae.cli.verdicts import (
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "score several systems against one Geant4 sample and rank them"
+
+RULES = (*RULES_OF_GEOMETRY, *RULES_OF_REFERENCE)
 
 SHOWN = (
     "worth",

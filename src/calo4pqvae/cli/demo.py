@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calo4pqvae.cli.inputs import add_settings
+from calo4pqvae.cli.options import Rule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "generate, evaluate and report on the bundled Geant4 showers"
+
+RULES = (
+    Rule(
+        ("preset", "set"),
+        lambda args: args.train,
+        "without a training, which they change; add --train",
+    ),
+)
 
 PER_TEST_SHOWER = 5
 WINDOWS_GEV = ((1, 3), (5, 10), (20, 40), (40, 100))
@@ -40,14 +49,11 @@ def run(args: argparse.Namespace) -> int:
     from calo4pqvae.cli.evaluate import print_metrics
     from calo4pqvae.data.sample import sample_path, sample_split
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.errors import ConfigError
     from calo4pqvae.models.storage import load_pretrained
     from calo4pqvae.pretrained import unseen_sample_rows
 
     for module in ("matplotlib", "jinja2"):
         installed(module, "report")
-    if not args.train and (args.preset or args.set):
-        raise ConfigError("--preset and --set change a training; add --train")
     with output_lock(args.out, "demo", folder=True), ShowerFile(sample_path()) as sample:
         if args.train:
             stored, rows = (

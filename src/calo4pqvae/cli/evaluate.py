@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from calo4pqvae.cli.console import table
 from calo4pqvae.cli.inputs import (
+    RULES_OF_GEOMETRY,
+    RULES_OF_REFERENCE,
     add_geometry,
     add_reference,
     classifier_inputs,
@@ -15,6 +17,7 @@ from calo4pqvae.cli.inputs import (
     reference_rows,
 )
 from calo4pqvae.cli.lead import print_lead
+from calo4pqvae.cli.options import Rule
 from calo4pqvae.cli.verdicts import (
     COLUMNS,
     print_on_all,
@@ -37,6 +40,17 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "compare generated showers with Geant4: numbers and figures"
+
+RULES = (
+    *RULES_OF_GEOMETRY,
+    *RULES_OF_REFERENCE,
+    Rule(
+        ("reconstructed",),
+        lambda args: args.model is None,
+        "beside --model, which makes these showers, as they exclude each other; leave out one "
+        "of them",
+    ),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,8 +93,6 @@ def run(args: argparse.Namespace) -> int:
     inputs = classifier_inputs(args)
     windows = read_windows(args.windows_gev)
     requirements = _requirements(args, inputs, windows)
-    if args.model is not None and args.reconstructed is not None:
-        raise ConfigError("--model and --reconstructed exclude each other")
     rows = reference_rows(args)
     with ExitStack() as files:
         generated, reference = open_showers([args.generated, args.reference], args, files)

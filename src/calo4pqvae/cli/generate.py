@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
 from calo4pqvae.cli.annealer_options import (
     EMULATOR,
+    RULES_OF_USE,
     add_annealer_options,
     add_use_options,
 )
+from calo4pqvae.cli.inputs import ONE_SOURCE
 from calo4pqvae.cli.options import (
     LARGEST_SEED,
     MOST_SHOWERS,
@@ -59,6 +61,8 @@ RULES = (
         "with an annealer, which makes no sweeps; leave it out",
     ),
     Rule(("most_sweeps",), lambda args: args.sweeps == AUTO, "without --sweeps auto"),
+    ONE_SOURCE,
+    *RULES_OF_USE,
 )
 
 
@@ -239,8 +243,6 @@ def read_energies(args: argparse.Namespace, model: "ShowerModel") -> "np.ndarray
     from calo4pqvae.generation.bulk import draw_energies
     from calo4pqvae.units import GeV
 
-    if args.energies_from and args.energy_gev:
-        raise ConfigError("--energies-from and --energy-gev exclude each other")
     if args.energies_from:
         with ShowerFile(args.energies_from) as file:
             given = file.e_inc()

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calo4pqvae.cli.options import number
+from calo4pqvae.cli.options import Rule, number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = [
+    "ONE_SOURCE",
+    "RULES_OF_GEOMETRY",
+    "RULES_OF_REFERENCE",
     "add_geometry",
     "add_reference",
     "add_settings",
@@ -24,6 +27,37 @@ __all__ = [
     "read_geometry",
     "reference_rows",
 ]
+
+
+ONE_SOURCE = Rule(
+    ("energy_gev",),
+    lambda args: args.energies_from is None,
+    "beside --energies-from, as they exclude each other; leave out one of them",
+)
+"""Energies come from one place."""
+
+RULES_OF_GEOMETRY = (
+    Rule(
+        ("particle", "threshold_kev"),
+        lambda args: args.binning is not None,
+        "without --binning FILE.xml",
+    ),
+)
+"""When the options of `add_geometry` do something."""
+
+RULES_OF_REFERENCE = (
+    Rule(
+        ("reference_split",),
+        lambda args: args.split is not None,
+        "without a split, of which it names a part; add --split FILE.json",
+    ),
+    Rule(
+        ("classifier_inputs",),
+        lambda args: args.classifiers != "none",
+        "with --classifiers none; leave it out",
+    ),
+)
+"""When the options of `add_reference` do something."""
 
 
 def add_geometry(parser: argparse.ArgumentParser) -> None:
@@ -71,31 +105,13 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
 
 
 def classifier_inputs(args: argparse.Namespace) -> "list[Kind]":
-    """Say what classifiers are given.
-
-    Raises:
-        ConfigError: there is to be no classifier, so that the option would do nothing.
-    """
-    from calo4pqvae.errors import ConfigError
-
-    if args.classifiers == "none" and args.classifier_inputs is not None:
-        raise ConfigError("--classifier-inputs means nothing with --classifiers none")
+    """Say what classifiers are given, each kind once."""
     return list(dict.fromkeys(args.classifier_inputs or ["high"]))
 
 
 def reference_rows(args: argparse.Namespace) -> "np.ndarray | None":
-    """Read the rows of the reference that a split names, or None for all.
-
-    Raises:
-        ConfigError: a part of a split is named, and no split.
-    """
-    from calo4pqvae.errors import ConfigError
-
+    """Read the rows of the reference that a split names, or None for all."""
     if args.split is None:
-        if args.reference_split is not None:
-            raise ConfigError(
-                "--reference-split names a part of a split; add --split FILE.json"
-            )
         return None
     from calo4pqvae.data.splits import Split
 
@@ -119,15 +135,11 @@ def read_geometry(args: argparse.Namespace) -> "CylindricalGeometry | None":
 
     Raises:
         GeometryError: the XML cannot be read or does not hold the particle.
-        ConfigError: a particle or threshold without a binning.
     """
-    from calo4pqvae.errors import ConfigError
     from calo4pqvae.geometry import CylindricalGeometry
     from calo4pqvae.units import keV
 
     if args.binning is None:
-        if args.particle is not None or args.threshold_kev is not None:
-            raise ConfigError("--particle and --threshold-kev go with --binning FILE.xml")
         return None
     threshold = (args.threshold_kev or 0.0) * keV
     return CylindricalGeometry.from_xml(args.binning, args.particle, threshold)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from calo4pqvae._core.intake import parsing, printable, read_json, read_part
 from calo4pqvae._core.intake.weights import read_header
-from calo4pqvae.cli.inputs import add_geometry, read_geometry
+from calo4pqvae.cli.inputs import RULES_OF_GEOMETRY, add_geometry, read_geometry
 from calo4pqvae.cli.options import Rule
 from calo4pqvae.errors import Calo4pQVAEError, ConfigError
 
@@ -32,6 +32,7 @@ SHOWER_SUFFIXES = {".h5", ".hdf5"}
 OTHER_SUFFIXES = {".json", ".jsonl", ".xml", ".safetensors"}
 
 RULES = (
+    *RULES_OF_GEOMETRY,
     Rule(
         ("binning", "particle", "threshold_kev"),
         lambda args: not args.file.is_dir() and args.file.suffix.lower() not in OTHER_SUFFIXES,

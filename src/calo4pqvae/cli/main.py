@@ -15,6 +15,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -25,7 +26,7 @@ from calo4pqvae.cli.options import given_options, refuse_idle
 from calo4pqvae.cli.streams import forgive_streams
 from calo4pqvae.errors import Calo4pQVAEError, LostPartWarning, PhysicsWarning
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "command_parser", "main"]
 
 PROGRAM = "calo4pqvae"
 
@@ -106,7 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = _parse_global_options(words[:place], named=place < len(words))
     name = _known_command(words[place])
     command = importlib.import_module(f"calo4pqvae.cli.{name}")
-    parser = _command_parser(name, command)
+    parser = command_parser(name, command)
+    if "" in words:
+        parser.error("a word is empty, perhaps a variable of the shell that is not set")
     args = parser.parse_args(words[place + 1 :])
     given = given_options(parser, words[place + 1 :])
     if idle := refuse_idle(getattr(command, "RULES", ()), args, given):
@@ -151,7 +154,7 @@ def _known_command(word: str) -> str:
     sys.exit(2)
 
 
-def _command_parser(name: str, command: ModuleType) -> argparse.ArgumentParser:
+def command_parser(name: str, command: ModuleType) -> argparse.ArgumentParser:
     """Build the parser of one command."""
     parser = _Parser(prog=f"{PROGRAM} {name}", description=command.HELP, allow_abbrev=False)
     command.add_arguments(parser)
@@ -206,6 +209,8 @@ def _explain(error: Exception) -> str | None:
         return _one_line(error)
     if isinstance(error, MemoryError) or WORDS_OF_NO_MEMORY.search(str(error)):
         return NO_MEMORY
+    if isinstance(error, FileNotFoundError) and error.filename is None and _is_nowhere():
+        return "the current folder was removed; go to another one (cd) and run it again"
     number = _system_error(error)
     sentence = SENTENCES.get(number)
     if sentence is None and isinstance(error, OSError) and number:
@@ -215,6 +220,15 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename is not None:
         return _one_line(f"{error.filename}: {sentence}")
     return f"{sentence} ({_one_line(error)})"
+
+
+def _is_nowhere() -> bool:
+    """Whether the folder in which the program runs is gone."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _system_error(error: Exception) -> int:

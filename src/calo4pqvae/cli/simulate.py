@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from calo4pqvae.cli.inputs import ONE_SOURCE
 from calo4pqvae.cli.options import (
     LARGEST_SEED,
     MOST_SHOWERS,
@@ -24,6 +25,8 @@ MOST_WORKERS = 4096
 """Processes of one simulation, above the cores of any machine of today."""
 
 HELP = "simulate showers with Geant4, on all cores"
+
+RULES = (ONE_SOURCE,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -168,7 +171,7 @@ def _energies(args: argparse.Namespace) -> "np.ndarray":
     from calo4pqvae.errors import ConfigError
     from calo4pqvae.units import GeV
 
-    if (args.energies_from is None) == (args.energy_gev is None):
+    if args.energies_from is None and args.energy_gev is None:
         raise ConfigError("give the energies by either --energy-gev or --energies-from")
     if args.energies_from:
         with ShowerFile(args.energies_from) as file:

@@ -5,13 +5,34 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calo4pqvae.cli.inputs import add_geometry, add_settings, open_showers
+from calo4pqvae.cli.inputs import (
+    RULES_OF_GEOMETRY,
+    add_geometry,
+    add_settings,
+    open_showers,
+)
+from calo4pqvae.cli.options import Rule
 
 if TYPE_CHECKING:
     from calo4pqvae.config import Config
     from calo4pqvae.training.loop import Step, Trainer
 
 HELP = "train a model on shower files"
+
+RULES = (
+    Rule(
+        ("resume", "config", "preset", "device"),
+        lambda args: not args.refit,
+        "with --refit, which takes the run's own settings, --set on top of them, and the CPU; "
+        "leave it out",
+    ),
+    Rule(
+        ("config", "preset", "set"),
+        lambda args: not args.resume,
+        "with --resume, as a resumed run keeps its configuration; leave it out",
+    ),
+    *RULES_OF_GEOMETRY,
+)
 
 SHOWN = {
     "values": "values",
@@ -134,13 +155,8 @@ def _fresh(args: argparse.Namespace) -> "tuple[Config, list[str]]":
 
 
 def _resumed(args: argparse.Namespace) -> "tuple[Config, list[str]]":
-    from calo4pqvae.errors import ConfigError
     from calo4pqvae.training.folder import read_run
 
-    if args.set or args.config or args.preset:
-        raise ConfigError(
-            "a resumed run keeps its configuration; leave out --preset, --set and --config"
-        )
     stored = read_run(Path(args.out))
     return stored.config, args.data or [file["path"] for file in stored.files]
 
@@ -148,16 +164,9 @@ def _resumed(args: argparse.Namespace) -> "tuple[Config, list[str]]":
 def _refit(args: argparse.Namespace) -> int:
     from contextlib import ExitStack
 
-    from calo4pqvae.errors import ConfigError
     from calo4pqvae.training.folder import read_run
     from calo4pqvae.training.refit import refit
 
-    given = [name for name in ("resume", "config", "preset") if getattr(args, name)]
-    if given or args.device == "cuda":
-        raise ConfigError(
-            f"--{given[0] if given else 'device cuda'} does not go with --refit, which takes "
-            "the run's own settings, --set on top of them, and the CPU"
-        )
     stored = read_run(Path(args.out))
     paths = args.data or [file["path"] for file in stored.files]
     with ExitStack() as stack:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from calo4pqvae._core.home import expanded
 from calo4pqvae._core.optional import require
 from calo4pqvae.data.registry import DATASETS, RemoteFile, find_dataset
 from calo4pqvae.data.transfer import Transfer, writing_to
@@ -44,7 +45,7 @@ def download(
         MissingExtraError: pooch is not installed.
     """
     files = find_dataset(dataset, datasets)
-    folder = Path(folder).expanduser().resolve()
+    folder = expanded(folder).resolve()
     with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return [
@@ -76,7 +77,7 @@ def _source(file: RemoteFile, mirror: str | None) -> str:
         return file.url
     if mirror.startswith(("http://", "https://")):
         return f"{mirror.rstrip('/')}/{file.name}"
-    folder = Path(mirror).expanduser()
+    folder = expanded(mirror)
     if "://" in mirror or not folder.is_dir():
         raise DownloadError(
             f"{mirror}: is neither an http(s) address nor a folder; name a mirror of that kind"

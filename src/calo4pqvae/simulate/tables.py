@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from calo4pqvae._core.atomic import write_text
+from calo4pqvae._core.home import expanded
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.simulate.bremsstrahlung import scaled_cross_section
 from calo4pqvae.simulate.photons import Shell, coherent, photo_effect
@@ -77,12 +79,13 @@ def build_tables(elements: Iterable[int], folder: Path) -> Tables:
 
     Raises:
         MissingExtraError: xraylib is not installed.
+        OutputError: the disk is full.
     """
     digest = hashlib.sha256()
     for name, text in _files(elements):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="ascii")
+        write_text(path, text)
         digest.update(f"{name}\n{text}".encode())
     note = (
         "tables made here from xraylib and bremsstrahlung formulas (no official Geant4 data "
@@ -96,7 +99,7 @@ def _folder(variable: str, data_set: str) -> Path | None:
     """The folder of a data set, if there is one."""
     if variable in os.environ:
         return Path(os.environ[variable])
-    places = [os.environ.get("GEANT4_DATA_DIR"), Path.home() / ".geant4_pybind"]
+    places = [os.environ.get("GEANT4_DATA_DIR"), expanded("~/.geant4_pybind")]
     for place in places:
         found = sorted(Path(place).glob(f"{data_set}*")) if place else []
         if found:

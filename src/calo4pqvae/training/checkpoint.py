@@ -13,6 +13,8 @@ from calo4pqvae.errors import CheckpointError, OutputError
 
 __all__ = ["check_same", "read_checkpoint", "write_checkpoint"]
 
+SHORT_WRITE = "the disk, the quota or the largest file size is full"
+
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors and plain values; an older checkpoint stays until the new one is whole.
@@ -25,9 +27,10 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
         try:
             torch.save({"schema": CONFIG_SCHEMA, **state}, aside)
         except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or SHORT_WRITE  # torch counts bytes only
             raise OutputError(
-                f"{path}: cannot be written ({error}), the checkpoint before it is kept; make "
-                "room and give the same command again"
+                f"{path}: cannot be written ({reason}); an older checkpoint is kept, make room "
+                "and give the same command again"
             ) from error
 
 

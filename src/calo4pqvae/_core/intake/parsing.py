@@ -29,7 +29,7 @@ def parsing(path: str | Path, what: str, error: type[Calo4pQVAEError]) -> Iterat
     except MissingExtraError:
         raise
     except error as found:
-        if str(path) in str(found):
+        if str(path) in str(found) or one_line(path) in str(found):
             raise
         raise type(found)(f"{one_line(path)}: {found}") from found
     except MemoryError as found:
@@ -41,13 +41,21 @@ def parsing(path: str | Path, what: str, error: type[Calo4pQVAEError]) -> Iterat
         raise error(
             f"{one_line(path)}: is nested too deeply to be a {what}; write it again"
         ) from found
-    except Exception as found:
-        reason = one_line(found) or type(found).__name__
-        if isinstance(found, KeyError):
-            reason = f"it lacks {reason}"
+    except OSError as found:
+        if found.filename is None:  # a parser's own words for damaged bytes
+            raise error(_unreadable(path, what, found)) from found
         raise error(
-            f"{one_line(path)}: is no readable {what} ({reason}); write or copy it again"
+            f"{one_line(path)}: cannot be read ({found.strerror}); check the path"
         ) from found
+    except Exception as found:
+        raise error(_unreadable(path, what, found)) from found
+
+
+def _unreadable(path: str | Path, what: str, found: Exception) -> str:
+    reason = one_line(found) or type(found).__name__
+    if isinstance(found, KeyError):
+        reason = f"it lacks {reason}"
+    return f"{one_line(path)}: is no readable {what} ({reason}); write or copy it again"
 
 
 def one_line(message: object) -> str:

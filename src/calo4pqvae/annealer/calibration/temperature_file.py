@@ -71,7 +71,7 @@ def read_temperature(path: str | Path, purpose: Purpose) -> tuple[float, Estimat
         AnnealerError: the file holds none, or one that has not converged, or one of another
             annealer, working graph, model or annealing time.
     """
-    found = read_json(path, "a measured temperature", error=AnnealerError)
+    found = read_json(path, "measured temperature", error=AnnealerError)
     if not isinstance(found, dict) or found.get("schema") != _SCHEMA:
         raise AnnealerError(f"{path}: holds no measured temperature; {_MAKE}")
     for name, wanted in asdict(purpose).items():
