@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from calo4pqvae.cli.defaults import default_of
-from calo4pqvae.cli.main import COMMANDS, _command_parser, _Parser
+from calo4pqvae.cli.main import COMMANDS, _Parser, command_parser
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
@@ -38,7 +38,7 @@ def untold(parser: argparse.ArgumentParser) -> list[str]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_default_is_told(name: str) -> None:
     command = importlib.import_module(f"calo4pqvae.cli.{name}")
-    assert untold(_command_parser(name, command)) == []
+    assert untold(command_parser(name, command)) == []
 
 
 def test_the_test_sees_a_default_that_is_not_told() -> None:
@@ -57,5 +57,5 @@ def test_the_test_sees_a_default_that_is_not_told() -> None:
 
 def test_zero_is_a_default() -> None:
     command = importlib.import_module("calo4pqvae.cli.simulate")
-    text = _command_parser("simulate", command).format_help()
+    text = command_parser("simulate", command).format_help()
     assert "seed of the energies and of all showers (0)" in " ".join(text.split())
