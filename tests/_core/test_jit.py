@@ -215,6 +215,12 @@ def test_without_leave_to_compile_the_reason_is_said(place: Path) -> None:
     )
 
 
+def test_a_senseless_number_of_threads_is_one_sentence(place: Path) -> None:
+    done = run(place, NUMBA_NUM_THREADS="0")
+    assert "ConfigError: numba does not start" in done.stderr.splitlines()[-1]
+    assert "mend or unset NUMBA_NUM_THREADS" in done.stderr.splitlines()[-1]
+
+
 def test_sources_are_those_imported_at_any_distance_and_no_others() -> None:
     found = sources_of(PACKAGE / "models" / "voxels" / "sharing.py")
     names = {str(path.relative_to(PACKAGE)) for path in found}

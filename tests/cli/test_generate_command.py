@@ -308,7 +308,7 @@ def test_a_damaged_model_is_named(
     path = model / "model" / name
     path.write_bytes(path.read_bytes()[:-50])
     assert generate(model, "-n", "1") == 2
-    one_line(f"{name}: damaged", capsys)
+    one_line(f"{name}: is no readable", capsys)
 
 
 def test_a_model_of_another_version_is_refused(

@@ -111,7 +111,8 @@ def test_the_bundled_showers_train_too(tmp_path: Path) -> None:
         (["training.epochs=1.5"], "training.epochs"),
         (["training.epochs=0"], "training.epochs and training.batch_size must be at least 1"),
         (["training.epochs=["], "training.epochs="),
-        (["training.learning_rate=.nan"], "training.learning_rate must be above zero"),
+        (["training.learning_rate=.nan"], "it holds a number that is NaN or infinite"),
+        (["training.learning_rate=0"], "training.learning_rate must be above zero"),
         (["training.negative_phase=sa"], "training.negative_phase"),
         (["training.prior_momentum=2"], "training.prior_momentum"),
         (["training.prior_learning_rate=-1"], "training.prior_learning_rate"),
@@ -121,7 +122,7 @@ def test_the_bundled_showers_train_too(tmp_path: Path) -> None:
         (["data.split_seed=-1"], "data.split_seed"),
         (["data.energy_gev=[10,1]"], "data.energy_gev must be two rising energies"),
         (["data.energy_gev=[1,10]"], "incident energies lie outside the range 1 to 10 GeV"),
-        (["data.split=nowhere.json"], "nowhere.json: the split cannot be read"),
+        (["data.split=nowhere.json"], "nowhere.json: no such file"),
         (["network.encoder_widths=[8,4]"], "network.encoder_widths must be 3 numbers"),
         (["network.encoder_widths=[8,0,4]"], "network.encoder_widths"),
         (["network.kind=conv3d", "network.encoder_widths=[2,2,2,2]"], "at least 23 layers"),
@@ -140,14 +141,16 @@ def test_bad_settings_give_one_line_and_no_run(
 
 def test_an_unknown_preset_is_refused(data: Path, capsys: pytest.CaptureFixture) -> None:
     assert train(data, preset="papr") == 2
-    one_line("there is no preset 'papr'; choose one of best, paper, quick", capsys)
+    one_line(
+        "there is no preset 'papr'; choose one of best, paper, paper-compact, quick", capsys
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (None, "mine.yaml: cannot be read as a configuration"),
-        ("a: [", "mine.yaml: not valid YAML"),
+        (None, "mine.yaml: no such file"),
+        ("a: [", "mine.yaml: is no readable configuration (not valid YAML"),
         ("- 1\n- 2\n", "mine.yaml: a configuration is a mapping of sections"),
         ("training:\n  epoch: 1\n", "training.epoch"),
     ],

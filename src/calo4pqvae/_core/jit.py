@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import Any, no_type_check
 
 import llvmlite
-import numba
+
+try:
+    import numba
+except ValueError as error:  # it reads the environment when it is imported
+    from calo4pqvae.errors import ConfigError
+
+    raise ConfigError(
+        f"numba does not start ({error}); mend or unset NUMBA_NUM_THREADS and its other "
+        "variables of the environment"
+    ) from error
 import numba.core.config
 from numba import njit
 from numba.core.caching import _Cache
