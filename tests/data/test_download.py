@@ -233,6 +233,12 @@ def test_mirror_of_another_kind(fetch, mirror):
         fetch(mirror=mirror)
 
 
+def test_the_home_of_nobody_is_a_name_as_any_other(datasets, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DownloadError, match="neither an http"):
+        download("one", "~nobody-has-this-name/x", "~nor-this", datasets=datasets)
+
+
 def test_unknown_dataset_lists_the_known_ones(tmp_path):
     with pytest.raises(DownloadError, match=r"'dataset-9'.*dataset-1-photons, dataset-2"):
         download("dataset-9", tmp_path)

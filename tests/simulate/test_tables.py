@@ -1,9 +1,13 @@
 """Which tables are taken, and the form of those made here."""
 
+import re
+import resource
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from calo4pqvae.errors import ConfigError
+from calo4pqvae.errors import ConfigError, OutputError
 from calo4pqvae.simulate.tables import BUILT, OFFICIAL, build_tables, find_official
 
 VARIABLES = ("G4LEDATA", "G4ENSDFSTATEDATA", "G4LEVELGAMMADATA", "GEANT4_DATA_DIR")
@@ -70,6 +74,29 @@ def test_the_form_of_the_files(tmp_path, z):
         assert (np.diff(pairs[::2]) >= 0).all()
     shells, used, _, *rows = numbers(tmp_path / f"epics2017/phot/pe-low-{z}.dat")
     assert shells == used == len(rows) / 7
+
+
+def test_a_user_without_a_home_has_none(monkeypatch):
+    """As in a container with a number for a user; Path.home ends with RuntimeError there."""
+    monkeypatch.delenv("HOME")
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(RuntimeError):
+        Path.home()
+    assert find_official([74]) is None
+
+
+def test_a_full_disk_is_named_with_the_file(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=rf"^{re.escape(str(tmp_path))}/.* is full"):
+            build_tables([14], tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_they_are_the_same_every_time(tmp_path):

@@ -1,11 +1,13 @@
 """The log of a run: damaged lines are named and passed over."""
 
 import json
+import re
+import resource
 from pathlib import Path
 
 import pytest
 
-from calo4pqvae.errors import PhysicsWarning
+from calo4pqvae.errors import OutputError, PhysicsWarning
 from calo4pqvae.training.log import RunLog, read_log
 
 DAMAGED = [
@@ -53,3 +55,30 @@ def test_a_torn_last_line_is_no_damage(log: RunLog) -> None:
     assert (len(records), damaged) == (3, [])
     log.forget(9)
     assert len(log.path.read_text().splitlines()) == 3
+
+
+def test_a_full_disk_costs_the_line_and_names_the_log(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "log.jsonl")
+    log.append({"epoch": 1, "values": 2.0})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40, limits[1]))
+    try:
+        with pytest.raises(
+            OutputError, match=f"^{re.escape(str(log.path))}: cannot be written"
+        ):
+            log.append({"epoch": 2, "values": 3.0})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read_log(log.path) == ([{"epoch": 1, "values": 2.0}], [])
+    log.forget(2)
+    log.append({"epoch": 2, "values": 3.0})
+    assert [record["epoch"] for record in read_log(log.path)[0]] == [1, 2]
+
+
+def test_a_validation_that_is_not_finite_ends_no_training(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "log.jsonl")
+    log.append({"epoch": 1, "validation": {"values": float("inf"), "hits": 2.0}})
+    assert read_log(log.path) == (
+        [{"epoch": 1, "validation": {"values": None, "hits": 2.0}}],
+        [],
+    )

@@ -8,7 +8,8 @@ from typing import Any
 
 from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.intake.json_files import read_json_lines
-from calo4pqvae.errors import CheckpointError, PhysicsWarning
+from calo4pqvae.errors import CheckpointError, OutputError, PhysicsWarning
+from calo4pqvae.evaluation.plain_json import without_nan
 
 __all__ = ["RunLog", "read_log"]
 
@@ -24,9 +25,20 @@ class RunLog:
         self.path = path
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write one record as one line."""
-        with self.path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(record, allow_nan=False) + "\n")
+        """Write one record as one line; a number that is not finite becomes null.
+
+        Raises:
+            OutputError: it cannot be written, for example on a full disk.
+        """
+        line = json.dumps(without_nan(record), allow_nan=False) + "\n"
+        try:
+            with self.path.open("a", encoding="utf-8") as log:
+                log.write(line)
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot be written ({error.strerror}); the checkpoints are kept, "
+                "make room and give the same command again"
+            ) from error
 
     def forget(self, epoch: int) -> None:
         """Drop the lines of this epoch and later ones, and what is torn or damaged.
