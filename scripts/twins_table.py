@@ -24,7 +24,7 @@ from calo4pqvae.evaluation.sight import Sight
 SHOWN = {
     "auc.trees": "trees, both", "auc.trees_structure": "trees, structure",
     "auc.trees_features": "trees, features", "structure.beyond": "pulls",
-    "structure.correlations": "correlations", "fpd": "FPD", "fpd.trimmed": "FPD trimmed",
+    "structure.largest": "largest pull", "structure.correlations": "correlations", "fpd": "FPD", "fpd.trimmed": "FPD trimmed",
     "auc.high": "network", "separation.e_layer": "layers", "separation.ec_r": "centre in r",
     "separation.width_r": "width in r", "separation.sparsity": "sparsity",
     "separation.voxel": "voxels", "recall": "recall", "coverage": "coverage",
@@ -75,7 +75,7 @@ def main():
     parser.add_argument("--only", nargs="+", help="names of twins")
     parser.add_argument("--structure", action="store_true", help="no scores but these")
     args = parser.parse_args()
-    shown = dict(list(SHOWN.items())[:5]) if args.structure else SHOWN
+    shown = dict(list(SHOWN.items())[:6]) if args.structure else SHOWN
     twins = [twin for twin in KINDS if args.only is None or twin.name in args.only]
     with ShowerFile(args.file) as source, tempfile.TemporaryDirectory() as folder:
         for n in args.showers:

@@ -5,6 +5,7 @@ many pulls of Geant4 against itself lie beyond three errors.
 """
 
 import math
+from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any, cast
 
@@ -25,8 +26,8 @@ from calo4pqvae.evaluation.power.ladder import NO_POWER, Halves, Power, measure_
 from calo4pqvae.evaluation.power.twins import STANDARD
 from calo4pqvae.evaluation.score import Score, in_parallel
 from calo4pqvae.evaluation.splits import averaged, averaged_floor, draw_splits
-from calo4pqvae.evaluation.structure.described import describe, share_beyond
-from calo4pqvae.evaluation.structure.pulls import pulls
+from calo4pqvae.evaluation.structure.described import describe, largest_combined, share_beyond
+from calo4pqvae.evaluation.structure.pulls import Pull, pulls
 from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.evaluation.verdict import WITHIN, Floor
 from calo4pqvae.evaluation.worth import worth
@@ -37,11 +38,16 @@ TREE_NAMES = {"features": "auc.trees_features", "structure": "auc.trees_structur
               "both": "auc.trees"}  # fmt: skip
 """Entries of the trees by their input."""
 
-_OTHERS = ("worth", "structure.beyond", "structure.correlations")
+_OTHERS = ("worth", "structure.beyond", "structure.largest", "structure.correlations")
 
 _SPLITS = 8
-_LEAST = 0.002
-"""Least scatter of a share of pulls: one of some five hundred."""
+_HALVES = 24
+_OF_PULLS = {
+    "structure.beyond": (share_beyond, 0.002),
+    "structure.largest": (largest_combined, 0.4),
+}
+"""What is made of pulls, and the least that it scatters: one pull of five hundred, and what
+the largest of some hundred normal deviates scatters by at least."""
 _LABELS = {"features": "official-362", "structure": "structure", "both": "both"}
 _REGULAR = "structure needs layers with equal bins"
 
@@ -103,7 +109,7 @@ class Sight:
         return {
             "worth": self._worth(structure),
             **trees,
-            "structure.beyond": self._beyond(share_beyond(found), len(structure)),
+            **self._held(found, len(structure)),
             "structure.correlations": self._correlations(structure),
             "structure": describe(found, structure, self.structure),
         }
@@ -203,30 +209,32 @@ class Sight:
             )
         return made | {k: v for k, v in described.items() if k != "error"}
 
-    def _beyond(self, share: float, n: int) -> Entry:
-        """Hold the share of pulls beyond three errors against halves of the reference."""
+    def _held(self, found: Sequence[Pull], n: int) -> dict[str, Entry]:
+        """Hold what the pulls say against halves of the reference."""
         assert self.structure is not None
         reference, m = self.structure, len(self.structure) // 2
-        if math.isnan(share) or m < _SPLITS:
-            return undefined_entry("no window of incident energy has 50 showers on each side")
-        if "beyond" not in self._kept:
-            splits = draw_splits(len(reference), m, _SPLITS, 0)[:_SPLITS]
-            self._kept["beyond"] = np.array([
-                share_beyond(pulls(reference.take(s.one), reference.take(s.other)))
-                for s in splits
-            ])  # fmt: skip
-        floors = self._kept["beyond"]
-        known = floors[np.isfinite(floors)]
-        if len(known) < 2:
-            return undefined_entry("halves of the reference are too small for pulls")
-        spread = max(float(np.std(known, ddof=1)), _LEAST)
-        floor = Floor(
-            float(known.mean()),
-            spread / math.sqrt(len(known)),
-            spread * math.sqrt(1 + 1 / len(known)),
-            len(known) - 1,
-        )
-        return score_entry(Score(share, 0.0, n), floor, m, feature_set="structure")
+        if "halves" not in self._kept:
+            splits = draw_splits(len(reference), m, _HALVES, 0)[:_HALVES]
+            self._kept["halves"] = [
+                pulls(reference.take(split.one), reference.take(split.other))
+                for split in splits
+            ]
+        made = {}
+        for name, (statistic, least) in _OF_PULLS.items():
+            floors = np.array([statistic(half) for half in self._kept["halves"]])
+            known, value = floors[np.isfinite(floors)], statistic(found)
+            if math.isnan(value) or len(known) < 2:
+                made[name] = undefined_entry("no window has 50 showers in halves of Geant4")
+                continue
+            spread = max(float(np.std(known, ddof=1)), least)
+            floor = Floor(
+                float(known.mean()),
+                spread / math.sqrt(len(known)),
+                spread * math.sqrt(1 + 1 / len(known)),
+                len(known) - 1,
+            )
+            made[name] = score_entry(Score(value, 0.0, n), floor, m, feature_set="structure")
+        return made
 
     def _correlations(self, structure: Structure) -> Entry:
         """The distance of correlation structure, on parts beside its floor."""

@@ -46,6 +46,7 @@ _WHOLE = {
     "auc.trees_structure": Name("Trees on the structure, AUC", TREES, best=0.5),
     "auc.trees_features": Name("Trees on official features, AUC", TREES, best=0.5),
     "structure.beyond": Name("Structural numbers beyond three errors", STRUCTURE, *_PERCENT),
+    "structure.largest": Name("Largest structural pull, windows combined", STRUCTURE, unit="σ"),
     "structure.correlations": Name("Distance of correlation structure", STRUCTURE, *_PER_MILLE),
     "response": Name("Mean response, relative to Geant4", MEANS, *_PERCENT, signed=True),
     "sparsity": Name("Mean sparsity, difference to Geant4", MEANS, *_PER_MILLE, signed=True),

@@ -13,7 +13,7 @@ from calo4pqvae.evaluation.structure.pulls import BEYOND, CHANCE, Pull
 from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.evaluation.structure.windows import windows_of
 
-__all__ = ["describe", "describe_functions", "largest", "share_beyond"]
+__all__ = ["describe", "describe_functions", "largest", "largest_combined", "share_beyond"]
 
 _LARGEST = 12
 _BY_NAME = {one.name: one for one in OBSERVABLES}
@@ -71,6 +71,18 @@ def largest(found: Sequence[Pull], n: int = _LARGEST) -> list[Pull]:
 def share_beyond(found: Sequence[Pull]) -> float:
     """Share of the pulls beyond three errors; NaN where there is none."""
     return float(np.mean([abs(one.pull) > BEYOND for one in found])) if found else math.nan
+
+
+def largest_combined(found: Sequence[Pull]) -> float:
+    """Combine the windows of each observable, sum of pulls / sqrt(windows), and take the largest.
+
+    A defect that lies in one observable, and is small in each window, shows here.
+    """
+    sums: dict[tuple[str, str], list[float]] = {}
+    for one in found:
+        sums.setdefault((one.observable, one.kind), []).append(one.pull)
+    combined = (abs(sum(pulls)) / math.sqrt(len(pulls)) for pulls in sums.values())
+    return max(combined, default=math.nan)
 
 
 def _described(one: Pull) -> dict[str, Any]:
