@@ -24,7 +24,8 @@ from calo4pqvae.evaluation.sight import Sight
 SHOWN = {
     "auc.trees": "trees, both", "auc.trees_structure": "trees, structure",
     "auc.trees_features": "trees, features", "structure.beyond": "pulls",
-    "structure.largest": "largest pull", "structure.correlations": "correlations", "fpd": "FPD", "fpd.trimmed": "FPD trimmed",
+    "structure.largest": "largest pull",
+    "structure.correlations": "correlations", "fpd": "FPD", "fpd.trimmed": "FPD trimmed",
     "auc.high": "network", "separation.e_layer": "layers", "separation.ec_r": "centre in r",
     "separation.width_r": "width in r", "separation.sparsity": "sparsity",
     "separation.voxel": "voxels", "recall": "recall", "coverage": "coverage",

@@ -24,9 +24,10 @@ from calo4pqvae.evaluation.entries import Entry, score_entry, undefined_entry
 from calo4pqvae.evaluation.features.high_level import Features
 from calo4pqvae.evaluation.power.ladder import NO_POWER, Halves, Power, measure_power
 from calo4pqvae.evaluation.power.twins import STANDARD
-from calo4pqvae.evaluation.score import Score, in_parallel
+from calo4pqvae.evaluation.score import Score
 from calo4pqvae.evaluation.splits import averaged, averaged_floor, draw_splits
-from calo4pqvae.evaluation.structure.described import describe, largest_combined, share_beyond
+from calo4pqvae.evaluation.structure.described import describe
+from calo4pqvae.evaluation.structure.held import HALVES, held
 from calo4pqvae.evaluation.structure.pulls import Pull, pulls
 from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.evaluation.verdict import WITHIN, Floor
@@ -41,13 +42,6 @@ TREE_NAMES = {"features": "auc.trees_features", "structure": "auc.trees_structur
 _OTHERS = ("worth", "structure.beyond", "structure.largest", "structure.correlations")
 
 _SPLITS = 8
-_HALVES = 24
-_OF_PULLS = {
-    "structure.beyond": (share_beyond, 0.002),
-    "structure.largest": (largest_combined, 0.4),
-}
-"""What is made of pulls, and the least that it scatters: one pull of five hundred, and what
-the largest of some hundred normal deviates scatters by at least."""
 _LABELS = {"features": "official-362", "structure": "structure", "both": "both"}
 _REGULAR = "structure needs layers with equal bins"
 
@@ -179,7 +173,7 @@ class Sight:
             spread = null_error(len(sides[0]), len(sides[1]))
             return score_entry(score, Floor(0.5, 0.0, spread), score.n, **label)
 
-        made = dict(zip(names, in_parallel(one, names), strict=True))
+        made = {name: one(name) for name in names}
         return {
             TREE_NAMES[name]: self._with_power(name, made[name]) for name in reversed(names)
         }
@@ -214,27 +208,12 @@ class Sight:
         assert self.structure is not None
         reference, m = self.structure, len(self.structure) // 2
         if "halves" not in self._kept:
-            splits = draw_splits(len(reference), m, _HALVES, 0)[:_HALVES]
+            splits = draw_splits(len(reference), m, HALVES, 0)[:HALVES]
             self._kept["halves"] = [
                 pulls(reference.take(split.one), reference.take(split.other))
                 for split in splits
             ]
-        made = {}
-        for name, (statistic, least) in _OF_PULLS.items():
-            floors = np.array([statistic(half) for half in self._kept["halves"]])
-            known, value = floors[np.isfinite(floors)], statistic(found)
-            if math.isnan(value) or len(known) < 2:
-                made[name] = undefined_entry("no window has 50 showers in halves of Geant4")
-                continue
-            spread = max(float(np.std(known, ddof=1)), least)
-            floor = Floor(
-                float(known.mean()),
-                spread / math.sqrt(len(known)),
-                spread * math.sqrt(1 + 1 / len(known)),
-                len(known) - 1,
-            )
-            made[name] = score_entry(Score(value, 0.0, n), floor, m, feature_set="structure")
-        return made
+        return held(found, self._kept["halves"], n, m)
 
     def _correlations(self, structure: Structure) -> Entry:
         """The distance of correlation structure, on parts beside its floor."""

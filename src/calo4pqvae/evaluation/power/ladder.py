@@ -15,7 +15,7 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.classifiers.trees import null_error
 from calo4pqvae.evaluation.entries import number
 from calo4pqvae.evaluation.power.twins import STANDARD, Twin, spoilt
-from calo4pqvae.evaluation.score import Score, in_parallel
+from calo4pqvae.evaluation.score import Score
 from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = ["AT_MOST", "NO_POWER", "SIGMAS", "Halves", "Power", "Rung", "flags", "measure_power"]
@@ -146,13 +146,7 @@ def measure_power(
 
     def judge(showers: np.ndarray, names: Sequence[str]) -> dict[str, Score]:
         other = measure(halves.e_inc[1], showers, halves.geometry)
-        return dict(
-            zip(
-                names,
-                in_parallel(lambda k: classifiers[k](own[k], other[k], *energies), names),
-                strict=True,
-            )
-        )
+        return {k: classifiers[k](own[k], other[k], *energies) for k in names}
 
     floors = judge(halves.showers[1], list(classifiers)) if floor else {}
     rungs: dict[str, list[Rung]] = {name: [] for name in classifiers}

@@ -74,7 +74,7 @@ def share_beyond(found: Sequence[Pull]) -> float:
 
 
 def largest_combined(found: Sequence[Pull]) -> float:
-    """Combine the windows of each observable, sum of pulls / sqrt(windows), and take the largest.
+    """Combine the windows of each observable, sum of pulls / sqrt(windows); take the largest.
 
     A defect that lies in one observable, and is small in each window, shows here.
     """
