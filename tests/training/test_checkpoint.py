@@ -1,7 +1,9 @@
 """Checkpoints: the same state back, or one sentence."""
 
+import pickle
 import resource
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -117,3 +119,20 @@ def test_a_flipped_bit_never_passes_unseen(
     assert state["epoch"] == 4
     assert torch.equal(state["weights"], STATE["weights"])
     assert torch.equal(state["chains"], STATE["chains"])
+
+
+def test_a_place_beyond_the_pickle_takes_no_memory(checkpoint: Path) -> None:
+    """The unpickler would take 8 bytes for each of 300 million places of its memo."""
+    with ZipFile(checkpoint) as archive:
+        records = {info.filename: archive.read(info) for info in archive.infolist()}
+    name = next(name for name in records if name.endswith("data.pkl"))
+    far = pickle.LONG_BINPUT + (300_000_000).to_bytes(4, "little")
+    head, tail = records[name].split(pickle.EMPTY_DICT, 1)
+    records[name] = head + pickle.EMPTY_DICT + far + tail
+    with ZipFile(checkpoint, "w") as archive:
+        for record, content in records.items():
+            archive.writestr(record, content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match="place 300,000,000"):
+        read_checkpoint(checkpoint)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000

@@ -6,6 +6,7 @@ declares is read by an unpickler that can call nothing: a tensor must lie inside
 
 import io
 import pickle
+import pickletools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
@@ -87,7 +88,23 @@ def _check_records(archive: ZipFile, size: int) -> None:
     if broken is not None:
         raise BadZipFile(f"{broken} has changed")
     whole = next(info for info in infos if info.filename.partition("/")[2] == "data.pkl")
-    _Judge(archive.read(whole), sizes).load()
+    content = archive.read(whole)
+    _check_places(content)
+    _Judge(content, sizes).load()
+
+
+def _check_places(content: bytes) -> None:
+    """Refuse a place of the memo beyond what the pickle can fill.
+
+    The unpickler makes room for all places up to the one that is named, some bytes for each.
+    """
+    for code, argument, _ in pickletools.genops(content):
+        if (
+            code.name in {"PUT", "BINPUT", "LONG_BINPUT"}
+            and argument is not None
+            and argument >= len(content)
+        ):
+            raise pickle.UnpicklingError(f"it keeps a value at place {argument:,}")
 
 
 class _Judge(pickle.Unpickler):
