@@ -163,6 +163,7 @@ def test_every_step_has_the_same_terms_and_gradients(
     A network's gradient must agree to 2e-5 of the largest gradient in that network, which
     sets the size of float32 rounding in back-propagation, and to 1e-3 of the tensor's own
     maximum: a tensor of few channels whose sum nearly cancels keeps the rounding of its terms.
+    Weights may differ by 3e-3: Adam divides a gradient near its epsilon by its own size.
     """
     found = torch.load(folder / f"{case}.{rank}.pt")
     for step, expected in enumerate(observe(alone())):
@@ -175,7 +176,7 @@ def test_every_step_has_the_same_terms_and_gradients(
         for name, value in expected.items():
             network = name.removeprefix("grad ").split(".")[0]
             weights = name.startswith("value") and "running" not in name
-            limit = 1e-3 if weights or network in largest else 2e-5
+            limit = 3e-3 if weights else 1e-3 if network in largest else 2e-5
             assert difference(value, found[step][name]) < limit, (step, name)
             if network in largest:
                 apart = float((value - found[step][name]).abs().max())

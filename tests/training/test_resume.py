@@ -256,10 +256,6 @@ def moved_showers(run: Path) -> list[str]:
     return []
 
 
-def new_settings(run: Path) -> list[str]:  # noqa: ARG001
-    return ["--set", "training.epochs=9"]
-
-
 def edit(run: Path, change: Callable[[dict], None]) -> list[str]:
     path = run / "config.json"
     description = json.loads(path.read_text())
@@ -269,18 +265,17 @@ def edit(run: Path, change: Callable[[dict], None]) -> list[str]:
 
 
 DAMAGES = {
-    truncate: "last.pt: damaged checkpoint, remove the run and start again",
-    empty: "last.pt: damaged checkpoint",
-    flip_some_weights: "last.pt: damaged checkpoint",
+    truncate: "put back a copy, or remove the run and start again",
+    empty: "last.pt: is no readable checkpoint",
+    flip_some_weights: "last.pt: is no readable checkpoint",
     remove: "last.pt: there is no checkpoint to resume from",
     age: "written as version 1, this program reads version 2",
     age_the_run: "a run of version 3, this program continues version 2",
     change_a_setting: "made with other values of training.learning_rate",
     lose_the_description: "no training run to resume here",
-    tear_the_description: "no training run to resume here",
+    tear_the_description: "config.json: is no readable description of a training run",
     other_showers: "made with other showers",
     moved_showers: "quick.h5: no such file",
-    new_settings: "a resumed run keeps its configuration",
 }
 
 

@@ -140,6 +140,8 @@ def read_run(folder: Path) -> Run:
         CheckpointError: it is missing, damaged or of another version.
     """
     path, what = folder / "config.json", "description of a training run"
+    if not path.exists():
+        raise CheckpointError(f"{folder}: no training run to resume here (no {path.name})")
     description = read_json(path, what, error=CheckpointError)
     with parsing(path, what, CheckpointError):
         version, values = description["schema"], description["config"]

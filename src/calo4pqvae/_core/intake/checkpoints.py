@@ -48,7 +48,8 @@ def read_tensors(path: Path) -> dict[str, Any]:
     import torch
 
     size = regular_file(path, "checkpoint", CheckpointError).st_size
-    with parsing(path, "checkpoint", CheckpointError):
+    advice = "put back a copy, or remove the run and start again"
+    with parsing(path, "checkpoint", CheckpointError, advice):
         with ZipFile(path) as archive:
             _check_records(archive, size)
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -8,12 +8,16 @@ from calo4pqvae.errors import Calo4pQVAEError, MissingExtraError
 
 __all__ = ["one_line", "parsing", "printable"]
 
+ADVICE = "write or copy it again"
+
 LONGEST_REASON = 300
 """Characters of a foreign library's own words; some quote the whole file."""
 
 
 @contextmanager
-def parsing(path: str | Path, what: str, error: type[Calo4pQVAEError]) -> Iterator[None]:
+def parsing(
+    path: str | Path, what: str, error: type[Calo4pQVAEError], advice: str = ADVICE
+) -> Iterator[None]:
     """Turn any exception inside the `with` block into `error`, the file named.
 
     Foreign parsers raise what they like on damaged bytes (KeyError, OverflowError,
@@ -23,6 +27,7 @@ def parsing(path: str | Path, what: str, error: type[Calo4pQVAEError]) -> Iterat
         path: the file, the first words of the message.
         what: what it should have been, such as ``"split manifest"``.
         error: class to raise; errors of this class keep their words.
+        advice: what to do about a damaged file.
     """
     try:
         yield
@@ -43,19 +48,19 @@ def parsing(path: str | Path, what: str, error: type[Calo4pQVAEError]) -> Iterat
         ) from found
     except OSError as found:
         if found.filename is None:  # a parser's own words for damaged bytes
-            raise error(_unreadable(path, what, found)) from found
+            raise error(_unreadable(path, what, found, advice)) from found
         raise error(
             f"{one_line(path)}: cannot be read ({found.strerror}); check the path"
         ) from found
     except Exception as found:
-        raise error(_unreadable(path, what, found)) from found
+        raise error(_unreadable(path, what, found, advice)) from found
 
 
-def _unreadable(path: str | Path, what: str, found: Exception) -> str:
+def _unreadable(path: str | Path, what: str, found: Exception, advice: str) -> str:
     reason = one_line(found) or type(found).__name__
     if isinstance(found, KeyError):
         reason = f"it lacks {reason}"
-    return f"{one_line(path)}: is no readable {what} ({reason}); write or copy it again"
+    return f"{one_line(path)}: is no readable {what} ({reason}); {advice}"
 
 
 def one_line(message: object) -> str:

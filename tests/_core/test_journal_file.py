@@ -99,7 +99,7 @@ def test_everything_that_was_acknowledged_survives_kill_9(
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from calo4pqvae._core.journal import Journal
-from test_journal import ABOUT, KIND, content
+from test_journal_file import ABOUT, KIND, content
 with Journal({str(path)!r}, KIND, ABOUT, durable={durable}) as journal:
     for number in range(len(journal), 100_000):
         journal.append(f"key {{number}}", {{"energy": number / 3}}, content(number))
