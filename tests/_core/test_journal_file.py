@@ -363,3 +363,15 @@ def test_pages_that_name_each_other_in_circles_end(tmp_path: Path) -> None:
     assert list(pages.rows()) == []
     assert time.process_time() - started < 5
     pages.close()
+
+
+def test_what_sqlite_quotes_of_a_damaged_file_may_be_no_text(filled: Path) -> None:
+    """Its message names the table, whose name has become bytes that are no UTF-8."""
+    whole_file = filled.read_bytes()
+    damaged = whole_file.replace(b"recordsrecords", b"\xc1ecordsrecords", 1)
+    damaged = damaged.replace(b"CREATE TABLE records", b"CREATE TABXE records", 1)
+    assert damaged != whole_file
+    filled.write_bytes(damaged)
+    with Journal(filled, KIND, create=False) as journal:
+        assert len(list(journal.records())) > 0
+        assert journal.damaged

@@ -155,7 +155,8 @@ def test_a_temperature_is_used_for_what_it_was_measured(model, tmp_path, toy_geo
         "its numbers are damaged": {"beta": -1.0},
         "numbers are damaged": {"beta": "8"},
         "are damaged": {"likelihood_ratio": {"value": 1.0}},
-        "for the working graph": {"graph": "another"},
+        "for the working graph another": {"graph": "another"},
+        "for the working graph \\x00x,": {"graph": "\x00x"},
         "holds no measured temperature": {"schema": "another"},
     }
     for says, change in damaged.items():

@@ -18,7 +18,13 @@ from typing import Any
 from calo4pqvae._core.journal.index import Index, header_row
 from calo4pqvae._core.journal.pages import MAX_FILE, Pages
 from calo4pqvae._core.journal.rows import Record, Row, pack, unpack
-from calo4pqvae._core.journal.table import Table, is_sqlite, rollback_file, write_new
+from calo4pqvae._core.journal.table import (
+    SQLITE_ERRORS,
+    Table,
+    is_sqlite,
+    rollback_file,
+    write_new,
+)
 from calo4pqvae.errors import JournalError, OutputError
 
 __all__ = ["Journal"]
@@ -130,7 +136,7 @@ class Journal:
         row = pack(self._index.last + 1, key, about, payload)
         try:
             self._shelf.insert(row)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise self._refusal(error) from error
         self._index.enter(key, row.number)
 
@@ -147,7 +153,7 @@ class Journal:
             raise JournalError(f"{self.path}: the journal is closed")
         try:
             row = self._shelf.read(number)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise self._refusal(error) from error
         record = None if row is None else unpack(row)
         if record is None:
@@ -209,7 +215,7 @@ class Journal:
                 return False
             self._shelf = Table(self.path, readonly=self._readonly, durable=self._durable)
             return self._shelf.is_sound() and self._index.count(self._shelf.rows())
-        except (OSError, sqlite3.Error):
+        except (OSError, *SQLITE_ERRORS):
             return False
 
     def _read_by_pages(self) -> None:
@@ -248,12 +254,12 @@ class Journal:
             # What would undo a death in the old file must not be applied to the new one.
             rollback_file(self.path).unlink(missing_ok=True)
             part.replace(self.path)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise self._refusal(error) from error
         except (OSError, ValueError) as error:
             raise OutputError(f"{self.path}: cannot be written ({_reason(error)})") from error
 
-    def _refusal(self, error: sqlite3.Error) -> JournalError | OutputError:
+    def _refusal(self, error: Exception) -> JournalError | OutputError:
         """Turn an error of sqlite into ours."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:

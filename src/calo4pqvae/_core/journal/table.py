@@ -10,7 +10,7 @@ from pathlib import Path
 from calo4pqvae._core.journal.pages import PAGE
 from calo4pqvae._core.journal.rows import HEADER, MAX_ABOUT, MAX_PAYLOAD, TABLES, Row
 
-__all__ = ["Table", "is_sqlite", "rollback_file", "write_new"]
+__all__ = ["SQLITE_ERRORS", "Table", "is_sqlite", "rollback_file", "write_new"]
 
 _ALIKE = (
     (0, b"SQLite format 3\0"),
@@ -19,6 +19,10 @@ _ALIKE = (
     (56, (1).to_bytes(4, "big")),
 )
 """Bytes at the head of every journal: no write-ahead log, tables of format 4, text in UTF-8."""
+
+
+SQLITE_ERRORS = (sqlite3.Error, UnicodeError)
+"""What sqlite raises on damaged files: its own words may quote bytes that are no UTF-8."""
 
 
 class Table:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from calo4pqvae._core.intake import read_json
+from calo4pqvae._core.intake import one_line, read_json
 from calo4pqvae.annealer.calibration.matching import Fit
 from calo4pqvae.annealer.calibration.temperature import Estimate
 from calo4pqvae.errors import AnnealerError
@@ -77,7 +77,9 @@ def read_temperature(path: str | Path, purpose: Purpose) -> tuple[float, Estimat
     for name, wanted in asdict(purpose).items():
         if found.get(name) != wanted:
             here, there = (_NAMES[name].format(x) for x in (wanted, found.get(name)))
-            raise AnnealerError(f"{path}: was measured for {there}, not for {here}; {_MAKE}")
+            raise AnnealerError(
+                f"{path}: was measured for {one_line(there)}, not for {here}; {_MAKE}"
+            )
     if found.get("converged") is not True:
         raise AnnealerError(
             f"{path}: its fit has not converged, so that it holds no temperature; {_MAKE} with "
