@@ -1,5 +1,6 @@
 # make demo: generate and evaluate with the pretrained model; make demo-train: train first.
 # make test: run the tests.
+# make docs: the documentation site in build/site; make pages: run the code of its pages.
 # make check-long: hours of kills, mutations and statistics, resumable; results in docs/checks/.
 # All make the virtual environment .venv first when it is missing or out of date.
 
@@ -11,10 +12,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 
-.PHONY: help setup demo demo-train test check-long figures lint clean distclean
+.PHONY: help setup demo demo-train test docs pages check-long figures lint clean distclean
 
 help:
-	@echo "make setup | demo | demo-train | test | check-long | figures | lint | clean | distclean"
+	@echo "make setup | demo | demo-train | test | docs | pages | check-long | figures | lint | clean | distclean"
 
 setup: $(STAMP)
 
@@ -36,6 +37,12 @@ demo-train: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+docs: $(STAMP)
+	$(BIN)/python scripts/docs.py
+
+pages: $(STAMP)
+	$(BIN)/python scripts/run_pages.py
 
 check-long: $(STAMP)
 	$(BIN)/python scripts/check_long.py

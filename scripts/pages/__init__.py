@@ -1,0 +1,1 @@
+"""The documentation site: what `make docs` and `make pages` are made of."""
