@@ -82,7 +82,9 @@ def test_a_step_moves_every_parameter_of_the_networks(trainer: NewTrainer) -> No
 def test_the_prior_is_frozen_for_automatic_differentiation(trainer: NewTrainer) -> None:
     train = trainer("prior.initial_scale=0.3", "training.kl_weight=[1,1]", *FLOAT32)
     prior, steps = train.model.prior, []
-    train.prior.register_step_pre_hook(lambda *_: steps.append(prior.coupling.grad.clone()))
+    train.prior.optimiser.register_step_pre_hook(
+        lambda *_: steps.append(prior.coupling.grad.clone())
+    )
     assert not list(prior.parameters())
     train._step_networks(*_first_showers(train))
     assert not prior.coupling.requires_grad
@@ -267,7 +269,7 @@ def test_a_stop_between_two_looks_still_saves(
 
 @pytest.mark.parametrize("stops", [[1], [4], [5], [2, 4, 6, 7], [8]])
 def test_a_run_in_pieces_is_the_run_in_one(trainer: NewTrainer, stops: list[int]) -> None:
-    remember = ("prior.initial_scale=1", "training.sweeps=1", "training.negative_phase=pcd")
+    remember = ("prior.initial_scale=0.3", "training.sweeps=1", "training.negative_phase=pcd")
     settings = ("training.freeze_epoch=1", "training.prior_momentum=0.9", *remember)
     whole = trainer(*settings)
     whole.run()

@@ -93,6 +93,10 @@ def _training_rules(t: "TrainingConfig") -> dict[str, bool]:
         "training.prior_momentum must be at least 0 and below 1": 0 <= t.prior_momentum < 1,
         "training.sharpness must stay above zero": min(t.sharpness) > 0,
         "training.sharpness_epochs must be at least 1": t.sharpness_epochs >= 1,
+        "training.match_weight must not be negative": 0 <= t.match_weight < math.inf,
+        "training.match_weight above 0 goes with training.negative_phase=pcd and "
+        "training.prior_fit=batches": not t.match_weight
+        or (t.negative_phase == "pcd" and t.prior_fit == "batches"),
         "training.kl_epochs must rise": t.kl_epochs[0] < t.kl_epochs[1],
         f"training.sampler must be auto, {', '.join(list(SAMPLERS)[:-1])} or "
         f"{list(SAMPLERS)[-1]}": t.sampler in {"auto", *SAMPLERS},

@@ -152,6 +152,8 @@ class TrainingConfig:
         sharpness_epochs: epochs over which it rises linearly.
         kl_weight: first and last weight of the prior's regulariser.
         kl_epochs: epochs between which that weight rises linearly.
+        match_weight: weight, beside that of the regulariser, of the difference between the
+            correlations of the encoder's bits and those of the chains (pcd); 0 for none.
         gradient: ``centred`` (enhanced) or ``plain``.
         prior_learning_rate: step of the prior's gradient ascent, at the start.
         prior_learning_rate_end: what it falls to by the last epoch, along a cosine.
@@ -179,6 +181,7 @@ class TrainingConfig:
     sharpness_epochs: int = 150
     kl_weight: tuple[float, float] = (1.0, 1.0)
     kl_epochs: tuple[int, int] = (0, 1)
+    match_weight: float = 0.0
     gradient: Literal["centred", "plain"] = "centred"
     prior_learning_rate: float = 0.01
     prior_learning_rate_end: float = 0.01

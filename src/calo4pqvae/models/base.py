@@ -34,6 +34,7 @@ class Losses:
         negative_entropy: mean of log q(z|x), entropies exact per level [nats].
         positive_energy: mean prior energy of the encoder's relaxed bits.
         bits: exact bits of all nodes, the data side of the prior's gradient.
+        nodes: the relaxed bits behind them, None where bits are functions of the shower.
     """
 
     values: Float[Tensor, ""]
@@ -41,6 +42,7 @@ class Losses:
     negative_entropy: Float[Tensor, ""]
     positive_energy: Float[Tensor, ""]
     bits: Bits
+    nodes: Float[Tensor, "batch nodes"] | None = None
 
     def total(self, kl_weight: float) -> Float[Tensor, ""]:
         """Sum the terms that encoder and decoder minimise."""

@@ -128,7 +128,7 @@ def extrapolate(fits: Sequence[TimedFit], n_showers: int, settings: TrainingConf
 
 def _step(trainer: Trainer, batch: Batch) -> None:
     """Make a step with chains of its own: those that persist have the size of a batch."""
-    trainer.negative.chains = None
+    trainer.prior.negative.chains = None
     trainer.step(batch)
 
 

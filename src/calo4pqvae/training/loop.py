@@ -2,6 +2,7 @@
 
 import json
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,22 +15,22 @@ from torch.nn.parallel import DistributedDataParallel
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
-from calo4pqvae.boltzmann.gradient import centred_gradient, plain_gradient
 from calo4pqvae.config import Config
 from calo4pqvae.data.batches import Batch, ShowerBatches
 from calo4pqvae.data.symmetry import rotate_and_mirror
-from calo4pqvae.errors import TrainingError
+from calo4pqvae.errors import PhysicsWarning, TrainingError
 from calo4pqvae.models.base import Losses, ShowerModel
 from calo4pqvae.training import schedules
 from calo4pqvae.training.checkpoint import check_same, read_checkpoint, write_checkpoint
 from calo4pqvae.training.log import RunLog
-from calo4pqvae.training.negative_phase import NegativePhase
+from calo4pqvae.training.prior_step import PriorStep
 from calo4pqvae.training.processes import Processes
 from calo4pqvae.training.validation import LOSS_TERMS, validate
 
 __all__ = ["Step", "Trainer"]
 
 TERMS: tuple[str, ...] = (*LOSS_TERMS, "negative_energy")
+SUMS: tuple[str, ...] = (*TERMS, "damped")
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,13 @@ class Trainer:
         self.log = RunLog(folder / "log.jsonl")
         self.noise, chain_noise = (self._noise(stream) for stream in (0, 1))
         self.chain_noise = chain_noise
-        self.negative = NegativePhase(self.model, self.settings, chain_noise, self.processes)
         self.network = torch.optim.Adam(self.model.parameters(), lr=self.settings.learning_rate)
-        self.prior = torch.optim.SGD(
-            [self.model.prior.bias, self.model.prior.coupling],
-            lr=self.settings.prior_learning_rate,
-            momentum=self.settings.prior_momentum,
-        )
+        self.prior = PriorStep(self.model, self.settings, chain_noise, self.processes)
         self.forward = self._parallel()
         self.epoch, self.batch = 0, 0
-        self.sums = torch.zeros(len(TERMS), dtype=torch.float64, device=self.processes.device)
+        self.sums = torch.zeros(len(SUMS), dtype=torch.float64, device=self.processes.device)
         self._stop, self._saved, self._done = False, time.monotonic(), False
+        self._warned = False
 
     def run(self) -> bool:
         """Train to the last epoch.
@@ -144,21 +141,20 @@ class Trainer:
         losses = None
         if self.settings.prior_fit == "whole":
             losses = self._step_networks(showers, e_inc)
-            self._account(losses, losses.bits, e_inc, torch.zeros_like(losses.hits))
+            self._account(losses, losses.bits, e_inc, losses.hits.new_zeros(2))
             return losses
         if schedules.is_frozen(self.settings, self.epoch):
             bits = self.model.encode(showers, e_inc, self.noise)
         else:
             losses = self._step_networks(showers, e_inc)
             bits = losses.bits
-        negative_energy = self._step_prior(bits, e_inc)
-        self._account(losses, bits, e_inc, negative_energy)
+        self._account(losses, bits, e_inc, self.prior(bits, e_inc, self._fractional_epoch()))
         return losses
 
     def save(self) -> None:
         """Write a checkpoint from which training continues bit for bit."""
         self._check_finite()
-        chains = self.negative.chains
+        chains = self.prior.negative.chains
         chains = None if chains is None else self.processes.gather(chains)
         if self.processes.rank == 0:
             state = {
@@ -169,7 +165,7 @@ class Trainer:
                 "sums": self.sums,
                 "model": self.model.state_dict(),
                 "network": self.network.state_dict(),
-                "prior": self.prior.state_dict(),
+                "prior": self.prior.state(),
                 "noise": self.noise.state(),
                 "chain_noise": self.chain_noise.state(),
                 "chains": chains,
@@ -188,15 +184,15 @@ class Trainer:
         state = read_checkpoint(self.checkpoint)
         check_same(self.checkpoint, state, self.config, self.fingerprint)
         self.epoch, self.batch = state["epoch"], state["batch"]
-        self.sums.copy_(state["sums"])
+        self.sums[: len(state["sums"])] = state["sums"].to(self.sums)
         self.model.load_state_dict(state["model"])
         self.network.load_state_dict(state["network"])
-        self.prior.load_state_dict(state["prior"])
+        self.prior.restore(state["prior"])
         self.noise.restore(state["noise"])
         self.chain_noise.restore(state["chain_noise"])
         if state["chains"] is not None:
             mine = self.processes.share(len(state["chains"]))
-            self.negative.chains = state["chains"][mine].to(self.processes.device)
+            self.prior.negative.chains = state["chains"][mine].to(self.processes.device)
         if self.processes.rank == 0:
             self.log.forget(self.epoch)
 
@@ -229,43 +225,35 @@ class Trainer:
         with self._precision():
             losses = cast(Losses, self.forward(showers, e_inc, self.noise, sharpness))
         self.network.zero_grad()
-        losses.total(schedules.kl_weight(self.settings, epoch)).backward()
+        kl_weight = schedules.kl_weight(self.settings, epoch)
+        loss = losses.total(kl_weight)
+        if self.settings.match_weight and losses.nodes is not None:
+            weight = kl_weight * self.settings.match_weight
+            loss = loss + weight * self.prior.negative.mismatch(
+                losses.nodes, losses.bits, e_inc
+            )
+        loss.backward()
         if self.settings.clip_gradient:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_gradient)
         self.network.step()
         return losses
 
     @torch.no_grad()
-    def _step_prior(self, bits: Bits, e_inc: IncidentEnergy) -> Tensor:
-        prior, together = self.model.prior, self.processes.average_moments
-        chains, chain_e_inc = self.negative.run(bits, e_inc)
-        t = self.model.scale(chain_e_inc)
-        data = together(prior.moments(bits, self.model.scale(e_inc)))
-        model = together(prior.moments(chains, t))
-        rule = centred_gradient if self.settings.gradient == "centred" else plain_gradient
-        prior.apply_gradient(rule(data, model, prior.graph))
-        negative_energy = prior.energy(chains, t).mean()
-        rate = schedules.prior_learning_rate(self.settings, self._fractional_epoch())
-        for group in self.prior.param_groups:
-            group["lr"] = rate
-        self.prior.step()
-        return negative_energy
-
-    @torch.no_grad()
     def _account(
-        self, losses: Losses | None, bits: Bits, e_inc: IncidentEnergy, negative_energy: Tensor
+        self, losses: Losses | None, bits: Bits, e_inc: IncidentEnergy, of_prior: Tensor
     ) -> None:
         if losses is None:
             energy = self.model.prior.energy(bits, self.model.scale(e_inc)).mean()
             zero = torch.zeros_like(energy)
-            terms = [zero, zero, zero, energy, negative_energy]
+            terms = [zero, zero, zero, energy, *of_prior]
         else:
-            terms = [getattr(losses, name).detach() for name in LOSS_TERMS] + [negative_energy]
+            terms = [*(getattr(losses, name).detach() for name in LOSS_TERMS), *of_prior]
         self.sums += self.processes.average(torch.stack(terms).double())
 
     def _log(self, seconds: float) -> None:
         self._check_finite()
-        means = dict(zip(TERMS, (self.sums / self.batches.n_batches).tolist(), strict=True))
+        means = dict(zip(SUMS, (self.sums / self.batches.n_batches).tolist(), strict=True))
+        self._tell_of_damping(means["damped"])
         frozen = schedules.is_frozen(self.settings, self.epoch)
         unseen = dict.fromkeys(set(TERMS) - set(self._terms()))
         record: dict[str, Any] = {"epoch": self.epoch, "frozen": frozen, **means, **unseen}
@@ -283,6 +271,17 @@ class Trainer:
         if self.processes.rank == 0:
             self.log.append(record)
 
+    def _tell_of_damping(self, share: float) -> None:
+        if share and not self._warned and self.processes.rank == 0:
+            self._warned = True
+            warnings.warn(
+                f"the prior's chains ran away from the data in {share:.1%} of the batches of "
+                f"epoch {self.epoch + 1}; its steps were shortened (column 'damped' of "
+                "log.jsonl); if that goes on, halve training.prior_learning_rate",
+                PhysicsWarning,
+                stacklevel=2,
+            )
+
     def _check_finite(self) -> None:
         values = [
             self.sums,
@@ -296,7 +295,7 @@ class Trainer:
 
     def _report(self) -> None:
         if self.on_step is not None and self.processes.rank == 0:
-            means = dict(zip(TERMS, (self.sums / self.batch).tolist(), strict=True))
+            means = dict(zip(SUMS, (self.sums / self.batch).tolist(), strict=True))
             terms = {name: means[name] for name in self._terms()}
             self.on_step(Step(self.epoch, self.batch, self.batches.n_batches, terms))
 

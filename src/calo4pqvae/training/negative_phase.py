@@ -1,9 +1,12 @@
 """The negative phase: one run of chains per batch, shared by all that needs it."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae._core.typing import Bits, IncidentEnergy
+from calo4pqvae.boltzmann.matching import correlation_mismatch
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.config import TrainingConfig
@@ -64,3 +67,26 @@ class NegativePhase:
         if persistent:
             self.chains = states
         return states, e_inc
+
+    def mismatch(
+        self, nodes: Float[Tensor, "batch nodes"], bits: Bits, e_inc: IncidentEnergy
+    ) -> Float[Tensor, ""]:
+        """Compare correlations of the encoder's bits with those of the persistent chains.
+
+        Values are those of the exact bits, gradients those of the relaxed ones. The chains are
+        those of the last batch, at the ordered energies of this one; before the first there are
+        none, and the difference is zero.
+
+        Arguments:
+            nodes: relaxed bits of all nodes of this process's showers.
+            bits: exact ones.
+            e_inc: their incident energies [MeV].
+        """
+        if self.chains is None:
+            return nodes.new_zeros(())
+        joined = self._processes.gather(e_inc).sort(dim=0).values
+        chain_t = self._model.scale(joined[self._processes.share(len(joined))])
+        clamped = self._model.prior.graph.sizes[0]
+        straight = (bits.to(nodes.dtype) - nodes).detach() + nodes
+        t, chains = self._model.scale(e_inc), self.chains[:, clamped:]
+        return correlation_mismatch(straight[:, clamped:], t, chains, chain_t)

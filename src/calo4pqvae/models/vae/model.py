@@ -106,6 +106,7 @@ class Calo4pQVAE(ShowerModel):
             negative_entropy=-entropy(logits.float()).mean(),
             positive_energy=self.prior.energy(nodes, t).mean(),
             bits=nodes.detach() > 0.5,
+            nodes=nodes,
         )
 
     @torch.no_grad()
