@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -26,3 +28,11 @@ def test_bars_and_stripes_are_learnt_and_the_bounds_hold_the_exact_value() -> No
     slack = 5 * found["error"]
     assert found["lower"] - slack < found["exact"] < found["upper"] + slack
     assert found["upper"] - found["lower"] < 0.5
+
+
+def test_the_temperature_of_an_emulated_chip_is_found() -> None:
+    """Within four errors, and energies within four of theirs: 1e-4 of free seeds fail."""
+    pytest.importorskip("dwave.system")
+    found = load("annealer_temperature").main()
+    assert abs(found["beta"] - 7.3) < 4 * found["error"] + 0.02 * 7.3  # lasting control errors
+    assert abs(found["annealer"] - found["block Gibbs"]) < 4 * 0.55

@@ -24,7 +24,18 @@ __all__ = [
 
 
 class Calo4pQVAEError(Exception):
-    """Base of all errors that a user can mend."""
+    """Base of all errors that a user can mend.
+
+    Arguments:
+        message: what is wrong and where, in words that hold for every way to use the package.
+        remedy: name of what mends it, where that is said differently in Python and on the
+            command line, which has its words in `cli.remedies`.
+        about: what those words need, such as a path.
+    """
+
+    def __init__(self, message: str = "", remedy: str = "", **about: object) -> None:
+        super().__init__(message)
+        self.remedy, self.about = remedy, about
 
 
 class ShowerFileError(Calo4pQVAEError):

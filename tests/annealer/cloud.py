@@ -15,6 +15,10 @@ import dimod
 import numpy as np
 
 TOKEN = "SECRET-0123456789"
+READS, CONDITIONS = 24, 6
+"""Chains of the job that is sent, and its different clamped states: as many submissions."""
+
+ABOUT = {"solver": "Advantage2_system4"}
 MEDIA = "application/vnd.dwave.sapi.{}+json; version=3.0.0"
 
 
@@ -200,3 +204,9 @@ def serving(cloud):
         cloud.shutdown()
         cloud.server_close()
         thread.join()
+
+
+def paid_once(cloud, submissions=CONDITIONS):
+    """Whether so many submissions were charged, each once."""
+    labels = [label for _, label, _ in cloud.charged]
+    return len(labels) == len(set(labels)) == submissions

@@ -7,7 +7,9 @@ pytest.importorskip("dwave.system")
 
 from small_chip import BETA, CHIP, couplings
 
+from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.annealer.emulator.emulator import EmulatedAnnealer
+from calo4pqvae.annealer.sampler import AnnealerSampler, Settings
 
 
 @pytest.fixture(scope="session")
@@ -47,5 +49,16 @@ def codes():
 
     def make(conditions, reads):
         return table[torch.arange(reads) % conditions]
+
+    return make
+
+
+@pytest.fixture
+def sampler_of():
+    """A function (annealer, graph, settings) -> the sampler, its temperature right."""
+
+    def make(annealer, graph, **settings):
+        given = Settings(**{"beta": BETA} | settings)
+        return AnnealerSampler(graph, annealer, SharedNoise(0), given)
 
     return make

@@ -125,7 +125,7 @@ def test_an_evaluation_fits_its_schema_and_meets_requirements_or_not(files, tmp_
     [
         (["--require", "fdp<1"], "did you mean 'fpd'"),
         (["--require", "fpd<1", "--require", "fpd<often"], "'often' in 'fpd<often'"),
-        (["--require", "auc.high<0.6"], "no metric 'auc.high' with these --classifiers"),
+        (["--require", "auc.high<0.6"], "no metric 'auc.high' with these classifiers"),
         (["--require", "response.1-3 GeV<1"], "no metric 'response.1-3 GeV'"),
         (["--windows-gev", "5-1"], "two rising energies, not '5-1'"),
         (["--windows-gev", "1-inf"], "not '1-inf'"),

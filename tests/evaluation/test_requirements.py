@@ -55,7 +55,7 @@ def test_what_is_no_requirement_is_refused(text):
         ("fdp<1", "did you mean 'fpd'"),
         ("separation.etot<1", "did you mean 'separation.e_tot'"),
         ("response.5-11 GeV<1", "did you mean 'response.5-10 GeV'"),
-        ("auc.high<0.6", "with these --classifiers"),
+        ("auc.high<0.6", "with these classifiers"),
         ("schema<4", "choose from fpd, kpd"),
     ],
 )

@@ -95,7 +95,7 @@ def test_missing_models(tmp_path, stored):
     assert_refused(tmp_path / "nowhere", "no model here")
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)
-    assert_refused(run, "--resume")
+    assert_refused(run, "no finished model yet")
     (stored[0] / "config.json").unlink()
     assert_refused(stored[0], "no model here")
 

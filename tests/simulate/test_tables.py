@@ -51,8 +51,9 @@ def test_official_ones_are_found(monkeypatch, tmp_path, place):
 def test_a_named_folder_without_the_element_is_refused(monkeypatch, tmp_path):
     official(tmp_path, [1])
     monkeypatch.setenv("G4LEDATA", str(tmp_path / "G4EMLOW8.8"))
-    with pytest.raises(ConfigError, match=r"lacks brem_SB/br74; .*--tables built"):
+    with pytest.raises(ConfigError, match=r"lacks brem_SB/br74; .*tables made here") as caught:
         find_official([1, 74])
+    assert caught.value.remedy == "built tables"
 
 
 def numbers(path):

@@ -218,8 +218,9 @@ def test_a_fit_that_fails_keeps_the_networks_and_can_be_repeated(
                 raise ConfigError("the prior is too small")
 
             patch.setattr("calo4pqvae.models.autoregressive.model.fit_longitudinal", fail)
-            with pytest.raises(TrainingError, match=r"too small.*networks are kept.*--refit"):
+            with pytest.raises(TrainingError, match=r"too small.*networks are kept") as caught:
                 train(config, [file], run)
+        assert caught.value.remedy == "refit"
         weights = torch.load(run / "checkpoints" / "last.pt")["model"]
         made = refit(run, [file], ["prior.nodes_per_partition=9", "training.fit_steps=2"])
         assert made.prior.nodes_per_partition == 9

@@ -13,7 +13,12 @@ from calo4pqvae.annealer.jobs.budget import Plan, estimate
 from calo4pqvae.annealer.programs.flux import flux_of_field
 from calo4pqvae.annealer.programs.placement import Placement
 from calo4pqvae.annealer.programs.programmer import Programmer
-from calo4pqvae.annealer.programs.ranges import RangeReport, Ranges, coupling_group, settle
+from calo4pqvae.annealer.programs.ranges import (
+    RangeReport,
+    Ranges,
+    coupling_group,
+    range_factor,
+)
 from calo4pqvae.annealer.programs.shares import Share
 from calo4pqvae.annealer.settings import Settings
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
@@ -89,7 +94,7 @@ class Preflight:
         s = self.settings
         found = self.raw(problem)
         report = self.report(found, clamped, firsts)
-        factor = settle(report, s.out_of_range, gauges=s.gauges > 0)
+        factor = range_factor(report, s.out_of_range, gauges=s.gauges > 0)
         if factor != 1 or not report.inside:
             clip = None if s.out_of_range == "rescale" else self._ranges()
             found = self.raw(problem, factor, clip)

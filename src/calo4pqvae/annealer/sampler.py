@@ -22,8 +22,10 @@ from calo4pqvae.annealer.programs.placement import Placement, place
 from calo4pqvae.annealer.programs.programmer import Programmer
 from calo4pqvae.annealer.programs.ranges import RangeReport
 from calo4pqvae.annealer.programs.shares import Share, equal_chains, random_signs, share_out
-from calo4pqvae.annealer.settings import Settings, Usage
+from calo4pqvae.annealer.settings import Settings
+from calo4pqvae.annealer.usage import Usage
 from calo4pqvae.boltzmann.graph import PartiteGraph
+from calo4pqvae.boltzmann.ising import to_bits
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
 from calo4pqvae.errors import AnnealerError
@@ -59,6 +61,16 @@ class AnnealerSampler:
 
     Raises:
         AnnealerError: the chip lacks qubits or couplers of the model.
+
+    Example:
+        >>> graph = zephyr(12, m=2)
+        >>> chip = EmulatedAnnealer(beta=8.5, graph=WorkingGraph.around(graph), sweeps=20)
+        >>> annealer = AnnealerSampler(graph, chip, SharedNoise(1), Settings(beta=8.5))
+        >>> problem = BoltzmannProblem(graph, torch.ones(1, 48), torch.ones(graph.n_edges))
+        >>> annealer.sample(problem, torch.zeros(7, 12, dtype=torch.bool)).shape
+        torch.Size([7, 48])
+        >>> annealer.usage.programmings, annealer.usage.reads
+        (1, 7)
     """
 
     ignores_start = True
@@ -163,7 +175,7 @@ class AnnealerSampler:
         raw, firsts = self.preflight.raw(problem), [int(group[0]) for group in groups]
         return self.preflight.report(raw, clamped.cpu(), firsts)
 
-    def settle(
+    def range_factor(
         self, problem: BoltzmannProblem, clamped: Bool[Tensor, "chains clamped"]
     ) -> float:
         """Say what number the values of a call would be divided by, without sending anything.
@@ -233,7 +245,7 @@ class AnnealerSampler:
         n0, given = self.graph.sizes[0], []
         for copy, served in enumerate(share.chains):
             chains = served[taken : taken + len(reads)]
-            bits = torch.from_numpy(reads[: len(chains), copy] > 0)
+            bits = torch.from_numpy(to_bits(reads[: len(chains), copy]))
             if first == 0:
                 self._compare(bits[:, :n0], states[chains, :n0])
             states[chains, n0:] = bits[:, n0 - first :]

@@ -1,14 +1,13 @@
-"""How an annealer is used, and what was used of it."""
+"""How an annealer is used."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from calo4pqvae.annealer.jobs.timing import AccessTime
 from calo4pqvae.annealer.programs.programmer import Conditioning
-from calo4pqvae.annealer.programs.ranges import OutOfRange, RangeReport
+from calo4pqvae.annealer.programs.ranges import OutOfRange
 from calo4pqvae.errors import ConfigError
 
-__all__ = ["Settings", "Usage"]
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,10 @@ class Settings:
         anneal_us: annealing time [us].
         most_reads: reads per programming at most; as many as the chip allows when None.
         limit_s: access time that may be spent [s]; None for any.
+
+    Example:
+        >>> Settings(beta=8.5, conditioning="flux", limit_s=2.0).mode
+        'shared'
     """
 
     beta: float
@@ -48,30 +51,3 @@ class Settings:
                 f"and no negative number of gauges, not {self.beta}, {self.anneal_us} us and "
                 f"{self.gauges}"
             )
-
-
-@dataclass
-class Usage:
-    """What was used and found.
-
-    Attributes:
-        reads, programmings, surplus: as of `budget.Plan`.
-        time: access time by the solver's own fields [us].
-        ranges: values outside the chip's ranges, before anything was done about it.
-        divided_by: number that all values were divided by to bring them inside.
-        held_reads, held_bits: reads, and held qubits in all reads.
-        moved_reads, moved_bits: those of them that came out against their flux bias.
-        flux: largest flux bias [Phi_0].
-    """
-
-    reads: int = 0
-    programmings: int = 0
-    surplus: int = 0
-    time: AccessTime = field(default_factory=AccessTime)
-    ranges: RangeReport = field(default_factory=RangeReport)
-    divided_by: float = 1.0
-    held_reads: int = 0
-    held_bits: int = 0
-    moved_reads: int = 0
-    moved_bits: int = 0
-    flux: float = 0.0

@@ -88,7 +88,7 @@ def contenders(
 def _devices(wanted: str) -> list[str]:
     has_cuda = torch.cuda.is_available()
     if wanted == "cuda" and not has_cuda:
-        raise ConfigError("torch finds no CUDA device here; take --device cpu or auto")
+        raise ConfigError("torch finds no CUDA device here", remedy="device")
     if wanted == "auto":
         return ["cpu", "cuda"] if has_cuda else ["cpu"]
     return [wanted]

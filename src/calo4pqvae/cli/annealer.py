@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calo4pqvae.cli.annealer_job import BATCH, BATCHES, calibrate
+from calo4pqvae.cli.annealer_job import measure
 from calo4pqvae.cli.annealer_options import (
     EMULATOR,
     RULES_OF_USE,
@@ -14,18 +14,14 @@ from calo4pqvae.cli.annealer_options import (
     fill_in,
 )
 from calo4pqvae.cli.annealer_report import time_rows
-from calo4pqvae.cli.annealer_setup import (
-    make_sampler,
-    open_backend,
-    parts_of,
-    plan_of,
-    purpose_of,
-)
+from calo4pqvae.cli.annealer_setup import make_sampler, open_backend
 from calo4pqvae.cli.inputs import ONE_SOURCE
 from calo4pqvae.cli.options import LARGEST_SEED, MOST_SHOWERS, Rule, number, whole
+from calo4pqvae.cli.remedies import with_remedy
 
 if TYPE_CHECKING:
     from calo4pqvae.annealer.jobs.budget import Plan
+    from calo4pqvae.annealer.request import Request
     from calo4pqvae.annealer.sampler import AnnealerSampler
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -140,7 +136,7 @@ def _add_job(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument(
             "--reads",
             type=whole(_LEAST, _MOST),
-            default=BATCH,
+            default=128,
             metavar="N",
             help="reads of a batch (128)",
         )
@@ -148,7 +144,7 @@ def _add_job(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument(
             "--iterations",
             type=whole(1, _MOST),
-            default=BATCHES,
+            default=8,
             metavar="N",
             help="batches at most (8)",
         )
@@ -206,11 +202,11 @@ def _plan(args: argparse.Namespace) -> int:
 
     from calo4pqvae.cli.console import table
 
-    sampler, model, e_inc = _open(args)
-    plans = {}
+    sampler, request = _open(args)
+    showers, plans = len(request.clamped), {}
     for mode in ("shared", "single"):
         sampler.settings = replace(sampler.settings, mode=mode)
-        plans[mode] = plan_of(sampler, model, e_inc)
+        plans[mode] = request.plan(sampler)
     rows, chosen = [(mode, *_cells(plan)) for mode, plan in plans.items()], plans[args.mode]
     name = sampler.dispatcher.backend.name
     heads = (
@@ -222,10 +218,10 @@ def _plan(args: argparse.Namespace) -> int:
         "without programming s",
         "kJ",
     )
-    table(f"{len(e_inc)} showers on {name}", heads, rows)
-    first, *others = (sampler.check_ranges(*part) for part in parts_of(model, e_inc))
+    table(f"{showers} showers on {name}", heads, rows)
+    first, *others = (sampler.check_ranges(*part) for part in request.parts())
     print(f"values: {sum(others, first)}")
-    table(f"per shower, mode {args.mode}", *time_rows(chosen.time, len(e_inc)))
+    table(f"per shower, mode {args.mode}", *time_rows(chosen.time, showers))
     chosen.check(args.max_seconds)
     return 0
 
@@ -233,12 +229,13 @@ def _plan(args: argparse.Namespace) -> int:
 def _temperature(args: argparse.Namespace) -> int:
     """Measure, tell, and write the result."""
     from calo4pqvae._core.atomic import write_json
-    from calo4pqvae.annealer.calibration.temperature_file import describe_temperature
+    from calo4pqvae.annealer.calibration.temperature_file import Purpose, describe_temperature
 
-    sampler, model, e_inc = _open(args)
-    fit = calibrate(args, sampler, model, e_inc, reads=args.reads, iterations=args.iterations)
+    sampler, request = _open(args)
+    fit = measure(args, sampler, request)
     if args.out is not None:
-        purpose = purpose_of(args, sampler.dispatcher.backend.sampler, model)
+        backend = sampler.dispatcher.backend.sampler
+        purpose = Purpose.of(backend, request.machine, args.anneal_us)
         write_json(args.out, describe_temperature(fit, purpose))
         print(f"wrote {args.out}")
     return 0 if fit.converged else 3
@@ -248,13 +245,14 @@ def _check(args: argparse.Namespace) -> int:
     """Try mapping, ranges, conditioning, temperature and memory."""
     from calo4pqvae.annealer.calibration.checkup import check_up
 
-    sampler, model, e_inc = _open(args)
+    sampler, request = _open(args)
     converged = True
     if args.beta is None and args.temperature is None:
-        converged = calibrate(args, sampler, model, e_inc, reads=args.reads).converged
-    findings = check_up(sampler, *parts_of(model, e_inc[:1])[0], args.reads)
+        converged = measure(args, sampler, request).converged
+    findings = check_up(sampler, *request.first().parts()[0], args.reads)
     for finding in findings:
-        print(f"{'ok ' if finding.good else 'NO '} {finding.name}: {finding.text}")
+        told = with_remedy(finding.text, finding.remedy)
+        print(f"{'ok ' if finding.good else 'NO '} {finding.name}: {told}")
     u = sampler.usage
     print(f"used: {u.programmings} programmings, {u.reads} reads, {1e-6 * u.time.total:.3g} s")
     return 0 if converged and all(finding.good for finding in findings) else 3
@@ -277,12 +275,13 @@ def _model(args: argparse.Namespace) -> Any:
     return load_model(args.model).model
 
 
-def _open(args: argparse.Namespace) -> "tuple[AnnealerSampler, Any, Any]":
+def _open(args: argparse.Namespace) -> "tuple[AnnealerSampler, Request]":
     from calo4pqvae.cli.generate import read_energies
+    from calo4pqvae.generation.request import request_of
 
     model = _model(args)
-    e_inc = read_energies(args, model)
+    request = request_of(model, read_energies(args, model))
     out = getattr(args, "out", None) or Path(f"annealer-{args.task.__name__.strip('_')}")
     if args.task is _plan and args.max_seconds is None:
         args.max_seconds = float("inf")
-    return make_sampler(args, model, args.seed, out), model, e_inc
+    return make_sampler(args, request.machine, out), request

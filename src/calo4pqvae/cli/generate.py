@@ -141,10 +141,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _generate(args: argparse.Namespace) -> int:
     """Generate, showing progress."""
+    import json
+
+    from calo4pqvae.annealer.usage import describe_usage
     from calo4pqvae.cli.annealer_job import prepare_job
-    from calo4pqvae.cli.annealer_report import annealer_note, tell_usage
+    from calo4pqvae.cli.annealer_report import tell_usage
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
+    from calo4pqvae.generation.request import request_of
     from calo4pqvae.generation.bulk import generate
     from calo4pqvae.models.storage import load_model
     from calo4pqvae.training.processes import choose_device
@@ -155,7 +159,7 @@ def _generate(args: argparse.Namespace) -> int:
     stored.model.scale.check(_tensor(e_inc))
     sampler, name = args.sampler, "block Gibbs"
     if sampler in {EMULATOR, ANNEALER}:
-        sampler, sweeps = prepare_job(args, stored.model, e_inc), 0
+        sampler, sweeps = prepare_job(args, request_of(stored.model, e_inc)), 0
         name = sampler.dispatcher.backend.name
     elif args.sweeps == AUTO:
         sweeps = _measure(args, stored.model, e_inc, device)
@@ -181,7 +185,7 @@ def _generate(args: argparse.Namespace) -> int:
             on_batch=bar.advance,
         )
         if not isinstance(sampler, str):
-            writer.note(annealer=annealer_note(sampler))
+            writer.note(annealer=json.dumps(describe_usage(sampler)))
     if not isinstance(sampler, str):
         tell_usage(sampler, len(e_inc), seconds.decoding)
     print(f"{len(e_inc)} showers written to {args.out}")

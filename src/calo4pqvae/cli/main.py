@@ -23,6 +23,7 @@ from calo4pqvae import __version__
 from calo4pqvae.cli.defaults import HelpWithDefaults
 from calo4pqvae.cli.interrupts import INTERRUPTED, ends_when_interrupted, noting_interrupts
 from calo4pqvae.cli.options import given_options, refuse_idle
+from calo4pqvae.cli.remedies import with_remedy
 from calo4pqvae.cli.streams import forgive_streams
 from calo4pqvae.errors import Calo4pQVAEError, LostPartWarning, PhysicsWarning
 
@@ -206,7 +207,7 @@ def _run(command: ModuleType, args: argparse.Namespace) -> int:
 def _explain(error: Exception) -> str | None:
     """Say what the user can mend in one sentence; None for a defect of the program."""
     if isinstance(error, Calo4pQVAEError):
-        return _one_line(error)
+        return _one_line(with_remedy(error, error.remedy, error.about))
     if isinstance(error, MemoryError) or WORDS_OF_NO_MEMORY.search(str(error)):
         return NO_MEMORY
     if isinstance(error, FileNotFoundError) and error.filename is None and _is_nowhere():

@@ -60,7 +60,7 @@ class PriorConfig:
         bias_order: polynomial order of the biases' energy dependence; 0 for none.
         initial_scale: standard deviation of initial couplings and biases.
         working_graph: file of a chip's working graph to cut the nodes from, in place of a
-            perfect lattice; written by ``calo4pqvae annealer status --save-graph``.
+            perfect lattice; written by `annealer.chip.working_graph`.
         coupling_bins: intervals of the logarithmic energy with couplings of their own, linear
             in it; 1 for the same couplings everywhere.
         free: no partition is clamped, its qubits carry bits as well (layered model).

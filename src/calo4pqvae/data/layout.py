@@ -49,8 +49,8 @@ def find_geometry(path: Path, attribute: object, shape: tuple[int, ...]) -> Cyli
             return known[n_voxels]
     raise GeometryError(
         f"{path}: does not describe its geometry, and {prod(shape[1:])} voxels belong neither "
-        f"to dataset 2 (6480) nor to dataset 3 (40500); give its geometry, on the command line "
-        f"with --binning FILE.xml"
+        f"to dataset 2 (6480) nor to dataset 3 (40500); give its geometry",
+        remedy="binning",
     )
 
 

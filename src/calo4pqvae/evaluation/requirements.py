@@ -87,8 +87,6 @@ class Requirement:
 def _unknown(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if name.startswith(("auc.", "jsd.")) and name not in known:
-        return (
-            f"there will be no metric {name!r} with these --classifiers and --classifier-inputs"
-        )
+        return f"there will be no metric {name!r} with these classifiers and their inputs"
     advice = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
     return f"there will be no metric {name!r} to require something of; {advice}"

@@ -168,7 +168,8 @@ def _check_mixed(found: Mixing, energies: torch.Tensor, limit: int) -> None:
         raise SamplerError(
             f"chains at {float(energies[worst]) / GeV:.4g} GeV disagree after {found.sweeps} "
             f"sweeps (split R-hat is {r_hats[worst]:.4g}, not below {R_HAT}); allow more than "
-            f"{limit} sweeps (--most-sweeps), or say how many a shower gets (--sweeps N)"
+            f"{limit} sweeps, or say how many a shower gets",
+            remedy="sweeps",
         )
 
 

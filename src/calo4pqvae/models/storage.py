@@ -111,8 +111,9 @@ def _find(path: Path) -> Path:
             return folder
     if (path / "checkpoints").is_dir():
         raise CheckpointError(
-            f"{path}: this run has no finished model yet; finish it with "
-            f"'calo4pqvae train --resume --out {path}'"
+            f"{path}: this run has no finished model yet",
+            remedy="unfinished run",
+            run=path,
         )
     raise CheckpointError(f"{path}: no model here ({WEIGHTS} and {DESCRIPTION} are needed)")
 

@@ -27,7 +27,7 @@ def pretrained_path() -> Path:
     if not (folder / "model.safetensors").is_file():
         raise CheckpointError(
             f"{folder}: this installation lacks the pretrained model; install the package "
-            "again, or train one with 'calo4pqvae train --preset best'"
+            "again, or train one with the preset 'best'"
         )
     return folder
 

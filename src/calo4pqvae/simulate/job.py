@@ -147,7 +147,8 @@ def _tables(wanted: str, elements: list[int], folder: Path) -> Tables:
     if official is None and wanted == "official":
         raise ConfigError(
             "Geant4's data sets G4EMLOW and G4ENSDFSTATE are not here; name their folder in "
-            "GEANT4_DATA_DIR, or take the tables made here (--tables built)"
+            "GEANT4_DATA_DIR, or take the tables made here",
+            remedy="built tables",
         )
     return official or build_tables(elements, folder)
 

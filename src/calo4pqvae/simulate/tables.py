@@ -63,7 +63,8 @@ def find_official(elements: Iterable[int]) -> Tables | None:
         if missing and "G4LEDATA" in os.environ:
             raise ConfigError(
                 f"G4LEDATA names {low}, which lacks {missing[0].relative_to(low)}; install "
-                "Geant4's data set G4EMLOW there, or take the tables made here (--tables built)"
+                "Geant4's data set G4EMLOW there, or take the tables made here",
+                remedy="built tables",
             )
         low = None if missing else low
     if low is None or states is None:

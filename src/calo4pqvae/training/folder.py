@@ -98,7 +98,8 @@ class RunFolder:
         if changed:
             raise OutputError(
                 f"{self.path}: holds a run already, with other values of {', '.join(changed)}; "
-                "continue it with --resume or choose another folder"
+                "continue it as it is, or choose another folder",
+                remedy="resume",
             )
         if stored.fingerprint != run.fingerprint:
             raise CheckpointError(

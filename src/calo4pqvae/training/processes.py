@@ -96,7 +96,7 @@ def choose_device(device: str = "auto", number: int = 0) -> torch.device:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
         if not torch.cuda.is_available():
-            raise ConfigError("no CUDA device is available; use --device cpu or auto")
+            raise ConfigError("no CUDA device is available", remedy="device")
         torch.cuda.set_device(number)
         return torch.device("cuda", number)
     return torch.device("cpu")

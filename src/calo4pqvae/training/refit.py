@@ -48,7 +48,9 @@ def refit(
         if state["epoch"] < run.config.training.epochs:
             raise CheckpointError(
                 f"{place.checkpoint}: {state['epoch']} of {run.config.training.epochs} epochs "
-                f"are done; finish them with 'calo4pqvae train --resume --out {place.path}'"
+                f"are done; finish them first",
+                remedy="unfinished run",
+                run=place.path,
             )
         config = change_config(run.config, settings)
         split = Split.load(place.split)

@@ -137,16 +137,15 @@ def finish(
     Raises:
         TrainingError: the fit fails; it says how to repeat it with other settings.
     """
-    advice = (
-        f"the trained networks are kept in {place.checkpoint}; repeat the fit with "
-        f"'calo4pqvae train --refit --out {place.path} --set ..', which takes "
-        f"{', '.join(sorted(model.FIT_SETTINGS))}"
-    )
     try:
         model.fit(training, run.config.training)
     except Calo4pQVAEError as error:
         raise TrainingError(
-            f"the fit after the last epoch failed ({error}); {advice}"
+            f"the fit after the last epoch failed ({error}); the trained networks are kept in "
+            f"{place.checkpoint}, and the fit can be repeated with other values of "
+            f"{', '.join(sorted(model.FIT_SETTINGS))}",
+            remedy="refit",
+            run=place.path,
         ) from error
     except Exception as error:
         error.add_note(advice)

@@ -29,11 +29,19 @@ _FALSE_ALARMS = 1e-3
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check."""
+    """The result of one check.
+
+    Attributes:
+        name: what was checked.
+        good: whether it may be relied on.
+        text: what was found.
+        remedy: name of what helps if it is not good, as in `errors.Calo4pQVAEError`.
+    """
 
     name: str
     good: bool
     text: str
+    remedy: str = ""
 
 
 def check_up(
@@ -106,7 +114,8 @@ def _findings(
     yield Finding("mapping", True, f"{found.copies} copies of {found.graph.n_nodes} nodes")
     report = sampler.check_ranges(problem, clamped)
     allowed = report.inside or chosen.out_of_range != "refuse"
-    done = "" if report.inside or not allowed else f"; --out-of-range {chosen.out_of_range}"
+    done = {"rescale": "; rescaled", "clip": "; clipped"}.get(chosen.out_of_range, "")
+    done = "" if report.inside else done
     yield Finding("ranges", allowed, f"{report}{done}")
     if not allowed:
         return
@@ -115,12 +124,13 @@ def _findings(
         sampler.settings = replace(chosen, conditioning="fold")
     states = sampler.sample(problem, clamped)
     memory = read_memory(states, sampler.programming)
-    advice = "use --mode single" if memory.remembers else "sharing programmings is safe"
+    shared = "not safe" if memory.remembers else "safe"
     yield Finding(
         "memory of the last read",
         not memory.remembers,
         f"correlation of successive reads {memory.correlation:.2g} +- {memory.error:.1g}; one "
-        f"of {memory.visible:.2g} is seen in 9 of 10 checks; {advice}",
+        f"of {memory.visible:.2g} is seen in 9 of 10 checks; sharing programmings is {shared}",
+        "memory" if memory.remembers else "",
     )
     yield _temperature(sampler, problem, states)
 
@@ -152,7 +162,8 @@ def _holding(
         same,
         f"mean energies differ by {energy[0]:.3g} (p = {p_energy:.2g}), a node's frequency by "
         f"up to {np.abs(nodes).max(initial=0):.2g} (p = {p_nodes:.2g}; below {_FALSE_ALARMS:g} "
-        f"they are different){'' if same else '; use --conditioning fold'}",
+        f"they are different)",
+        "" if same else "fold",
     )
 
 

@@ -143,7 +143,7 @@ def match_temperature(
     target, reference = problem, None
     while len(steps) < iterations and not stopped:
         sampler.settings = replace(sampler.settings, beta=beta)
-        factor = sampler.settle(target, clamped)
+        factor = sampler.range_factor(target, clamped)
         if factor != 1:
             weakened *= factor
             target, reference = _divide(problem, weakened), None
@@ -218,13 +218,15 @@ def _paper(
     if not (variance > 0 and float(c.mean()) != 0):
         raise AnnealerError(
             "all states have the same energy: the paper's rule has no next step; use another "
-            "--rule or more reads"
+            "rule or more reads",
+            remedy="rule",
         )
     ratio = mean / float(c.mean())
     if ratio <= 0:
         raise AnnealerError(
             "mean energies have different signs, so that their ratio gives no step; use the "
-            "rule 'energy' or 'likelihood'"
+            "rule 'energy' or 'likelihood'",
+            remedy="rule",
         )
     exponent = max(exponent, abs(mean) / variance)
     spread_q = math.sqrt(variance)

@@ -50,6 +50,14 @@ def read_memory(
         states: reads, those of one programming in order of time; held nodes do not matter.
         programming: number of the programming of each read.
         seed: seed of the shuffling.
+
+    Example:
+        >>> states = (torch.rand(200, 50, generator=torch.Generator().manual_seed(1)) < 0.5)
+        >>> read_memory(states, torch.zeros(200, dtype=torch.int64).numpy()).remembers
+        False
+        >>> slow = states.repeat_interleave(2, dim=0)
+        >>> read_memory(slow, torch.zeros(400, dtype=torch.int64).numpy()).remembers
+        True
     """
     rng = np.random.default_rng(seed)
     found, size, shuffled = 0.0, 0.0, np.zeros(_SHUFFLES)

@@ -176,6 +176,15 @@ def pseudo_likelihood(
 
     Source: Besag, The Statistician 24 (1975) 179; as in D-Wave's
     `maximum_pseudolikelihood_temperature`, whose errors come from a bootstrap.
+
+    Example:
+        >>> graph = zephyr(12)
+        >>> problem = BoltzmannProblem(graph, torch.zeros(1, 48), torch.ones(graph.n_edges) / 3)
+        >>> gibbs = CompiledGibbs(graph, SharedNoise(seed=1))
+        >>> states = gibbs.sample(problem, torch.zeros(2000, 12, dtype=torch.bool), sweeps=50)
+        >>> found = pseudo_likelihood(problem, states)
+        >>> abs(found.value - 1) < 4 * found.error
+        True
     """
     aligned = aligned_fields(problem, states)
     if aligned.min(initial=0.0) >= 0:

@@ -8,13 +8,17 @@ from typing import Any
 from calo4pqvae._core.intake import one_line, read_json
 from calo4pqvae.annealer.calibration.matching import Fit
 from calo4pqvae.annealer.calibration.temperature import Estimate
+from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+from calo4pqvae.annealer.jobs.backend import Backend
+from calo4pqvae.annealer.request import machine_digest
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.errors import AnnealerError
 
 __all__ = ["Purpose", "describe_temperature", "read_temperature"]
 
 _SCHEMA = "calo4pqvae annealer temperature 1"
 _RATIO = ("value", "error", "freedom")
-_MAKE = "measure it with 'calo4pqvae annealer temperature -o FILE.json'"
+_REMEDY = "temperature"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,18 @@ class Purpose:
     graph: str
     model: str
     anneal_us: float
+
+    @classmethod
+    def of(cls, sampler: Any, machine: BoltzmannMachine, anneal_us: float) -> "Purpose":
+        """Say what a temperature is measured for.
+
+        Arguments:
+            sampler: a structured dimod sampler with the interface of `DWaveSampler`.
+            machine: the machine that is programmed.
+            anneal_us: annealing time [us].
+        """
+        graph = WorkingGraph.of(sampler).fingerprint
+        return cls(Backend(sampler).name, graph, machine_digest(machine), anneal_us)
 
 
 _NAMES = {
@@ -73,17 +89,19 @@ def read_temperature(path: str | Path, purpose: Purpose) -> tuple[float, Estimat
     """
     found = read_json(path, "measured temperature", error=AnnealerError)
     if not isinstance(found, dict) or found.get("schema") != _SCHEMA:
-        raise AnnealerError(f"{path}: holds no measured temperature; {_MAKE}")
+        raise AnnealerError(f"{path}: holds no measured temperature", remedy=_REMEDY)
     for name, wanted in asdict(purpose).items():
         if found.get(name) != wanted:
             here, there = (_NAMES[name].format(x) for x in (wanted, found.get(name)))
             raise AnnealerError(
-                f"{path}: was measured for {one_line(there)}, not for {here}; {_MAKE}"
+                f"{path}: was measured for {one_line(there)}, not for {here}",
+                remedy=_REMEDY,
             )
     if found.get("converged") is not True:
         raise AnnealerError(
-            f"{path}: its fit has not converged, so that it holds no temperature; {_MAKE} with "
-            "more --reads or --iterations"
+            f"{path}: its fit has not converged, so that it holds no temperature; take "
+            "more reads or batches",
+            remedy=_REMEDY,
         )
     ratio = found.get("likelihood_ratio")
     try:
@@ -92,7 +110,9 @@ def read_temperature(path: str | Path, purpose: Purpose) -> tuple[float, Estimat
             return beta, None
         value, error, freedom = (_positive(ratio.get(name)) for name in _RATIO)
     except (ValueError, AttributeError) as error:
-        raise AnnealerError(f"{path}: its numbers are damaged ({error}); {_MAKE}") from error
+        raise AnnealerError(
+            f"{path}: its numbers are damaged ({error})", remedy=_REMEDY
+        ) from error
     return beta, Estimate(value, error, freedom)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from calo4pqvae.errors import ConfigError
 
-__all__ = ["CHIPS", "POWER_W", "Chip", "chip_of", "find_chip"]
+__all__ = ["CHIPS", "POWER_W", "Chip", "chip_of", "find_chip", "first_beta"]
 
 POWER_W = 16_000.0
 """Power of the refrigerator [W] that the paper multiplies times with; the electronics of the
@@ -146,3 +146,9 @@ def chip_of(properties: Mapping[str, Any]) -> Chip | None:
         return find_chip(name)
     except ConfigError:
         return None
+
+
+def first_beta(properties: Mapping[str, Any]) -> float:
+    """Say where to begin measuring a solver's inverse temperature."""
+    chip = chip_of(properties)
+    return Chip.single_qubit_beta if chip is None else chip.single_qubit_beta

@@ -42,6 +42,11 @@ class WorkingGraph:
         qubits: numbers of the working qubits, rising.
         couplers: working couplers, pairs of qubits, smaller first, in rising order.
         graph_id: the operator's name of this working graph, if any.
+
+    Example:
+        >>> chip = WorkingGraph.perfect("zephyr", (2, 4)).with_defects(qubits=150, couplers=900)
+        >>> len(chip.qubits), len(chip.couplers), chip.lay_out(30).sizes
+        (150, 900, (30, 30, 30, 30))
     """
 
     solver: str
@@ -104,6 +109,24 @@ class WorkingGraph:
         used = np.unique(couplers[crossing.all(axis=1)])  # Pegasus' rim crosses nothing
         couplers = couplers[np.isin(couplers, used).all(axis=1)]
         return cls(solver, topology, grid, *_sorted(used, couplers))
+
+    @classmethod
+    def around(cls, graph: PartiteGraph, solver: str = "lattice") -> "WorkingGraph":
+        """Make the graph of a chip without a defect on whose lattice a model lies.
+
+        Raises:
+            AnnealerError: the model lies on no lattice of a chip.
+
+        Example:
+            >>> len(WorkingGraph.around(zephyr(12, m=2)).qubits)
+            160
+        """
+        lattice = lattice_of(graph)
+        if lattice is None:
+            raise AnnealerError(
+                f"the model lies on the lattice {graph.lattice}, which no chip has"
+            )
+        return cls.perfect(*lattice, solver)
 
     def with_defects(self, qubits: int, couplers: int, seed: int = 0) -> "WorkingGraph":
         """Break qubits and couplers at random until only so many are left.

@@ -53,6 +53,11 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
     Attributes:
         used: access time of all submissions so far [us].
         calls: number of submissions, failed ones included.
+
+    Example:
+        >>> chip = EmulatedAnnealer("system4", beta=8.5)
+        >>> len(chip.nodelist), len(chip.edgelist), chip.properties["h_range"]
+        (1202, 10537, [-6.0, 6.0])
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 
 from calo4pqvae._core.rng import SharedNoise, derive_seed
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
-from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.boltzmann.ising import from_ising, to_spins
 from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs, random_states
 
 __all__ = ["HiddenMachine"]
@@ -58,7 +58,8 @@ class HiddenMachine:
             between: sweeps between one read and the next, all of one chain; None for a chain
                 per read.
         """
-        problem = self._problem(h, j)
+        field, coupling = (torch.from_numpy(x) for x in (h[self._order], j[self._edge]))
+        problem = from_ising(self._graph, field[None], coupling)
         chains = reads if between is None else 1
         states = random_states(key, 0, chains, len(h))
         found = []
@@ -68,15 +69,5 @@ class HiddenMachine:
             states = self._kernel.sweep(problem, states, n, self._ends, moment)
             found.append(states)
         spins = np.empty((reads, len(h)), np.int8)
-        spins[:, self._order] = 2 * np.concatenate(found).astype(np.int8) - 1
+        spins[:, self._order] = to_spins(np.concatenate(found))
         return spins
-
-    def _problem(self, h: np.ndarray, j: np.ndarray) -> BoltzmannProblem:
-        r"""Turn spins into bits: $W = -4 J$ and $b_i = -2 h_i + 2 \sum_j J_{ij}$."""
-        coupling = j[self._edge]
-        i, k = self._graph.edges.numpy()
-        incident = np.bincount(i, coupling, len(h)) + np.bincount(k, coupling, len(h))
-        bias = -2 * h[self._order] + 2 * incident
-        return BoltzmannProblem(
-            self._graph, torch.from_numpy(bias)[None], torch.from_numpy(-4 * coupling)
-        )

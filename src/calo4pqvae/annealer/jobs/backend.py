@@ -226,7 +226,7 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     ("SolverOfflineError", "is offline; wait for it and go on with the same command"),
     (
         "ResourceNotFoundError",
-        "is not there; choose one that 'calo4pqvae annealer status' lists",
+        "is not there; choose one of those that the account lists",
     ),
     ("CanceledFutureError", "cancelled a submission; go on with the same command"),
 )

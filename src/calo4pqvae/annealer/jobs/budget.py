@@ -74,7 +74,8 @@ class Plan:
             raise AnnealerError(
                 f"{self.programmings} programmings and {self.reads} reads take "
                 f"{total:.3g} s of the annealer, more than the {limit_s:.3g} s allowed; "
-                "nothing was sent: ask for less, share programmings, or raise --max-seconds"
+                "nothing was sent: ask for less, share programmings, or raise the limit",
+                remedy="limit",
             )
 
 

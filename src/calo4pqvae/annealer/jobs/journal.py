@@ -7,6 +7,7 @@ looked for by its label before it is sent again. A mark that was damaged counts 
 that the one before it tells what to do.
 """
 
+import uuid
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,12 +19,14 @@ import numpy as np
 
 from calo4pqvae._core import journal as store
 from calo4pqvae._core.lock import output_lock
-from calo4pqvae.annealer.jobs.backend import Answer
+from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+from calo4pqvae.annealer.jobs.backend import Answer, Backend
 from calo4pqvae.annealer.jobs.record import Record
 from calo4pqvae.annealer.jobs.timing import AccessTime
+from calo4pqvae.boltzmann.ising import to_bits, to_spins
 from calo4pqvae.errors import AnnealerError, Calo4pQVAEError, OutputError, PhysicsWarning
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "open_journal"]
 
 _KIND, _FILE, _EARLIER = "annealer", "journal.sqlite", "journal.json"
 
@@ -129,7 +132,7 @@ class Journal(Record):
         """Write an answer together with its mark."""
         told = {"used": answer.spins.shape[1], "reads": len(answer.spins)}
         told |= {"problem_id": answer.problem_id, "time": asdict(answer.time)}
-        bits = np.packbits(answer.spins > 0, axis=1)
+        bits = np.packbits(to_bits(answer.spins), axis=1)
         self._mark(
             key, event="stored", id=answer.problem_id, answer=told, payload=bits.tobytes()
         )
@@ -160,9 +163,28 @@ class Journal(Record):
                 )
 
 
+def open_journal(
+    folder: str | Path, sampler: Any, run: str | None = None, *, resume: bool = False
+) -> Journal:
+    """Open or begin the journal of a job on a solver.
+
+    Arguments:
+        folder: folder of the journal.
+        sampler: a structured dimod sampler with the interface of `DWaveSampler`.
+        run: name of the run in the labels of its submissions; one that nobody else has when
+            None.
+        resume: insist that there is a journal to go on with.
+
+    Raises:
+        AnnealerError, OutputError, JournalError: as `Journal`.
+    """
+    about = {"solver": Backend(sampler).name, "graph": WorkingGraph.of(sampler).fingerprint}
+    return Journal(folder, run or uuid.uuid4().hex[:12], about, resume=resume)
+
+
 def _unpack(record: store.Record) -> Answer:
     told = record.about["answer"]
     reads, used = int(told["reads"]), int(told["used"])
     bits = np.frombuffer(record.payload, np.uint8).reshape(reads, -(-used // 8))
-    spins = 2 * np.unpackbits(bits, axis=1, count=used).astype(np.int8) - 1
+    spins = to_spins(np.unpackbits(bits, axis=1, count=used))
     return Answer(spins, str(told["problem_id"]), AccessTime(**told["time"]))

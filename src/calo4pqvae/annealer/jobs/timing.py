@@ -103,6 +103,11 @@ def access_time(
 
     Raises:
         ConfigError: the chip is unknown, or a number is negative.
+
+    Example:
+        >>> time = access_time("system4", reads=1000, programmings=1)
+        >>> round(1e-6 * time.total, 4), round(time.joules())
+        (0.0936, 1498)
     """
     chip = find_chip(chip) if isinstance(chip, str) else chip
     if min(reads, programmings) < 0 or anneal_us <= 0:

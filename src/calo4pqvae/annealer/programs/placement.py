@@ -46,6 +46,10 @@ def place(graph: PartiteGraph, chip: WorkingGraph, copies: int | None = 1) -> Pl
     Raises:
         AnnealerError: the model's lattice is of another kind than the chip's, or some of its
             qubits or couplers do not work; named.
+
+    Example:
+        >>> place(zephyr(4), WorkingGraph.perfect("zephyr", (3, 4)), copies=None).copies
+        13
     """
     lattice = lattice_of(graph)
     if lattice is None or lattice[0] != chip.topology:
@@ -138,12 +142,11 @@ def _lacks(graph: PartiteGraph, chip: WorkingGraph, qubits: np.ndarray) -> tuple
 def _missing(graph: PartiteGraph, chip: WorkingGraph, grid: tuple[int, ...]) -> AnnealerError:
     """Name what the chip lacks at the best place that was tried."""
     places = list(_shifts(graph.labels.numpy(), grid, chip))
-    remedy = (
-        "lay a graph on this chip with 'calo4pqvae annealer status --save-graph GRAPH.json' "
-        "and train with '--set prior.working_graph=GRAPH.json'"
-    )
+    remedy = "train a model on this chip's working graph"
     if not places:
-        return AnnealerError(f"{graph.lattice} is larger than {chip.name}; {remedy}")
+        return AnnealerError(
+            f"{graph.lattice} is larger than {chip.name}; {remedy}", remedy="working graph"
+        )
     best = min(places, key=lambda qubits: _lacks(graph, chip, qubits))
     gone = np.sort(best[~chip.has_qubits(best)])
     listed = ", ".join(map(str, gone[:_NAMED])) + (", .." if len(gone) > _NAMED else "")
@@ -151,5 +154,6 @@ def _missing(graph: PartiteGraph, chip: WorkingGraph, grid: tuple[int, ...]) -> 
     return AnnealerError(
         f"{chip.name} lacks {qubits} of the model's {graph.n_nodes} qubits"
         f"{f' ({listed})' if qubits else ''} and {couplers} of its {graph.n_edges} couplers"
-        f"{f', at the best of {len(places)} places' if len(places) > 1 else ''}; {remedy}"
+        f"{f', at the best of {len(places)} places' if len(places) > 1 else ''}; {remedy}",
+        remedy="working graph",
     )

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from calo4pqvae.errors import AnnealerError
 
-__all__ = ["OutOfRange", "RangeReport", "Ranges", "coupling_group", "settle"]
+__all__ = ["OutOfRange", "RangeReport", "Ranges", "coupling_group", "range_factor"]
 
 OutOfRange = Literal["refuse", "rescale", "clip"]
 """What to do with values that a chip cannot hold: refuse; divide all of a problem's values by
@@ -125,7 +125,7 @@ class Ranges:
         return h.clip(*self.h), j.clip(*self.j)
 
 
-def settle(report: RangeReport, policy: OutOfRange, *, gauges: bool = False) -> float:
+def range_factor(report: RangeReport, policy: OutOfRange, *, gauges: bool = False) -> float:
     """Decide what to do about a report: the number that all values are divided by.
 
     Arguments:
@@ -143,13 +143,14 @@ def settle(report: RangeReport, policy: OutOfRange, *, gauges: bool = False) -> 
         return report.excess
     if policy == "clip" and not report.sums:
         return 1.0
-    ways = "--out-of-range rescale (hotter samples)" + (
-        "" if report.sums else " or clip (another model)"
+    ways = "rescale them (hotter samples)" + (
+        "" if report.sums else ", clip them (another model)"
     )
     reversed_ = ", whichever of its spins are reversed" if gauges else ""
     raise AnnealerError(
         f"the chip cannot hold this program{reversed_}: {report}; nothing was sent: "
-        f"choose {ways}, or train weaker couplings"
+        f"{ways}, or train weaker couplings",
+        remedy="out of range",
     )
 
 

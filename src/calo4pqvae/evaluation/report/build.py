@@ -130,7 +130,7 @@ def page_parts(folder: Path) -> dict[str, Any]:
 def _read_metrics(folder: Path) -> dict[str, Any]:
     path = folder / "metrics.json"
     if not path.exists():
-        raise ConfigError(f"{path}: not found; run 'calo4pqvae evaluate' first")
+        raise ConfigError(f"{path}: not found; evaluate showers first")
     metrics = read_json(path, "set of metrics")
     if not isinstance(metrics, dict) or metrics.get("schema") not in SCHEMAS:
         raise ConfigError(

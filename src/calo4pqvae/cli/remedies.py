@@ -1,0 +1,32 @@
+"""How to mend an error with options: what the library, which knows none, leaves to be said."""
+
+from typing import Any
+
+__all__ = ["REMEDIES", "with_remedy"]
+
+REMEDIES = {
+    "binning": "--binning FILE.xml names one",
+    "built tables": "--tables built",
+    "device": "use --device cpu or auto",
+    "fold": "use --conditioning fold",
+    "holding": "--holding-field H, or --conditioning fold",
+    "limit": "--max-seconds S",
+    "memory": "use --mode single",
+    "out of range": "--out-of-range rescale or clip",
+    "refit": "'calo4pqvae train --refit --out {run} --set ..'",
+    "resume": "--resume continues it",
+    "rule": "--rule names another one",
+    "sweeps": "--most-sweeps N allows more, --sweeps N says how many",
+    "temperature": "measure it with 'calo4pqvae annealer temperature -o FILE.json'",
+    "unfinished run": "finish it with 'calo4pqvae train --resume --out {run}'",
+    "working graph": "'calo4pqvae annealer status --save-graph GRAPH.json' writes it, "
+    "'calo4pqvae train --set prior.working_graph=GRAPH.json' takes it",
+}
+"""What to type, by the name that the library gives to a remedy."""
+
+
+def with_remedy(message: object, remedy: str, about: dict[str, Any] | None = None) -> str:
+    """Add to a message of the library what to type."""
+    if not remedy:
+        return str(message)
+    return f"{message}; {REMEDIES[remedy].format(**(about or {}))}"
