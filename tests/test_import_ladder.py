@@ -13,7 +13,7 @@ SOURCE = Path(calo4pqvae.__file__).parent
 
 LADDER = (
     {"units", "errors"},
-    {"_core", "pretrained"},
+    {"_core", "literature", "pretrained"},
     {"geometry"},
     {"data", "boltzmann"},
     {"config", "annealer", "testing", "simulate", "evaluation"},

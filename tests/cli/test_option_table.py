@@ -210,6 +210,7 @@ TABLE: dict[str, dict[str, Idle | None]] = {
         **GEOMETRY, **REFERENCE, "systems": ALWAYS, "output": ALWAYS,
     },
     "report d": {"folder": ALWAYS, "output": ALWAYS},
+    "cite": {"files": ALWAYS},
     "inspect a.h5": {**GEOMETRY, "file": ALWAYS},
     "inspect a.json": {
         "file": ALWAYS,

@@ -43,6 +43,7 @@ COMMANDS = (
     "download",
     "bench",
     "annealer",
+    "cite",
 )
 
 DISK_FULL = "the disk is full, or a quota or size limit is reached; make room and run it again"
