@@ -249,5 +249,5 @@ def test_a_run_in_mid_training_is_not_refitted(
     with ShowerFile(file_of(tmp_path / "s.h5", 100, 4, 1e3, 1e4)) as file:
         config = best("training.epochs=3")
         assert not train(config, [file], tmp_path / "run", on_start=lambda t: t.stop())
-        with pytest.raises(Exception, match=r"0 of 3 epochs are done; finish them with"):
+        with pytest.raises(Exception, match=r"0 of 3 epochs are done; finish them first"):
             refit(tmp_path / "run", [file])

@@ -148,8 +148,8 @@ def _generate(args: argparse.Namespace) -> int:
     from calo4pqvae.cli.annealer_report import tell_usage
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
-    from calo4pqvae.generation.request import request_of
     from calo4pqvae.generation.bulk import generate
+    from calo4pqvae.generation.request import request_of
     from calo4pqvae.models.storage import load_model
     from calo4pqvae.training.processes import choose_device
 
