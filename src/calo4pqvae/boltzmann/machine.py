@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
+from calo4pqvae._core.polynomials import legendre
 from calo4pqvae.boltzmann.energy import energy
 from calo4pqvae.boltzmann.gradient import Gradient, Moments, moments
 from calo4pqvae.boltzmann.graph import PartiteGraph
@@ -70,11 +71,7 @@ class BoltzmannMachine(nn.Module):
 
     def features(self, t: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch features"]:
         """Evaluate the Legendre polynomials P_0 to P_K at 2t - 1."""
-        x = 2 * t.to(self.bias.dtype) - 1
-        columns = [torch.ones_like(x), x]
-        for k in range(1, self.bias_order):
-            columns.append(((2 * k + 1) * x * columns[k] - k * columns[k - 1]) / (k + 1))
-        return torch.cat(columns[: self.bias_order + 1], dim=1)
+        return legendre(t.to(self.bias.dtype), self.bias_order)
 
     def condition(
         self, t: Float[Tensor, "batch 1"] | None, rows: int

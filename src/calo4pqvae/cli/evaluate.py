@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         files.enter_context(output_lock(args.output, "evaluate", folder=True))
         path = args.reconstructed
         if args.model is not None:
-            path = _reconstruct(args, reference, rows)
+            path = _reconstruct(args, generated, reference, rows)
         reconstructed = None if path is None else open_showers([path], args, files)[0]
         metrics = evaluate_to_folder(
             generated,
@@ -161,14 +161,20 @@ def read_windows(words: list[str] | None) -> "Windows":
 
 
 def _reconstruct(
-    args: argparse.Namespace, reference: "ShowerFile", rows: "np.ndarray | None"
+    args: argparse.Namespace,
+    generated: "ShowerFile",
+    reference: "ShowerFile",
+    rows: "np.ndarray | None",
 ) -> Path:
+    """Pass the reference through encoder and decoder, with values made as in the sample."""
     from calo4pqvae.cli.generate import provenance
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.generation.bulk import reconstruct
     from calo4pqvae.models.storage import load_model
 
-    stored = load_model(args.model)
+    stored, values = load_model(args.model), generated.attrs.get("values")
+    if values in {"drawn", "point"}:
+        stored.model.choose_values(values)
     path = args.output / "reconstructed.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
     attrs = provenance(stored.provenance, "none: encoded from Geant4 showers", sweeps=0, seed=0)

@@ -109,6 +109,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"sweeps after which '--sweeps auto' gives up ({LIMIT})",
     )
+    parser.add_argument(
+        "--values",
+        choices=["drawn", "point"],
+        help="of models that have both: voxels drawn from measured laws (default), or the "
+        "paper's point values",
+    )
     parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument(
         "--batch-size",
@@ -155,6 +161,8 @@ def _generate(args: argparse.Namespace) -> int:
 
     device = choose_device(args.device)
     stored = load_model(args.model)
+    if args.values is not None:
+        stored.model.choose_values(args.values)
     e_inc = read_energies(args, stored.model)
     stored.model.scale.check(_tensor(e_inc))
     sampler, name = args.sampler, "block Gibbs"
@@ -166,6 +174,8 @@ def _generate(args: argparse.Namespace) -> int:
     else:
         sweeps = stored.config.prior.burn_in if args.sweeps is None else args.sweeps
     attrs = provenance(stored.provenance, name, sweeps=sweeps, seed=args.seed)
+    if args.values is not None:
+        attrs["values"] = args.values
     writer = ShowerWriter(
         args.out,
         stored.model.geometry,

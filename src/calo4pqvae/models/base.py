@@ -16,6 +16,7 @@ from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
 from calo4pqvae.data.transforms import EnergyScale
+from calo4pqvae.errors import ConfigError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.calibration import calibrate_voxels
 
@@ -97,6 +98,21 @@ class ShowerModel(nn.Module, ABC):
         Raises:
             ConfigError: they make no sense together.
         """
+
+    def choose_values(self, kind: str) -> None:
+        """Choose between the ways in which this model can make values of voxels.
+
+        Arguments:
+            kind: ``drawn`` from measured laws, or ``point``: the paper's single values.
+
+        Raises:
+            ConfigError: the model has one way only.
+        """
+        raise ConfigError(
+            f"{kind} values are a choice of models that are trained for single values and have "
+            "laws to draw from as well (voxels.residuals=true, presets paper and "
+            "paper-compact); this one has one way to make values"
+        )
 
     def read_out(self, showers: Showers) -> Showers:
         """Apply the readout threshold: smaller deposits become exact zeros."""

@@ -13,9 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from calo4pqvae._core.polynomials import legendre
 from calo4pqvae._core.typing import Showers
 
-__all__ = ["START", "CellSums", "MeanShower", "legendre"]
+__all__ = ["START", "CellSums", "MeanShower"]
 
 Terms = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -32,15 +33,6 @@ ROUNDS = 30
 RIDGE = 0.3
 """Pull of all coefficients towards the constant start, in units of one entry: keeps cells with
 few hits finite and moves a cell with a hundred entries by less than its error."""
-
-
-def legendre(t: Float[Tensor, "batch 1"], order: int) -> Float[Tensor, "batch features"]:
-    """Evaluate the Legendre polynomials P_0 to P_order at 2t - 1."""
-    x = 2 * t - 1
-    columns = [torch.ones_like(x), x]
-    for k in range(1, order):
-        columns.append(((2 * k + 1) * x * columns[k] - k * columns[k - 1]) / (k + 1))
-    return torch.cat(columns[: order + 1], dim=1)
 
 
 class CellSums:

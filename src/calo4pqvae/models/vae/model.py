@@ -1,20 +1,23 @@
 """The model of the paper: encoder, prior, decoder and voxels joined, and its loss."""
 
 import warnings
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
 from calo4pqvae.data.transforms import EnergyScale, to_logits
 from calo4pqvae.errors import PhysicsWarning
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import Calibration, Losses, ShowerModel
+from calo4pqvae.models.vae.draws import fit_draws
 from calo4pqvae.models.vae.encoder import HierarchicalEncoder
 from calo4pqvae.models.vae.mean_shower import CellSums, MeanShower
 from calo4pqvae.models.vae.relax import entropy
@@ -65,6 +68,17 @@ class Calo4pQVAE(ShowerModel):
         super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
         self.encoder, self.decoder = encoder, decoder
 
+    def choose_values(self, kind: str) -> None:
+        """Make point values or drawn ones from now on; drawn are the default.
+
+        Raises:
+            ConfigError: the model has one way only.
+        """
+        if not isinstance(self.voxels, PointVoxels) or self.voxels.residuals is None:
+            super().choose_values(kind)
+            return
+        self.voxels.drawn = kind == "drawn"
+
     @torch.no_grad()
     def prepare(self, batches: ShowerBatches) -> None:
         """Fit the decoder's mean shower, if it has one.
@@ -87,6 +101,22 @@ class Calo4pQVAE(ShowerModel):
             x = to_logits(self.read_out(showers.to(device)), e_inc)
             sums.add(x, self.scale(e_inc))
         mean.fit(sums)
+
+    def fit(
+        self,
+        batches: ShowerBatches,
+        settings: TrainingConfig,
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Fit what draws need once the networks are trained: residuals, clusters, totals."""
+        super().fit(batches, settings, on_stage)
+        fit_draws(self, batches, settings.seed)
+
+    def take_networks(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over all but the laws of draws, which a fit measures anew."""
+        kept = {k: v for k, v in weights.items() if not k.startswith("voxels.")}
+        fitted = {k: v for k, v in self.state_dict().items() if k.startswith("voxels.")}
+        self.load_state_dict(fitted | kept)
 
     def forward(
         self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
@@ -131,5 +161,6 @@ class Calo4pQVAE(ShowerModel):
     def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
         """Draw showers [MeV] for given bits, readout threshold applied."""
         self.scale.check(e_inc)
-        outputs = self.decoder(bits.float(), self.scale(e_inc))
-        return self.read_out(self.voxels.draw(outputs, e_inc, noise))
+        t = self.scale(e_inc)
+        showers = self.voxels.draw(self.decoder(bits.float(), t), e_inc, noise)
+        return self.read_out(self.voxels.corrected(showers, e_inc, t))

@@ -49,6 +49,19 @@ class VoxelModel(nn.Module, ABC):
     def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
         """Draw voxel energies [MeV]."""
 
+    def corrected(
+        self, showers: Showers, e_inc: IncidentEnergy, t: Float[Tensor, "batch 1"]
+    ) -> Showers:
+        """Correct what voxels drawn one by one get wrong together: here, nothing.
+
+        Arguments:
+            showers: voxel energies as drawn [MeV].
+            e_inc: incident energies [MeV].
+            t: scaled energies.
+        """
+        del e_inc, t
+        return showers
+
 
 def cross_entropy(logit: Showers, hits: Tensor) -> Showers:
     """Compute the cross-entropy of each voxel's hit [nats]."""

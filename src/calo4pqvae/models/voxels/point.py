@@ -10,9 +10,11 @@ from calo4pqvae._core.typing import IncidentEnergy, Showers
 from calo4pqvae.data.transforms import from_logits, to_logits
 from calo4pqvae.models.vae.relax import draw_bits, relaxed_bits
 from calo4pqvae.models.voxels.base import Outputs, Terms, VoxelModel, cross_entropy, per_shower
+from calo4pqvae.models.voxels.clusters import Clusters
 from calo4pqvae.models.voxels.residuals import ResidualTable
+from calo4pqvae.models.voxels.totals import Totals
 
-__all__ = ["PointVoxels"]
+__all__ = ["PointVoxels", "log_response"]
 
 
 class PointVoxels(VoxelModel):
@@ -28,17 +30,18 @@ class PointVoxels(VoxelModel):
     hit are independent given the bits; x is a logarithm, and the response is 48 to 66 % too
     low however long one trains (docs/model.md).
 
-    Where there is a table of residuals, values may also be drawn: the decoder's value plus a
-    difference from the distribution that the squared error leaves open.
+    Showers may also be drawn from what both losses leave open, measured after training: the
+    decoder's value plus a difference (`ResidualTable`), hits in clusters (`Clusters`), and a
+    total that varies as Geant4's does (`Totals`).
 
     Arguments:
         weight: w, the weight of the squared error.
         exponent: k, how strongly energetic voxels count (0: all alike).
         true_mask: take the shower's own hits for $m_i$ in the loss.
-        n_rings: rings of a table of residuals; 0 for none.
+        n_rings: rings of a table of residuals; 0 for point values alone.
 
     Attributes:
-        drawn: whether `draw` adds differences to the values; True once the table is fitted.
+        drawn: whether `draw` uses these laws or the paper's point values.
 
     Source: seed paper, section 3; w, k and the true mask are those of the authors' code.
     """
@@ -55,6 +58,7 @@ class PointVoxels(VoxelModel):
         super().__init__()
         self.weight, self.exponent, self.true_mask = weight, exponent, true_mask
         self.residuals = ResidualTable(n_rings) if n_rings else None
+        self.clusters, self.totals = (Clusters(), Totals()) if n_rings else (None, None)
         self.drawn = n_rings > 0
 
     def loss(
@@ -80,12 +84,22 @@ class PointVoxels(VoxelModel):
     def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
         """Draw the mask, multiply, and invert eq. (1)."""
         logit, value = outputs[:, 0], softplus(outputs[:, 1])
-        hits = draw_bits(logit, noise.uniform(*logit.shape))
-        if self.residuals is not None and self.drawn:
-            uniform = noise.uniform(*value.shape)[hits]
-            mine = value[hits] + self.residuals(value[hits], uniform, _rings(value)[hits])
-            value = torch.zeros_like(value).masked_scatter(hits, mine.clamp(min=0))
-        return from_logits(hits * value, e_inc)
+        if not self.drawn or self.residuals is None or self.clusters is None:
+            hits = draw_bits(logit, noise.uniform(*logit.shape))
+            return from_logits(hits * value, e_inc)
+        hits = self.clusters.draw(logit, noise)
+        uniform = noise.uniform(*value.shape)[hits]
+        mine = value[hits] + self.residuals(value[hits], uniform, _rings(value)[hits])
+        value = torch.zeros_like(value).masked_scatter(hits, mine.clamp(min=0))
+        return from_logits(value, e_inc)
+
+    def corrected(
+        self, showers: Showers, e_inc: IncidentEnergy, t: Float[Tensor, "batch 1"]
+    ) -> Showers:
+        """Give drawn showers the spread of the total that Geant4's have."""
+        if not self.drawn or self.totals is None:
+            return showers
+        return showers * self.totals(log_response(showers, e_inc), t)[:, :, None, None]
 
     @property
     def table(self) -> ResidualTable | None:
@@ -103,3 +117,8 @@ class PointVoxels(VoxelModel):
 
 def _rings(voxels: Showers) -> Int[Tensor, "batch layer alpha r"]:
     return torch.arange(voxels.shape[3], device=voxels.device).expand(voxels.shape)
+
+
+def log_response(showers: Showers, e_inc: IncidentEnergy) -> Float[Tensor, "batch 1"]:
+    """Compute ln(total / incident energy); an empty shower counts as one of 1e-9."""
+    return torch.log((showers.sum(dim=(1, 2, 3))[:, None] / e_inc).clamp(min=1e-9))

@@ -1,0 +1,135 @@
+"""What is measured after training: clusters of hits and the spread of the total."""
+
+import pytest
+import torch
+
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.config import load_config
+from calo4pqvae.errors import ConfigError
+from calo4pqvae.models.build import build_model
+from calo4pqvae.models.voxels.clusters import Clusters, LayerCounts
+from calo4pqvae.models.voxels.totals import Totals
+
+SHAPE = (12, 8, 3)
+"""Layers, azimuth bins, rings."""
+
+
+def logits(generator, n=2000):
+    """Layers from almost empty to half full, the same for all voxels of a layer."""
+    level = -5 + 5 * torch.rand(n, SHAPE[0], 1, 1, generator=generator)
+    return level.expand(n, *SHAPE).contiguous()
+
+
+def clustered(generator, theta=0.5, share=0.4):
+    """A law with known clusters, and what it draws."""
+    law = Clusters()
+    law.edges.copy_(torch.linspace(1, 16, law.BINS - 1))
+    law.excess.fill_(theta)
+    law.neighbour.fill_(share)
+    given = logits(generator)
+    return law, given, law.draw(given, SharedNoise(5))
+
+
+def test_without_a_fit_hits_are_independent(generator):
+    given = logits(generator)
+    seen = LayerCounts.of(given, Clusters().draw(given, SharedNoise(5)))
+    rate, expected, variance, _, hits = seen
+    pull = (hits - expected).sum() / variance.sum().sqrt()
+    assert abs(pull) < 4.5  # one false alarm in 150,000
+    spread = float(((hits - expected) ** 2).sum() / variance.sum())
+    assert spread == pytest.approx(1, abs=0.03)
+    assert (hits == 0).float().mean() == pytest.approx(float(torch.exp(-rate).mean()), abs=0.01)
+
+
+def test_a_fit_finds_the_clusters_that_were_drawn(generator):
+    """What a known law draws, another law measures: spread, neighbours, and empty layers."""
+    _, given, hits = clustered(generator)
+    found = Clusters()
+    found.fit(LayerCounts.of(given, hits))
+    assert found.excess.mean() == pytest.approx(0.45, abs=0.1)
+    assert float(found.neighbour) == pytest.approx(0.4, abs=0.08)
+    again = found.draw(given, SharedNoise(6))
+    real, mine = (x.sum(dim=(2, 3)) for x in (hits.float(), again.float()))
+    empty = [(x == 0).float().mean() for x in (real, mine)]
+    assert empty[1] == pytest.approx(float(empty[0]), abs=0.015)
+    assert mine.mean() == pytest.approx(float(real.mean()), rel=0.02)
+    alone = Clusters().draw(given, SharedNoise(6)).float().sum(dim=(2, 3))
+    assert (alone == 0).float().mean() < empty[0] - 0.03  # the wrong twin is told
+
+
+def test_too_few_layers_with_hits_change_nothing(generator):
+    law = Clusters()
+    given = logits(generator, 20)
+    law.fit(LayerCounts.of(given, law.draw(given, SharedNoise(1))))
+    assert not law.excess.any()
+
+
+def material(generator, wide, n=20_000):
+    """Energies, and logarithmic responses whose spread falls with them."""
+    t = torch.rand(n, 1, generator=generator)
+    noise = torch.randn(n, 1, generator=generator)
+    return t, -0.05 + 0.02 * t + wide * (0.15 - 0.1 * t) * noise
+
+
+def test_totals_take_mean_and_spread_of_the_originals(generator):
+    """In three windows of t; the wrong twin, uncorrected, is 1.8 times too wide."""
+    t, true = material(generator, 1.0)
+    drawn = 0.03 + 1.8 * (true - 0.02 * t) + 0.02 * t
+    law = Totals()
+    law.fit(drawn, true, t)
+    corrected = drawn + torch.log(law(drawn, t))
+    for low in (0.0, 0.4, 0.8):
+        here = (t >= low) & (t < low + 0.2)
+        right, mine, alone = (y[here] for y in (true, corrected, drawn))
+        assert mine.mean() == pytest.approx(float(right.mean()), abs=0.003)
+        assert mine.std() == pytest.approx(float(right.std()), rel=0.04)
+        assert alone.std() > 1.6 * right.std()
+
+
+def test_totals_of_the_right_spread_are_left_alone(generator):
+    t, drawn = material(generator, 1.0)
+    law = Totals()
+    assert torch.allclose(law(drawn, t), torch.ones(1))
+    law.fit(drawn, drawn, t)
+    assert torch.allclose(law(drawn, t), torch.ones(1), atol=1e-4)
+
+
+SMALL = (
+    "data.energy_gev=[0.1,10]",
+    "prior.nodes_per_partition=12",
+    "network.encoder_widths=[2,2,2,4]",
+    "network.decoder_widths=[4,2,2]",
+)
+
+
+def test_values_are_drawn_unless_points_are_asked_for(toy_geometry, generator):
+    model = build_model(load_config("paper-compact", settings=list(SMALL)), toy_geometry)
+    with torch.no_grad():
+        model.decoder.mean.weight[:, 0] = 10.0
+    model.voxels.residuals.table.fill_(0.5)
+    bits = torch.rand(50, 48, generator=generator) < 0.5
+    e_inc = torch.full((50, 1), 1e3)
+    made = {}
+    for kind in ("drawn", "point"):
+        model.choose_values(kind)
+        made[kind] = model.decode(bits, e_inc, SharedNoise(1))
+    assert made["drawn"].sum() > 1.3 * made["point"].sum()  # exp(0.5) with the same values
+    model.choose_values("drawn")
+    assert torch.equal(model.decode(bits, e_inc, SharedNoise(1)), made["drawn"])
+
+
+def test_a_model_with_one_way_says_so(toy_geometry):
+    small = ("network.encoder_widths=[8,4,16]", "network.decoder_widths=[16,4,4,8]")
+    model = build_model(load_config("quick", settings=[*SMALL[:2], *small]), toy_geometry)
+    with pytest.raises(ConfigError, match="one way to make values"):
+        model.choose_values("point")
+
+
+def test_networks_are_taken_over_without_the_laws_of_draws(toy_geometry):
+    model = build_model(load_config("paper-compact", settings=list(SMALL)), toy_geometry)
+    kept = model.state_dict()
+    older = {k: v + 1 for k, v in kept.items() if "clusters" not in k and "totals" not in k}
+    model.take_networks(older)
+    now = model.state_dict()
+    assert torch.equal(now["voxels.residuals.table"], torch.zeros(3, 24, 107))
+    assert torch.equal(now["decoder.dense.bias"], older["decoder.dense.bias"])
