@@ -1,6 +1,8 @@
 """Ctrl-C ends a command with one line and status 130, whatever a library makes of it."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -53,3 +55,28 @@ def test_an_ignored_ctrl_c_stays_ignored(monkeypatch, tmp_path) -> None:
         assert run(monkeypatch, tmp_path, ImportError) == 0
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+LATE = """
+import atexit, os, runpy, signal, sys
+{ignored}
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.argv = ["calo4pqvae", "--version"]
+runpy.run_module("calo4pqvae", run_name="__main__")
+"""
+
+
+def test_an_interrupt_while_python_ends_shows_no_traceback() -> None:
+    late = subprocess.run(
+        [sys.executable, "-c", LATE.format(ignored="")], capture_output=True, check=False
+    )
+    assert (late.returncode, late.stderr) == (-signal.SIGINT, b"")
+    assert late.stdout.startswith(b"calo4pqvae ")
+
+
+def test_an_ignored_interrupt_stays_ignored_to_the_end() -> None:
+    ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    late = subprocess.run(
+        [sys.executable, "-c", LATE.format(ignored=ignored)], capture_output=True, check=False
+    )
+    assert (late.returncode, late.stderr) == (0, b"")
