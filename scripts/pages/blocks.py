@@ -1,7 +1,7 @@
 """The code blocks of a page, and where each of them runs.
 
-A page with code says in its first line where the code runs, and a fence may differ by such a
-line right before it:
+A page with code says in its first line, after its front matter, where the code runs, and a
+fence may differ by such a line right before it:
 
     <!-- code: suite -->               in the tests, at each change
     <!-- code: nightly -->             by `make pages`, as it takes minutes
@@ -53,7 +53,8 @@ class Block(NamedTuple):
 
 def mode_of(page: Path) -> str | None:
     """Where the page says that its code runs; None if it does not say."""
-    found = _MARK.match(page.read_text("utf-8"))
+    text = re.sub(r"\A---\n.*?\n---\n+", "", page.read_text("utf-8"), flags=re.DOTALL)
+    found = _MARK.match(text)
     return _checked(page, found) if found else None
 
 

@@ -1,5 +1,6 @@
 """Formulas between dollars become MathML, which browsers draw without scripts or font files."""
 
+import re
 from typing import Any
 
 from latex2mathml.converter import convert
@@ -12,6 +13,9 @@ __all__ = ["MathML", "makeExtension"]
 _DISPLAY = r"\$\$(.+?)\$\$"
 _INLINE = r"(?<![\\\w$])\$([^\s$](?:[^$]*[^\s$\\])?)\$(?![\w$])"
 
+_FUNCTION = re.compile(r"<mi>(ln|exp|max|min)</mi>(?!<mo)")
+"""Names of functions, which stand apart from what they are applied to."""
+
 
 class _Formula(InlineProcessor):
     """One formula; what it becomes is hidden from all other rules."""
@@ -20,6 +24,7 @@ class _Formula(InlineProcessor):
 
     def handleMatch(self, m: Any, data: str) -> tuple[str, int, int]:  # noqa: ARG002, N802
         made = convert(m[1].replace("\n", " "), display=self.display)
+        made = _FUNCTION.sub(r'\g<0><mspace width="0.17em"/>', made)
         return self.md.htmlStash.store(made), m.start(0), m.end(0)
 
 

@@ -19,6 +19,8 @@ from calo4pqvae.annealer.programs.flux import flux_of_field
 from calo4pqvae.annealer.programs.placement import Placement
 from calo4pqvae.annealer.programs.program import Program
 from calo4pqvae.annealer.sampler import AnnealerSampler, Settings
+from calo4pqvae.boltzmann.graph import PartiteGraph
+from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
 from calo4pqvae.boltzmann.samplers.exact import enumerate_states
 from calo4pqvae.errors import AnnealerError, ConfigError
@@ -216,3 +218,12 @@ def test_submissions_outstanding_are_bounded(problem, codes, make_annealer):
     sampler.sample(problem, codes(4, 12))
     assert most == 5
     assert not waiting
+
+
+def test_a_machine_of_any_number_of_partitions_is_sampled():
+    """A lattice with nothing clamped has five partitions, the first of them empty."""
+    graph = PartiteGraph.complete([0, 2, 2, 1, 1])
+    annealer = make()(graph, 3)
+    problem = BoltzmannProblem(graph, torch.full((1, 6), -3.0), torch.zeros(graph.n_edges))
+    states = annealer.sample(problem, graph.nothing_clamped(400))
+    assert 0 < states.double().mean() < 0.1  # sigmoid(-3) is 0.047

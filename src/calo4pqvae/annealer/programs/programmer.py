@@ -16,7 +16,7 @@ from calo4pqvae.annealer.programs.flux import holding_field
 from calo4pqvae.annealer.programs.placement import Placement
 from calo4pqvae.annealer.programs.program import Program
 from calo4pqvae.annealer.programs.ranges import Ranges
-from calo4pqvae.boltzmann.graph import FourPartiteGraph
+from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.ising import to_ising
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 
@@ -72,7 +72,7 @@ class Programmer:
         j = -self._problem.coupling[self._within].numpy() / (4 * self._divisor)
         self._coupling = j if clip is None else j.clip(*clip.j)
         self.coupling = np.tile(self._coupling, placement.copies)
-        self._free = FourPartiteGraph(
+        self._free = PartiteGraph(
             (0, *graph.sizes[1:]), graph.edges[:, graph.edges[0] >= n0] - n0, graph.labels[n0:]
         )
         incident = np.bincount(ends[0], np.abs(self._coupling), used)
