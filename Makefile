@@ -1,6 +1,7 @@
 # make demo: generate and evaluate with the pretrained model; make demo-train: train first.
 # make test: run the tests.
 # make docs: the documentation site in build/site; make pages: run the code of its pages.
+# make release-check: build sdist and wheel, use them in an empty environment.
 # make check-long: hours of kills, mutations and statistics, resumable; results in docs/checks/.
 # All make the virtual environment .venv first when it is missing or out of date.
 
@@ -12,10 +13,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 
-.PHONY: help setup demo demo-train test docs pages check-long figures lint clean distclean
+.PHONY: help setup demo demo-train test docs pages release-check check-long figures lint clean distclean
 
 help:
-	@echo "make setup | demo | demo-train | test | docs | pages | check-long | figures | lint | clean | distclean"
+	@echo "make setup | demo | demo-train | test | docs | pages | release-check | check-long | figures | lint | clean | distclean"
 
 setup: $(STAMP)
 
@@ -43,6 +44,9 @@ docs: $(STAMP)
 
 pages: $(STAMP)
 	$(BIN)/python scripts/run_pages.py
+
+release-check: $(STAMP)
+	$(BIN)/python scripts/check_release.py -- $(PIP_FLAGS)
 
 check-long: $(STAMP)
 	$(BIN)/python scripts/check_long.py

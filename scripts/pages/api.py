@@ -47,5 +47,5 @@ def _public(home: Path) -> list[tuple[str, str]]:
         for node in ast.parse(text).body
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("calo4")
         for alias in node.names
-        if alias.name != "attach_stub"
+        if alias.name not in {"attach_stub", "__version__"}
     ]

@@ -6,5 +6,4 @@ so that importing the package costs nothing.
 
 from calo4pqvae._core.lazy import attach_stub
 
-__version__ = "0.1.0"
 __getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

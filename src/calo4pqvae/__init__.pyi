@@ -1,3 +1,4 @@
+from calo4pqvae._core.version import __version__ as __version__
 from calo4pqvae.annealer.emulator.emulator import EmulatedAnnealer as EmulatedAnnealer
 from calo4pqvae.annealer.sampler import AnnealerSampler as AnnealerSampler
 from calo4pqvae.boltzmann.machine import BoltzmannPrior as BoltzmannPrior
@@ -18,5 +19,3 @@ from calo4pqvae.models.vae.model import Calo4pQVAE as Calo4pQVAE
 from calo4pqvae.simulate.job import Simulation as Simulation
 from calo4pqvae.simulate.job import simulate as simulate
 from calo4pqvae.training.run import train as train
-
-__version__: str

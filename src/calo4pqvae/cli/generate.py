@@ -69,7 +69,10 @@ RULES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "--model", required=True, metavar="RUN", help="run or model folder, or 'pretrained'"
+        "--model",
+        required=True,
+        metavar="RUN",
+        help="run or model folder, 'pretrained', or hf://OWNER/NAME",
     )
     parser.add_argument(
         "-o",

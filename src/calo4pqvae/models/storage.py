@@ -17,6 +17,7 @@ from calo4pqvae.errors import CheckpointError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
+from calo4pqvae.models.hub import fetch_model, names_a_hub
 from calo4pqvae.pretrained import PRETRAINED, pretrained_path
 
 __all__ = ["StoredModel", "load_model", "load_pretrained", "save_model"]
@@ -71,12 +72,12 @@ def load_model(path: str | Path) -> StoredModel:
 
     Arguments:
         path: the folder; ``"pretrained"`` means the model that comes with the package, unless
-            there is a folder of that name.
+            there is a folder of that name; ``hf://OWNER/NAME`` a model of the Hugging Face hub.
 
     Raises:
         CheckpointError: there is no model, it is damaged, or it is of another version.
     """
-    path = Path(path)
+    path = fetch_model(path) if names_a_hub(path) else Path(path)
     if str(path) == PRETRAINED and not path.exists():
         path = pretrained_path()
     folder = _find(path)
