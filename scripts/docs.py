@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from pages.links import broken_links
+from pages.notebooks import notebook_pages
 from pages.stage import stage
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +51,12 @@ def main() -> int:
     args = parser.parse_args()
     pages = BUILD / "pages"
     stage(ROOT, pages)
+    notebook_pages(
+        ROOT / "docs" / "notebooks",
+        pages / "notebooks",
+        BUILD / "notebooks",
+        execute=not args.no_notebooks,
+    )
     wrong = build(args.program) or broken_links(BUILD / "site")
     for line in wrong:
         print(line, file=sys.stderr)
