@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--reference", nargs="+", required=True)
     parser.add_argument("--no-latents")
     parser.add_argument("--imperfections", choices=IMPERFECTIONS, default="none")
-    parser.add_argument("--mode", choices=["shared", "single"], default="single")
+    parser.add_argument("--mode", choices=["shared", "single"], default="shared")
     parser.add_argument("--beta", type=float, help="skip matching, take this temperature")
     parser.add_argument("--sweeps", type=int, help="Gibbs sweeps (what the model asks for)")
     parser.add_argument("--seed", type=int, default=0)

@@ -163,3 +163,32 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
         write_json(path, {"a": float("nan")})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["numbers.json"]
+
+
+def test_half_precision_takes_half_the_space_and_is_widened(stored, tmp_path, config):
+    """Networks move by a rounding of half precision; prior, vectors and tables do not."""
+    folder, model = stored
+    save_model(tmp_path / "half", model, config, {}, half=True)
+    sizes = [(f / "model.safetensors").stat().st_size for f in (folder, tmp_path / "half")]
+    wide = sum(p.numel() for p in model.parameters() if p.ndim > 1)
+    assert sizes[0] - sizes[1] == pytest.approx(2 * wide, abs=200)
+    again, networks = load_model(tmp_path / "half").model, dict(model.named_parameters())
+    for name, value in again.state_dict().items():
+        before = model.state_dict()[name]
+        assert value.dtype == before.dtype
+        if name in networks and value.ndim > 1:
+            assert torch.allclose(value, before, rtol=2**-10)
+            assert not torch.equal(value, before)
+        else:
+            assert torch.equal(value, before)
+
+
+def test_half_precision_stands_in_for_nothing_but_float32(stored):
+    """A table of whole numbers, or doubles, in half precision belongs to another model."""
+    from safetensors.torch import load_file, save_file
+
+    folder, _ = stored
+    weights = load_file(folder / "model.safetensors")
+    name = next(n for n, v in weights.items() if not v.is_floating_point())
+    save_file({**weights, name: weights[name].half()}, folder / "model.safetensors")
+    assert_refused(folder, "belongs to another model")

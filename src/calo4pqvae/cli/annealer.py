@@ -18,6 +18,7 @@ from calo4pqvae.cli.annealer_setup import make_sampler, open_backend
 from calo4pqvae.cli.inputs import ONE_SOURCE
 from calo4pqvae.cli.options import LARGEST_SEED, MOST_SHOWERS, Rule, number, whole
 from calo4pqvae.cli.remedies import with_remedy
+from calo4pqvae.pretrained import PRETRAINED_PAPER
 
 if TYPE_CHECKING:
     from calo4pqvae.annealer.jobs.budget import Plan
@@ -89,9 +90,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         task.add_argument(
             "--model",
-            required=name != "status",
+            default=None if name == "status" else PRETRAINED_PAPER,
             metavar="RUN",
-            help="run or model folder",
+            help="run or model folder (pretrained-paper, which has a clamped partition)",
         )
         task.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
         task.add_argument(

@@ -18,7 +18,7 @@ from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.hub import fetch_model, names_a_hub
-from calo4pqvae.pretrained import PRETRAINED, pretrained_path
+from calo4pqvae.pretrained import PRETRAINED, SHIPPED, pretrained_path
 
 __all__ = ["StoredModel", "load_model", "load_pretrained", "save_model"]
 
@@ -43,9 +43,21 @@ class StoredModel:
 
 
 def save_model(
-    folder: str | Path, model: ShowerModel, config: Config, provenance: Mapping[str, Any]
+    folder: str | Path,
+    model: ShowerModel,
+    config: Config,
+    provenance: Mapping[str, Any],
+    half: bool = False,
 ) -> None:
     """Write a model folder: weights first, then the description that makes it valid.
+
+    Arguments:
+        folder: where to write.
+        model: the model.
+        config: the choices that it was built from.
+        provenance: where it comes from.
+        half: keep the matrices and kernels of networks in half precision, in half the space;
+            vectors, the prior and fitted tables stay as they are.
 
     Raises:
         OutputError: it cannot be written, for example on a full disk.
@@ -53,6 +65,9 @@ def save_model(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    if half:
+        wide = [n for n, p in model.named_parameters() if p.ndim > 1]
+        weights |= {name: weights[name].half() for name in wide}
     with replacing(folder / WEIGHTS) as aside:
         aside.write_bytes(save(weights))
         # A model that is replaced has no description until its own follows.
@@ -71,15 +86,16 @@ def load_model(path: str | Path) -> StoredModel:
     """Read a model folder, or the finished model of a run folder.
 
     Arguments:
-        path: the folder; ``"pretrained"`` means the model that comes with the package, unless
-            there is a folder of that name; ``hf://OWNER/NAME`` a model of the Hugging Face hub.
+        path: the folder; ``"pretrained"`` and ``"pretrained-paper"`` mean the models that come
+            with the package, unless there is a folder of that name; ``hf://OWNER/NAME`` a model
+            of the Hugging Face hub.
 
     Raises:
         CheckpointError: there is no model, it is damaged, or it is of another version.
     """
     path = fetch_model(path) if names_a_hub(path) else Path(path)
-    if str(path) == PRETRAINED and not path.exists():
-        path = pretrained_path()
+    if str(path) in SHIPPED and not path.exists():
+        path = pretrained_path(str(path))
     folder = _find(path)
     description = _describe(folder)
     with parsing(folder / DESCRIPTION, "description of a model", CheckpointError):
@@ -97,13 +113,16 @@ def load_model(path: str | Path) -> StoredModel:
     return StoredModel(model.eval(), config, provenance, folder)
 
 
-def load_pretrained() -> StoredModel:
-    """Read the model that comes with the package.
+def load_pretrained(name: str = PRETRAINED) -> StoredModel:
+    """Read a model that comes with the package.
+
+    Arguments:
+        name: ``"pretrained"``, or ``"pretrained-paper"`` for the paper's structure.
 
     Raises:
-        CheckpointError: the package was installed without it.
+        CheckpointError: there is none of this name, or the package was installed without it.
     """
-    return load_model(pretrained_path())
+    return load_model(pretrained_path(name))
 
 
 def _find(path: Path) -> Path:

@@ -1,6 +1,7 @@
-"""The model that comes with the package: preset ``best``, trained on Geant4 showers.
+"""The models that come with the package, trained on Geant4 showers.
 
-Its card is README.md in this folder.
+``pretrained`` is of the preset ``best``, ``pretrained-paper`` of ``paper-compact``, the paper's
+own structure. Their cards are the files README.md in this folder and in paper/.
 """
 
 import json
@@ -11,28 +12,34 @@ import numpy as np
 
 from calo4pqvae.errors import CheckpointError
 
-__all__ = ["PRETRAINED", "pretrained_path", "unseen_sample_rows"]
+__all__ = ["PRETRAINED", "PRETRAINED_PAPER", "SHIPPED", "pretrained_path", "unseen_sample_rows"]
 
-PRETRAINED = "pretrained"
-"""What to give as a model's path to mean this one."""
+PRETRAINED, PRETRAINED_PAPER = "pretrained", "pretrained-paper"
+
+SHIPPED = {PRETRAINED: ("", "best"), PRETRAINED_PAPER: ("paper", "paper-compact")}
+"""What to give as a model's path to mean one of these; where each lies, and its preset."""
 
 
-def pretrained_path() -> Path:
-    """Locate the model's folder.
+def pretrained_path(name: str = PRETRAINED) -> Path:
+    """Locate the folder of a model that comes with the package.
 
     Raises:
-        CheckpointError: the package was installed without it.
+        CheckpointError: there is none of this name, or the package was installed without it.
     """
-    folder = Path(str(files("calo4pqvae.pretrained")))
+    if name not in SHIPPED:
+        raise CheckpointError(f"the package has the models {', '.join(SHIPPED)}, not {name!r}")
+    below, preset = SHIPPED[name]
+    folder = Path(str(files("calo4pqvae.pretrained"))) / below
     if not (folder / "model.safetensors").is_file():
         raise CheckpointError(
             f"{folder}: this installation lacks the pretrained model; install the package "
-            "again, or train one with the preset 'best'"
+            f"again, or train one with the preset '{preset}'"
         )
     return folder
 
 
 def unseen_sample_rows() -> np.ndarray:
     """List the rows of the bundled sample that the model was not trained on."""
-    text = (pretrained_path() / "unseen_sample_rows.json").read_text(encoding="utf-8")
+    table = files("calo4pqvae.pretrained") / "unseen_sample_rows.json"
+    text = table.read_text(encoding="utf-8")
     return np.array(json.loads(text), dtype=np.int64)

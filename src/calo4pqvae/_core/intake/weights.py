@@ -64,6 +64,8 @@ def read_header(path: Path) -> dict[str, Declared]:
 def read_weights(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Read the tensors of a model and nothing else.
 
+    Numbers that are stored in half precision where the model has float32 are widened.
+
     Arguments:
         path: the file.
         wanted: tensors as the model has them, such as its `state_dict`; on the device ``meta``,
@@ -87,7 +89,10 @@ def read_weights(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
                 f"{path}: has {what} tensor {one_line(name)}; it belongs to another model"
             )
         there, mine = header[name], wanted[name]
-        if there.shape != tuple(mine.shape) or _torch_name(there.dtype) != str(mine.dtype):
+        fits = _torch_name(there.dtype) == str(mine.dtype) or (
+            there.dtype == "F16" and mine.dtype == torch.float32
+        )
+        if there.shape != tuple(mine.shape) or not fits:
             raise CheckpointError(
                 f"{path}: its tensor {name} is {there.dtype} of shape {there.shape}, the model "
                 f"needs {str(mine.dtype).removeprefix('torch.')} of shape {tuple(mine.shape)}; "
@@ -102,7 +107,7 @@ def read_weights(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
                 f"{path}: its tensor {name} holds {n_bad} numbers that are NaN or infinite; "
                 "copy the weights again or train again"
             )
-    return found
+    return {name: value.to(wanted[name].dtype) for name, value in found.items()}
 
 
 def _whole(value: Any) -> int:
