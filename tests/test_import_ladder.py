@@ -16,6 +16,7 @@ LADDER = (
     {"_core", "literature", "pretrained"},
     {"geometry"},
     {"data", "boltzmann"},
+    {"shards"},
     {"config", "annealer", "testing", "simulate", "evaluation"},
     {"models"},
     {"training", "generation", "bench"},

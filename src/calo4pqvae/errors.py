@@ -20,6 +20,7 @@ __all__ = [
     "ShowerFileError",
     "SimulationError",
     "TrainingError",
+    "WorkerError",
 ]
 
 
@@ -60,6 +61,10 @@ class SamplerError(Calo4pQVAEError):
 
 class SimulationError(Calo4pQVAEError):
     """Geant4 cannot simulate what was asked for, or a process that ran it has died."""
+
+
+class WorkerError(Calo4pQVAEError):
+    """A process that makes showers has died too often, or refuses its task."""
 
 
 class AnnealerError(SamplerError):

@@ -18,10 +18,10 @@ from calo4pqvae.boltzmann.diagnostics import equilibrium
 from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.generation import bulk
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import load_model, save_model
+from calo4pqvae.models.vae.model import Calo4pQVAE
 
 SETTINGS = (
     "data.energy_gev=[0.1,10]",
@@ -203,12 +203,12 @@ import os, sys
 from calo4pqvae._core.lock import output_lock
 from calo4pqvae.boltzmann.diagnostics import equilibrium
 from calo4pqvae.cli.main import main
-from calo4pqvae.generation import bulk
-real = bulk.RowNoise
+from calo4pqvae.generation import sequence
+real = sequence.RowNoise
 def die(*words):
     os.kill(os.getpid(), int(sys.argv[1]))
     return real(*words)
-bulk.RowNoise = die
+sequence.RowNoise = die
 sys.exit(main(sys.argv[2:]))
 """
     words = ["generate", "--model", str(model), "-n", "3", "--sweeps", "2", "-o"]
@@ -250,13 +250,13 @@ def test_energies_of_states_are_those_of_the_bits(
             weights.normal_(0.5, 0.5, generator=noise)
     save_model(model / "model", stored.model, stored.config, {})
     kept = []
-    real = bulk.sample_machine
+    decode = Calo4pQVAE.decode
 
-    def keep(*words: object) -> torch.Tensor:
-        kept.append(real(*words))
-        return kept[-1]
+    def keep(self: Calo4pQVAE, bits: torch.Tensor, *more: object) -> torch.Tensor:
+        kept.append(bits[:6])
+        return decode(self, bits, *more)
 
-    monkeypatch.setattr(bulk, "sample_machine", keep)
+    monkeypatch.setattr(Calo4pQVAE, "decode", keep)
     assert generate(model, "-n", "6", "--seed", "4") == 0
     with h5py.File(model.parent / "made.h5") as file:
         written, e_inc = file["prior_energy"][:], file["incident_energies"][:]

@@ -84,6 +84,16 @@ ENERGIES = {
     ),
 }
 
+SHARDS = {
+    **dict.fromkeys(("shards", "first", "compression")),
+    "shard": Idle("--shard 1", "without --shards M", "--shards 2 --shard 1"),
+    "list_missing": Idle(
+        "--list-missing", "without --shards M", "--shards 2 --list-missing lines"
+    ),
+    "dask": Idle("--shards 2 --shard 1 --dask a", "beside --shard", "--shards 2 --dask a"),
+    "overwrite": Idle("--shards 2 --overwrite", "with --shards", "--overwrite"),
+}
+
 SOLVER = Idle("--solver x", "does nothing on the emulator", f"{ANY} --solver x")
 FIELD = Idle(
     "--holding-field 1",
@@ -136,9 +146,9 @@ TABLE: dict[str, dict[str, Idle | None]] = {
     },
     "simulate -o a.h5": {
         **ENERGIES,
-        **dict.fromkeys(
-            ("out", "particle", "stack", "tables", "workers", "seed", "no_times", "overwrite")
-        ),
+        **SHARDS,
+        **dict.fromkeys(("out", "particle", "stack", "tables", "seed", "no_times")),
+        "workers": Idle("--shards 2 --dask a --workers 3", "beside --dask", "--workers 3"),
     },
     "train --out r": {
         **GEOMETRY,
@@ -153,9 +163,10 @@ TABLE: dict[str, dict[str, Idle | None]] = {
     },
     "generate --model m -o a.h5": {
         **ENERGIES,
-        **dict.fromkeys(
-            ("model", "out", "seed", "batch_size", "sampler", "device", "overwrite")
-        ),
+        **SHARDS,
+        **dict.fromkeys(("model", "out", "seed", "batch_size", "sampler", "device")),
+        "first": Idle(f"{EMULATOR} --first 3", "drawn for one job", "--first 3"),
+        "workers": Idle("--workers 3", "without --shards M", "--shards 2 --workers 3"),
         "sweeps": Idle(f"{EMULATOR} --sweeps 9", "does nothing with an annealer", "--sweeps 9"),
         "most_sweeps": Idle(
             "--most-sweeps 99", "without --sweeps auto", "--sweeps auto --most-sweeps 99"
@@ -197,6 +208,12 @@ TABLE: dict[str, dict[str, Idle | None]] = {
             f"{EMULATOR} --conditioning flux --holding-field 1",
         ),
         "anneal_us": use("anneal-us", "20"),
+    },
+    "merge d -o a.h5": {
+        **dict.fromkeys(("parts", "out", "copy", "overwrite")),
+        "compression": Idle(
+            "--compression lzf", "without --copy", "--copy --compression lzf"
+        ),
     },
     "evaluate --generated a --reference b -o d": {
         **GEOMETRY,

@@ -17,8 +17,8 @@ from calo4pqvae._core.lock import output_lock
 from calo4pqvae.cli.main import main
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import JournalError
-from calo4pqvae.simulate.crew import Crew
-from calo4pqvae.simulate.job import shower_seed
+from calo4pqvae.shards.crew import Crew
+from calo4pqvae.simulate.facts import shower_seed
 
 pytestmark = pytest.mark.skipif(
     find_spec("geant4_pybind") is None or find_spec("xraylib") is None,
@@ -140,21 +140,26 @@ def test_cpu_time_is_stored_and_is_real(tmp_path):
 
 
 def test_a_worker_that_dies(tmp_path, capsys, monkeypatch):
-    """One line, and what is finished stays."""
-    hand_over = Crew._hand_over
+    """It is replaced, twice; then there is one line, and what is finished stays."""
+    hand_over, blows = Crew._hand_over, []
 
-    def betray(self, worker, shot):
-        handed = hand_over(self, worker, shot)
-        if shot is not None and shot.number == 5:
+    def betray(self, worker, waiting):
+        handed = hand_over(self, worker, waiting)
+        if handed and worker.task[0] == 5:
             worker.process.send_signal(signal.SIGKILL)
+            blows.append(worker.name)
         return handed
 
     monkeypatch.setattr(Crew, "_hand_over", betray)
     path = tmp_path / "dead.h5"
     words = ("-n", "8", "--energy-gev", "20", "--workers", "1")
     assert simulate(path, *words) == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("calo4pqvae: error: worker-000 was ended by SIGKILL at shower 5 of")
+    told = capsys.readouterr()
+    error = told.err.strip().splitlines()[-1]
+    assert error.startswith("calo4pqvae: error: worker-002 was ended by SIGKILL at shower 5 of")
+    assert "the 3rd process that ended so" in error
+    assert "worker-000 was ended by SIGKILL at shower 5 of 20 GeV" in told.out
+    assert blows == ["worker-000", "worker-001", "worker-002"]
     assert f"5 of 8 showers are finished and kept in {path}.work" in error
     assert finished(tmp_path / "dead.h5.work") == 5
     assert simulate(path, *words[:-4], "--energy-gev", "10", "--workers", "1") == 2

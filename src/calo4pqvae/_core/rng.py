@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["RowNoise", "SharedNoise", "derive_seed"]
+__all__ = ["ChainNoise", "RowNoise", "SharedNoise", "derive_seed"]
 
 
 class SharedNoise:
@@ -44,6 +44,10 @@ class SharedNoise:
         """Draw an integer below 2^62, equal on all processes."""
         device = self.generator.device
         return int(torch.randint(2**62, (), generator=self.generator, device=device))
+
+    def first(self, rows: int) -> int:
+        """Number of this process's first row, of so many on each process."""
+        return self.rank * rows
 
     def state(self) -> Tensor:
         """Return the generator's state, for a checkpoint."""
@@ -81,6 +85,21 @@ class RowNoise(SharedNoise):
         self._calls += 1
         skip = self._first - first * self.BLOCK
         return torch.cat(parts)[skip : skip + rows]
+
+
+class ChainNoise(SharedNoise):
+    """Keys for samplers whose chains are some of those of a larger request.
+
+    Attributes:
+        begin: number of the first chain of the next call.
+    """
+
+    begin = 0
+
+    def first(self, rows: int) -> int:
+        """Number of the first chain."""
+        del rows
+        return self.begin
 
 
 def derive_seed(*numbers: int) -> int:

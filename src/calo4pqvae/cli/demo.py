@@ -98,9 +98,9 @@ def _make_showers(
     import numpy as np
 
     from calo4pqvae.cli.console import progress
-    from calo4pqvae.cli.generate import provenance
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.generation.bulk import generate, reconstruct
+    from calo4pqvae.generation.maker import provenance
 
     model = stored.model
     e_inc = np.tile(sample.e_inc(rows), (PER_TEST_SHOWER, 1))

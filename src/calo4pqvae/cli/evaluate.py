@@ -167,9 +167,9 @@ def _reconstruct(
     rows: "np.ndarray | None",
 ) -> Path:
     """Pass the reference through encoder and decoder, with values made as in the sample."""
-    from calo4pqvae.cli.generate import provenance
     from calo4pqvae.data.shower_writer import ShowerWriter
     from calo4pqvae.generation.bulk import reconstruct
+    from calo4pqvae.generation.maker import provenance
     from calo4pqvae.models.storage import load_model
 
     stored, values = load_model(args.model), generated.attrs.get("values")

@@ -12,16 +12,21 @@ from calo4pqvae.cli.annealer_options import (
     add_annealer_options,
     add_use_options,
 )
-from calo4pqvae.cli.inputs import ONE_SOURCE
+from calo4pqvae.cli.energies import ONE_SOURCE, add_energies, described_energies
 from calo4pqvae.cli.options import (
     LARGEST_SEED,
     MOST_SHOWERS,
     MOST_SWEEPS,
     Rule,
     names_of,
-    number,
-    shower_target,
     whole,
+)
+from calo4pqvae.cli.sharding import (
+    MOST_WORKERS,
+    RULES_OF_SHARDS,
+    add_compression,
+    add_shard_options,
+    check_output,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     import torch
 
     from calo4pqvae.models.base import ShowerModel
+    from calo4pqvae.models.storage import StoredModel
+    from calo4pqvae.shards.making import Recipe
 
 HELP = "generate showers with a trained model"
 
@@ -48,7 +55,7 @@ RULES = (
         ("resume",),
         _anneals,
         "with a classical sampler, which keeps no showers of a job that was broken off; leave "
-        "it out and the job starts anew",
+        "it out, or add --shards M, which goes on when the same words are given again",
     ),
     Rule(
         names_of(add_annealer_options, add_use_options),
@@ -62,6 +69,13 @@ RULES = (
     ),
     Rule(("most_sweeps",), lambda args: args.sweeps == AUTO, "without --sweeps auto"),
     ONE_SOURCE,
+    Rule(
+        ("first", *names_of(add_shard_options)),
+        lambda args: not _anneals(args),
+        "with an annealer, whose reads are drawn for one job; leave it out",
+    ),
+    Rule(("workers",), lambda args: args.shards is not None, "without --shards M"),
+    *RULES_OF_SHARDS,
     *RULES_OF_USE,
 )
 
@@ -77,26 +91,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--out",
-        type=shower_target,
         required=True,
-        metavar="FILE.h5",
-        help="file to write",
+        metavar="FILE.h5|DIR",
+        help="file to write; with --shards, folder of files",
     )
-    parser.add_argument(
-        "-n", type=whole(1, MOST_SHOWERS), metavar="N", help="number of showers"
-    )
-    parser.add_argument(
-        "--energy-gev",
-        nargs="+",
-        type=number("an energy"),
-        metavar="E",
-        help="one energy, or a range for log-uniform ones [GeV]; default: the model's range",
-    )
-    parser.add_argument(
-        "--energies-from",
-        metavar="FILE.h5",
-        help="take the incident energies of this file, in order; -n repeats or shortens them",
-    )
+    add_energies(parser, "; default: the model's range")
     parser.add_argument(
         "--sweeps",
         type=_sweeps,
@@ -123,7 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch-size",
         type=whole(1, MOST_SHOWERS),
         default=1024,
-        help="showers decoded together (1024)",
+        help="showers in memory together, which changes no shower (1024)",
     )
     parser.add_argument(
         "--sampler",
@@ -134,30 +133,106 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    add_compression(parser)
+    add_shard_options(parser)
+    parser.add_argument(
+        "--workers",
+        type=whole(1, MOST_WORKERS),
+        metavar="N",
+        help="processes for --shards (default: one for each core, or GPU)",
+    )
     add_annealer_options(parser)
     add_use_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Generate, then close what was opened for it."""
+    """Generate into a file or into shards, then close what was opened for it."""
     from calo4pqvae._core.atomic import check_target
     from calo4pqvae._core.lock import output_lock
+    from calo4pqvae.cli.sharding import list_missing
 
+    check_output(args)
+    if args.list_missing is not None:
+        return list_missing(args)
+    if args.shards is not None:
+        return _generate_shards(args)
     check_target(Path(args.out), args.overwrite)
     with output_lock(args.out, "generate"), ExitStack() as args.opened:
-        return _generate(args)
+        n = _anneal(args) if _anneals(args) else _generate(args)
+    print(f"{n} showers written to {args.out}")
+    return 0
 
 
 def _generate(args: argparse.Namespace) -> int:
-    """Generate, showing progress."""
+    """Generate a file with a Gibbs sampler, showing progress; return the number of showers."""
+    from calo4pqvae.cli.console import progress
+    from calo4pqvae.generation.maker import ShowerMaker
+    from calo4pqvae.shards.plan import Shard
+
+    recipe, n, stored = _recipe(args)
+    maker = ShowerMaker(**recipe.options, stored=stored)
+    with progress(n, "showers") as bar:
+        shard = Shard(0, args.first, n)
+        maker.make(shard, Path(args.out), overwrite=args.overwrite, on_batch=bar.advance)
+    return n
+
+
+def _generate_shards(args: argparse.Namespace) -> int:
+    """Generate a folder of shards, or what is missing of it."""
+    from calo4pqvae.cli.sharding import make_shards
+    from calo4pqvae.generation.maker import ShowerMaker
+    from calo4pqvae.shards.folder import Job
+    from calo4pqvae.shards.plan import Plan, Shard
+
+    recipe, n, stored = _recipe(args)
+    plan = Plan(args.first, n, args.shards)
+    maker = ShowerMaker(**recipe.options, stored=stored)
+    maker.check(Shard(0, args.first, n))
+    job = Job(maker.facts, plan, {"compression": args.compression})
+    gpu = recipe.options["device"] == "cuda"
+    return make_shards(args, job, recipe, maker, gpu=gpu)
+
+
+def _recipe(args: argparse.Namespace) -> "tuple[Recipe, int, StoredModel]":
+    """Put in words how the showers are made: for this process and for others."""
+    from calo4pqvae.data.energies import EnergySequence
+    from calo4pqvae.models.storage import load_model
+    from calo4pqvae.shards.making import Recipe
+    from calo4pqvae.training.processes import choose_device
+
+    device = choose_device(args.device)
+    stored = load_model(args.model)
+    energies, n = described_energies(args, _range(stored.model))
+    sweeps = stored.config.prior.burn_in if args.sweeps is None else args.sweeps
+    if sweeps == AUTO:
+        sweeps = _measure(args, stored.model, EnergySequence.described(energies).ends(), device)
+    options = {
+        "model": str(stored.folder.resolve()),
+        "energies": energies,
+        "sweeps": sweeps,
+        "seed": args.seed,
+        "sampler": args.sampler,
+        "values": args.values,
+        "device": device.type,
+        "batch_size": args.batch_size,
+        "compression": args.compression,
+    }
+    return Recipe("calo4pqvae.generation.maker:ShowerMaker", options), n, stored
+
+
+def _anneal(args: argparse.Namespace) -> int:
+    """Generate a file with an annealer, showing progress; return the number of showers."""
     import json
+
+    import torch
 
     from calo4pqvae.annealer.usage import describe_usage
     from calo4pqvae.cli.annealer_job import prepare_job
     from calo4pqvae.cli.annealer_report import tell_usage
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.shower_writer import ShowerWriter
-    from calo4pqvae.generation.bulk import generate
+    from calo4pqvae.generation.annealed import generate_annealed
+    from calo4pqvae.generation.maker import provenance
     from calo4pqvae.generation.request import request_of
     from calo4pqvae.models.storage import load_model
     from calo4pqvae.training.processes import choose_device
@@ -167,57 +242,31 @@ def _generate(args: argparse.Namespace) -> int:
     if args.values is not None:
         stored.model.choose_values(args.values)
     e_inc = read_energies(args, stored.model)
-    stored.model.scale.check(_tensor(e_inc))
-    sampler, name = args.sampler, "block Gibbs"
-    if sampler in {EMULATOR, ANNEALER}:
-        sampler, sweeps = prepare_job(args, request_of(stored.model, e_inc)), 0
-        name = sampler.dispatcher.backend.name
-    elif args.sweeps == AUTO:
-        sweeps = _measure(args, stored.model, e_inc, device)
-    else:
-        sweeps = stored.config.prior.burn_in if args.sweeps is None else args.sweeps
-    attrs = provenance(stored.provenance, name, sweeps=sweeps, seed=args.seed)
-    if args.values is not None:
-        attrs["values"] = args.values
+    stored.model.scale.check(torch.from_numpy(e_inc))
+    sampler = prepare_job(args, request_of(stored.model, e_inc))
+    name = sampler.dispatcher.backend.name
+    attrs = provenance(stored.provenance, name, sweeps=0, seed=args.seed, values=args.values)
     writer = ShowerWriter(
         args.out,
         stored.model.geometry,
         attrs,
         overwrite=args.overwrite,
+        compression=args.compression,
     )
     with writer, progress(len(e_inc), "showers") as bar:
-        seconds = generate(
+        seconds = generate_annealed(
             stored.model,
             e_inc,
             writer,
-            sweeps=sweeps,
+            sampler,
             seed=args.seed,
             batch_size=args.batch_size,
             device=device,
-            sampler=sampler,
             on_batch=bar.advance,
         )
-        if not isinstance(sampler, str):
-            writer.note(annealer=json.dumps(describe_usage(sampler)))
-    if not isinstance(sampler, str):
-        tell_usage(sampler, len(e_inc), seconds.decoding)
-    print(f"{len(e_inc)} showers written to {args.out}")
-    return 0
-
-
-def provenance(model: dict, sampler: str, *, sweeps: int, seed: int) -> dict[str, str | int]:
-    """Say in a generated file's attributes how it was made."""
-    import json
-
-    from calo4pqvae import __version__
-
-    return {
-        "generator": f"calo4pqvae {__version__}",
-        "sampler": sampler,
-        "sweeps": sweeps,
-        "seed": seed,
-        "model": json.dumps(model),
-    }
+        writer.note(annealer=json.dumps(describe_usage(sampler)))
+    tell_usage(sampler, len(e_inc), seconds)
+    return len(e_inc)
 
 
 def _sweeps(word: str) -> int | str:
@@ -253,26 +302,11 @@ def _measure(
 
 def read_energies(args: argparse.Namespace, model: "ShowerModel") -> "np.ndarray":
     """Read or draw the incident energies that the options ask for [MeV]."""
-    import numpy as np
+    from calo4pqvae.data.energies import EnergySequence
 
-    from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.errors import ConfigError
-    from calo4pqvae.generation.bulk import draw_energies
-    from calo4pqvae.units import GeV
-
-    if args.energies_from:
-        with ShowerFile(args.energies_from) as file:
-            given = file.e_inc()
-        return np.resize(given, (args.n or len(given), 1))
-    if args.n is None:
-        raise ConfigError("say how many showers: -n N, or --energies-from FILE.h5")
-    range_gev = args.energy_gev or [model.scale.low / GeV, model.scale.high / GeV]
-    if len(range_gev) > 2:
-        raise ConfigError("--energy-gev takes one energy or the two ends of a range")
-    return draw_energies(args.n, range_gev[0] * GeV, range_gev[-1] * GeV, args.seed)
+    energies, n = described_energies(args, _range(model))
+    return EnergySequence.described(energies).take(0, n)
 
 
-def _tensor(values: "np.ndarray"):  # noqa: ANN202
-    import torch
-
-    return torch.from_numpy(values)
+def _range(model: "ShowerModel") -> tuple[float, float]:
+    return model.scale.low, model.scale.high

@@ -36,6 +36,7 @@ COMMANDS = (
     "simulate",
     "train",
     "generate",
+    "merge",
     "evaluate",
     "compare",
     "report",

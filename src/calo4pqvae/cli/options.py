@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 __all__ = [
+    "COMPRESSIONS",
     "LARGEST_SEED",
     "MOST_SHOWERS",
     "MOST_SWEEPS",
@@ -22,6 +23,9 @@ __all__ = [
     "shower_target",
     "whole",
 ]
+
+COMPRESSIONS = ("gzip", "zstd", "lzf")
+"""Those of `data.shower_writer`, which is not imported for `--help`."""
 
 LARGEST_SEED = 2**63 - 1
 """What HDF5 attributes, numpy and torch all hold."""

@@ -7,10 +7,12 @@ __all__ = ["REMEDIES", "with_remedy"]
 REMEDIES = {
     "binning": "--binning FILE.xml names one",
     "built tables": "--tables built",
+    "copy": "--copy copies the showers",
     "device": "use --device cpu or auto",
     "fold": "use --conditioning fold",
     "holding": "--holding-field H, or --conditioning fold",
     "limit": "--max-seconds S",
+    "fewer workers": "--workers N takes fewer",
     "memory": "use --mode single",
     "out of range": "--out-of-range rescale or clip",
     "refit": "'calo4pqvae train --refit --out {run} --set ..'",

@@ -1,15 +1,18 @@
 """`calo4pqvae simulate`: energies in, showers of Geant4 out."""
 
 import argparse
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from calo4pqvae.cli.inputs import ONE_SOURCE
-from calo4pqvae.cli.options import (
-    LARGEST_SEED,
-    MOST_SHOWERS,
-    number,
-    shower_target,
-    whole,
+from calo4pqvae.cli.energies import ONE_SOURCE, add_energies, described_energies
+from calo4pqvae.cli.options import LARGEST_SEED, whole
+from calo4pqvae.cli.sharding import (
+    MOST_WORKERS,
+    RULES_OF_SHARDS,
+    add_compression,
+    add_shard_options,
+    check_output,
+    cores,
 )
 
 if TYPE_CHECKING:
@@ -17,16 +20,17 @@ if TYPE_CHECKING:
 
     from calo4pqvae.cli.console import Progress
     from calo4pqvae.simulate.journal import Finished
+    from calo4pqvae.simulate.stack import Stack
     from calo4pqvae.simulate.tables import Tables
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-MOST_WORKERS = 4096
-"""Processes of one simulation, above the cores of any machine of today."""
-
 HELP = "simulate showers with Geant4, on all cores"
 
-RULES = (ONE_SOURCE,)
+RULES = (
+    ONE_SOURCE,
+    *RULES_OF_SHARDS,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,26 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--out",
-        type=shower_target,
         required=True,
-        metavar="FILE.h5",
-        help="file to write",
+        metavar="FILE.h5|DIR",
+        help="file to write; with --shards, folder of files",
     )
-    parser.add_argument(
-        "-n", type=whole(1, MOST_SHOWERS), metavar="N", help="number of showers"
-    )
-    parser.add_argument(
-        "--energy-gev",
-        nargs="+",
-        type=number("an energy"),
-        metavar="E",
-        help="one energy, or a range for log-uniform ones [GeV]",
-    )
-    parser.add_argument(
-        "--energies-from",
-        metavar="FILE.h5",
-        help="take the incident energies of this file, in order; -n repeats or shortens them",
-    )
+    add_energies(parser)
     parser.add_argument(
         "--particle",
         choices=["electron", "photon", "positron"],
@@ -91,37 +80,87 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "whenever it is simulated",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    add_compression(parser)
+    add_shard_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Simulate, or take up what was interrupted."""
-    from calo4pqvae.cli.console import progress
-    from calo4pqvae.simulate.job import Progress, Simulation, simulate
+    """Simulate into a file or into shards, or take up what was interrupted."""
+    from calo4pqvae.cli.sharding import list_missing
     from calo4pqvae.simulate.stacks import load_stack
+
+    check_output(args)
+    if args.list_missing is not None:
+        return list_missing(args)
+    energies, n = described_energies(args)
+    stack = load_stack(args.stack)
+    if args.shards is not None:
+        return _simulate_shards(args, stack, energies, n)
+    return _simulate(args, stack, energies, n)
+
+
+def _simulate(
+    args: argparse.Namespace, stack: "Stack", energies: dict[str, Any], n: int
+) -> int:
+    """Simulate a file, showing progress."""
+    from calo4pqvae.cli.console import progress
+    from calo4pqvae.data.energies import EnergySequence
+    from calo4pqvae.simulate.job import Progress, Simulation, simulate
     from calo4pqvae.units import GeV
 
-    stack = load_stack(args.stack)
-    e_inc = _energies(args)
-    simulation = Simulation(e_inc, stack, args.particle, args.seed, args.tables)
+    e_inc = EnergySequence.described(energies).take(args.first, n)
+    simulation = Simulation(e_inc, stack, args.particle, args.seed, args.tables, args.first)
     with progress(max(1, round(float(e_inc.sum()) / GeV)), "GeV simulated") as bar:
-        show = _Show(bar, e_inc)
+        show = _Show(bar, e_inc, args.first)
         simulate(
             simulation,
             args.out,
-            workers=_cores() if args.workers is None else args.workers,
+            workers=cores() if args.workers is None else args.workers,
             overwrite=args.overwrite,
             times=not args.no_times,
-            progress=Progress(show.start, show.shower),
+            compression=args.compression,
+            progress=Progress(show.start, show.shower, show.note),
         )
-    print(f"{len(e_inc)} showers written to {args.out}{show.cost()}")
+    print(f"{n} showers written to {args.out}{show.cost()}")
     return 0
+
+
+def _simulate_shards(
+    args: argparse.Namespace, stack: "Stack", energies: dict[str, Any], n: int
+) -> int:
+    """Simulate a folder of shards, or what is missing of it."""
+    from calo4pqvae.cli.sharding import make_shards
+    from calo4pqvae.shards.folder import Job
+    from calo4pqvae.shards.making import Recipe
+    from calo4pqvae.shards.plan import Plan
+    from calo4pqvae.simulate.maker import SimulationMaker
+
+    options = {
+        "stack": stack.to_dict(),
+        "particle": args.particle,
+        "energies": energies,
+        "seed": args.seed,
+        "tables": args.tables,
+        "tables_folder": str(
+            Path(args.out).resolve().with_name(f"{Path(args.out).name}.tables")
+        ),
+        "times": not args.no_times,
+        "compression": args.compression,
+    }
+    maker = SimulationMaker(**options)
+    maker.check()
+    print(maker.note)
+    layout = {"compression": args.compression, "times": not args.no_times}
+    job = Job(maker.facts, Plan(args.first, n, args.shards), layout)
+    recipe = Recipe("calo4pqvae.simulate.maker:SimulationMaker", options)
+    return make_shards(args, job, recipe, maker)
 
 
 class _Show:
     """Shows progress in GeV, because a shower's time is as good as proportional to them."""
 
-    def __init__(self, bar: "Progress", e_inc: "np.ndarray") -> None:
-        self._bar, self._e_inc = bar, e_inc
+    def __init__(self, bar: "Progress", e_inc: "np.ndarray", first: int) -> None:
+        self._bar, self._e_inc, self._first = bar, e_inc, first
         self._gev = self._shown = 0.0
         self._done = 0
         self._seconds = self._spent_on = 0.0
@@ -132,7 +171,12 @@ class _Show:
         if done:
             print(f"{len(done)} of {len(self._e_inc)} showers were finished earlier; going on")
             self._done = len(done)
-            self._advance(float(self._e_inc[sorted(done)].sum()))
+            rows = [number - self._first for number in sorted(done)]
+            self._advance(float(self._e_inc[rows].sum()))
+
+    def note(self, how: str) -> None:
+        """Tell of a worker that has died."""
+        print(f"{how}; replaced")
 
     def shower(self, finished: "Finished") -> None:
         """Count a shower."""
@@ -153,33 +197,3 @@ class _Show:
         steps = round(self._gev) - round(self._shown)
         self._shown = self._gev
         self._bar.advance(steps, note=f"{self._done} of {len(self._e_inc)} showers")
-
-
-def _cores() -> int:
-    import os
-
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _energies(args: argparse.Namespace) -> "np.ndarray":
-    import numpy as np
-
-    from calo4pqvae.data.energies import draw_energies
-    from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.errors import ConfigError
-    from calo4pqvae.units import GeV
-
-    if args.energies_from is None and args.energy_gev is None:
-        raise ConfigError("give the energies by either --energy-gev or --energies-from")
-    if args.energies_from:
-        with ShowerFile(args.energies_from) as file:
-            given = file.e_inc()
-        return np.resize(given, (args.n or len(given), 1))
-    if args.n is None:
-        raise ConfigError("say how many showers: -n N")
-    if len(args.energy_gev) > 2:
-        raise ConfigError("--energy-gev takes one energy or the two ends of a range")
-    low, high = args.energy_gev[0] * GeV, args.energy_gev[-1] * GeV
-    return draw_energies(args.n, low, high, args.seed)

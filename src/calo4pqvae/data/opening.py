@@ -1,5 +1,6 @@
 """Find the two arrays of a shower file, or say in one sentence why that fails."""
 
+import hashlib
 from pathlib import Path
 
 from calo4pqvae._core.atomic import part_path
@@ -14,6 +15,7 @@ __all__ = [
     "SHOWERS",
     "find_arrays",
     "open_hdf5",
+    "sha256_of",
 ]
 
 INCIDENT_ENERGIES = "incident_energies"
@@ -37,6 +39,12 @@ def open_hdf5(path: Path) -> Hdf5File:
                 "again"
             )
     return Hdf5File(path, (INCIDENT_ENERGIES, SHOWERS))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of the bytes of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def find_arrays(path: Path, file: Hdf5File) -> tuple[Rows, Rows]:

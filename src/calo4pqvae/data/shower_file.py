@@ -1,6 +1,5 @@
 """Read showers from HDF5 in the CaloChallenge layout: validated, lazily, in pieces."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +15,13 @@ from calo4pqvae.data.checks import (
     warn_of_scale,
 )
 from calo4pqvae.data.layout import check_shapes, described_geometry, find_geometry
-from calo4pqvae.data.opening import find_arrays, open_hdf5
+from calo4pqvae.data.opening import (
+    INCIDENT_ENERGIES,
+    SHOWERS,
+    find_arrays,
+    open_hdf5,
+    sha256_of,
+)
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ShowerFileError
 from calo4pqvae.geometry import CylindricalGeometry
@@ -125,6 +130,18 @@ class ShowerFile:
             return None
         return found[:].astype(np.float64)
 
+    def columns(self) -> list[str]:
+        """Names of the numbers that `column` gives, beside incident energies and showers."""
+        known = {INCIDENT_ENERGIES, SHOWERS}
+        with parsing(self.path, "HDF5 file", ShowerFileError):
+            names = [str(name) for name in self._file.file if name not in known]
+            shapes = {name: self._file.file[name] for name in names}
+        return [
+            name
+            for name, item in shapes.items()
+            if getattr(item, "shape", None) == (len(self),) and item.dtype.kind in "fiu"
+        ]
+
     def chunks(
         self, size: int = 512, rows: np.ndarray | None = None
     ) -> Iterator[tuple[Float[np.ndarray, "batch 1"], Float[np.ndarray, "batch voxels"]]]:
@@ -143,8 +160,7 @@ class ShowerFile:
 
     def sha256(self) -> str:
         """SHA-256 of the bytes of the file, in hexadecimal."""
-        with self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(self.path)
 
     def close(self) -> None:
         """Close the file; nothing can be read afterwards."""

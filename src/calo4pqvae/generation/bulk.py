@@ -1,112 +1,98 @@
 """Generate showers: energies in, chains of the prior, decoder, shower file out."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
+from calo4pqvae._core.rng import SharedNoise, derive_seed
 from calo4pqvae.boltzmann.diagnostics.equilibrium import R_HAT, Mixing, measure_mixing
-from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.boltzmann.samplers.choose import SamplerKind, choose_sampler
-from calo4pqvae.boltzmann.samplers.groups import sample_machine
-from calo4pqvae.data.energies import Energies, draw_energies
+from calo4pqvae.data.energies import Energies, EnergySequence, draw_energies
 from calo4pqvae.data.opening import PRIOR_ENERGY
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.errors import SamplerError
+from calo4pqvae.errors import ConfigError, SamplerError
+from calo4pqvae.generation.sequence import ShowerSequence
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.units import GeV
 
 __all__ = [
-    "Seconds",
     "draw_energies",
     "generate",
     "measure_sweeps",
     "reconstruct",
 ]
 
-CHAINS_AT_ONCE = 8192
-"""Chains of the prior that are sampled together: enough to fill the compiled sampler's lanes
-although each interval of the energy has couplings of its own."""
+BATCH = 1024
+"""Showers that are handed on together: half a second's work, and 40 MB of dataset 2."""
 
 
-@dataclass(frozen=True)
-class Seconds:
-    """Time that generating took: sampling the prior, and decoding with all the rest [s]."""
-
-    sampling: float
-    decoding: float
-
-
-@torch.no_grad()
 def generate(
     model: ShowerModel,
-    e_inc: Energies,
+    energies: Energies | EnergySequence,
     writer: ShowerWriter,
     *,
     sweeps: int,
+    first: int = 0,
+    n: int | None = None,
     seed: int = 0,
-    batch_size: int = 1024,
+    batch_size: int = BATCH,
     device: torch.device | str = "cpu",
-    sampler: SamplerKind | Sampler = "auto",
+    sampler: SamplerKind = "auto",
     on_batch: Callable[[int], None] | None = None,
-) -> Seconds:
+) -> None:
     """Generate one shower per incident energy and append them to a file, in order.
 
-    The file's column `PRIOR_ENERGY` holds the energy of the state that each was made of.
-
-    The random numbers of a shower depend on the seed and on its number in the file, not on
-    the size of the batches. Chains start from random bits.
+    The showers are number first .. first + n - 1 of the one sequence that model, energies,
+    sweeps and seed define: to the last bit on one type of machine, whatever the part that is
+    asked for, the size of the batches, and the number of threads. Chains start from random
+    bits. The file's column `PRIOR_ENERGY` holds the energy of the state that each was made of.
 
     Arguments:
         model: trained model.
-        e_inc: incident energies [MeV].
+        energies: incident energies [MeV]; an array is gone through over and over.
         writer: open file that receives the showers.
         sweeps: Gibbs sweeps before a chain's state is used.
-        seed: seed; the same seed and energies give the same showers, to rounding if batch
-            size, threads or device change: voxels have moved by 4e-4 of their energy at most.
-        batch_size: showers that are decoded together.
+        first: number of the first shower.
+        n: how many; as many as the array has when absent.
+        seed: seed of everything random but the energies.
+        batch_size: showers that are in memory together.
         device: where to compute.
-        sampler: sampler of the prior: the kind of a Gibbs sampler, or any sampler, such as an
-            annealer, which then has its own random numbers.
+        sampler: kind of the Gibbs sampler of the prior.
         on_batch: called with the number of showers just written.
 
-    Returns:
-        the time that sampling and decoding took.
-
     Raises:
-        ConfigError: an energy lies outside the range of the model.
+        ConfigError: an energy lies outside the range of the model, or an endless sequence
+            comes without a number of showers.
         SamplerError: the sampler does not run on the device.
+
+    Example:
+        >>> from calo4pqvae import load_pretrained, ShowerWriter, draw_energies
+        >>> stored, path = load_pretrained(), Path(tempfile.mkdtemp()) / "showers.h5"
+        >>> with ShowerWriter(path, stored.model.geometry) as writer:
+        ...     generate(stored.model, draw_energies(2, 1e3, 1e4, 1), writer, sweeps=10)
+        >>> writer.n_written
+        2
     """
-    model = model.to(device).eval()
-    everything = torch.from_numpy(e_inc)
-    model.scale.check(everything)
-    done, sampling, began = 0, 0.0, time.perf_counter()
-    for block, energies in enumerate(everything.split(_at_once(sampler))):
-        energies = energies.to(device)  # noqa: PLW2901
-        t, code = model.condition(energies)
-        start = time.perf_counter()
-        chains = sampler
-        if isinstance(chains, str):
-            noise = SharedNoise(derive_seed(seed, block), device)
-            chains = choose_sampler(model.prior.graph, noise, chains)
-        bits = sample_machine(model.prior, chains, t, code, sweeps)
-        sampling += time.perf_counter() - start
-        states = model.prior.energy(bits.float(), t)
-        parts = (values.split(batch_size) for values in (energies, bits, states))
-        for e, z, energy in zip(*parts, strict=True):
-            noise = RowNoise(derive_seed(seed), done, device)
-            showers = model.decode(z, e, noise).flatten(start_dim=1)
-            writer.append(
-                e.cpu().numpy(), showers.cpu().numpy(), **{PRIOR_ENERGY: energy.cpu().numpy()}
-            )
-            done += len(e)
-            if on_batch is not None:
-                on_batch(len(e))
-    return Seconds(sampling, time.perf_counter() - began - sampling)
+    if isinstance(energies, EnergySequence):
+        sequence = energies
+    else:
+        sequence, n = EnergySequence.given(energies), len(energies) if n is None else n
+    if n is None:
+        raise ConfigError("an endless sequence of energies needs a number of showers, n")
+    showers = ShowerSequence(
+        model.to(device).eval(),
+        sequence,
+        sweeps=sweeps,
+        seed=seed,
+        sampler=sampler,
+        device=device,
+    )
+    for made in showers.batches(first, n, batch_size):
+        writer.append(made.e_inc, made.voxels, **{PRIOR_ENERGY: made.prior_energy})
+        if on_batch is not None:
+            on_batch(len(made.e_inc))
 
 
 @torch.no_grad()
@@ -196,8 +182,3 @@ def reconstruct(
         made = model.decode(bits, energies, noise).flatten(start_dim=1)
         states = model.prior.energy(bits.float(), model.scale(energies))
         writer.append(e_inc, made.cpu().numpy(), **{PRIOR_ENERGY: states.cpu().numpy()})
-
-
-def _at_once(sampler: SamplerKind | Sampler) -> int:
-    """Chains of a call: as many as the sampler likes."""
-    return getattr(sampler, "chains_at_once", CHAINS_AT_ONCE)

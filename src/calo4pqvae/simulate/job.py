@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,26 +10,36 @@ from typing import Any
 
 import numpy as np
 
-from calo4pqvae import __version__
 from calo4pqvae._core.atomic import check_target
 from calo4pqvae._core.lock import output_lock
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.errors import ConfigError, OutputError, ShowerFileError, SimulationError
-from calo4pqvae.simulate.crew import Crew
-from calo4pqvae.simulate.engine import HIGHEST, LOWEST, Particle
-from calo4pqvae.simulate.geant4 import elements_of, versions
+from calo4pqvae.errors import (
+    ConfigError,
+    OutputError,
+    ShowerFileError,
+    SimulationError,
+    WorkerError,
+)
+from calo4pqvae.shards.crew import Crew, Done
+from calo4pqvae.shards.folder import FIRST
+from calo4pqvae.simulate.engine import Particle
+from calo4pqvae.simulate.facts import (
+    CPU_SECONDS,
+    attributes,
+    check_energies,
+    describe,
+    find_tables,
+)
+from calo4pqvae.simulate.geant4 import elements_of
 from calo4pqvae.simulate.journal import Finished, Shot, ShowerJournal
 from calo4pqvae.simulate.stack import Stack
 from calo4pqvae.simulate.stacks import load_stack
-from calo4pqvae.simulate.tables import BUILT, Tables, build_tables, find_official
-from calo4pqvae.units import GeV, TeV
+from calo4pqvae.simulate.tables import Tables
+from calo4pqvae.units import GeV
 
-__all__ = ["CPU_SECONDS", "Progress", "Simulation", "simulate"]
-
-CPU_SECONDS = "cpu_seconds"
-"""Column of a simulated file: CPU time of Geant4 for each shower [s]."""
+__all__ = ["Progress", "Simulation", "simulate"]
 
 _JOURNAL = "showers.sqlite"
 
@@ -44,6 +53,7 @@ class Simulation:
         stack: the detector.
         particle: what comes in along the axis.
         seed: seed of all showers; each has its own, from this one and its number.
+        first: number of the first shower.
         tables: ``auto`` (official ones where they are), ``official`` or ``built``.
     """
 
@@ -52,10 +62,12 @@ class Simulation:
     particle: Particle = "electron"
     seed: int = 0
     tables: str = "auto"
+    first: int = 0
 
     def shots(self, done: set[int] | frozenset[int] = frozenset()) -> Iterator[Shot]:
         """List what is still to simulate, in the order of the file."""
-        for number, energy in enumerate(self.e_inc[:, 0].astype(np.float32)):
+        energies = self.e_inc[:, 0].astype(np.float32)
+        for number, energy in enumerate(energies, self.first):
             if number not in done:
                 yield Shot(number, float(energy), shower_seed(self.seed, number))
 
@@ -67,16 +79,12 @@ class Progress:
     Attributes:
         on_start: called with the tables and the numbers of showers that are finished already.
         on_shower: called for each shower that is finished.
+        on_note: called with a sentence for each worker that has died and is replaced.
     """
 
     on_start: Callable[[Tables, set[int]], None] = lambda _tables, _done: None
     on_shower: Callable[[Finished], None] = lambda _: None
-
-
-def shower_seed(seed: int, number: int) -> int:
-    """Make Geant4's seed of one shower, from 1 to 2^63 - 1."""
-    state = np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1, np.uint64)[0]
-    return int(state >> np.uint64(1)) | 1
+    on_note: Callable[[str], None] = lambda _: None
 
 
 def simulate(
@@ -86,6 +94,7 @@ def simulate(
     workers: int = 1,
     overwrite: bool = False,
     times: bool = True,
+    compression: str = "gzip",
     progress: Progress = Progress(),
 ) -> None:
     """Simulate showers and write them to a file, or take up where an earlier call broke off.
@@ -101,6 +110,7 @@ def simulate(
         workers: number of processes.
         overwrite: whether an existing file may be replaced.
         times: whether to store the CPU time of each shower in the column `cpu_seconds`.
+        compression: of the file, see `COMPRESSIONS`.
         progress: callbacks.
 
     Raises:
@@ -116,54 +126,34 @@ def simulate(
     _check(simulation, workers)
     elements = elements_of({slab.material for slab in simulation.stack.slabs})
     with _work_folder(folder):
-        tables = _tables(simulation.tables, elements, folder / "tables")
+        tables = find_tables(simulation.tables, elements, folder / "tables")
         facts = _describe(simulation, tables)
         if _is_written(simulation, path, facts) and not overwrite:
-            progress.on_start(tables, set(range(len(simulation.e_inc))))
+            progress.on_start(tables, {shot.number for shot in simulation.shots()})
         else:
             check_target(path, overwrite)
             with _journal(simulation, folder, facts) as journal:
                 _work(simulation, folder, tables, journal, workers, progress)
-                _write(simulation, path, journal, facts, overwrite, times)
+                target = (path, attributes(facts), overwrite, compression)
+                _write(simulation, journal, target, times)
         shutil.rmtree(folder)
 
 
 def _check(simulation: Simulation, workers: int) -> None:
     energies = simulation.e_inc
-    if not len(energies) or workers < 1 or simulation.seed < 0:
-        raise ConfigError("a simulation needs showers, a worker, and a seed of at least 0")
-    low, high = float(energies.min()), float(energies.max())
-    if not LOWEST <= low <= high <= HIGHEST:
+    if not len(energies) or workers < 1 or simulation.seed < 0 or simulation.first < 0:
         raise ConfigError(
-            f"incident energies from {low / GeV:.4g} to {high / GeV:.4g} GeV leave the tables "
-            f"of Geant4's electromagnetic physics; they must lie between "
-            f"{LOWEST / GeV:g} GeV and {HIGHEST / TeV:g} TeV"
+            "a simulation needs showers, a worker, and a seed and a first number of at least 0"
         )
-
-
-def _tables(wanted: str, elements: list[int], folder: Path) -> Tables:
-    """Find official tables or build others, as wanted."""
-    official = find_official(elements) if wanted != BUILT else None
-    if official is None and wanted == "official":
-        raise ConfigError(
-            "Geant4's data sets G4EMLOW and G4ENSDFSTATE are not here; name their folder in "
-            "GEANT4_DATA_DIR, or take the tables made here",
-            remedy="built tables",
-        )
-    return official or build_tables(elements, folder)
+    check_energies(energies)
 
 
 def _describe(simulation: Simulation, tables: Tables) -> dict[str, Any]:
     """Everything that the showers depend on; kept in the work folder and in the file."""
     energies = np.ascontiguousarray(simulation.e_inc, dtype="<f4")
     return {
-        "generator": versions(),
-        "written_by": f"calo4pqvae {__version__}",
-        "physics": "electromagnetic, standard (option 0); no hadronic reactions",
-        "tables": f"{tables.kind} {tables.sha256[:16]}".strip(),
-        "stack": simulation.stack.to_dict(),
-        "particle": simulation.particle,
-        "seed": simulation.seed,
+        **describe(simulation.stack, simulation.particle, simulation.seed, tables),
+        FIRST: simulation.first,
         "energies_sha256": hashlib.sha256(energies.tobytes()).hexdigest(),
     }
 
@@ -194,7 +184,7 @@ def _is_written(simulation: Simulation, path: Path, facts: dict[str, Any]) -> bo
     except (OSError, ShowerFileError):
         return False
     same = np.array_equal(e_inc, simulation.e_inc.astype(np.float32))
-    return same and all(attrs.get(key) == value for key, value in _attributes(facts).items())
+    return same and all(attrs.get(key) == value for key, value in attributes(facts).items())
 
 
 def _journal(simulation: Simulation, folder: Path, facts: dict[str, Any]) -> ShowerJournal:
@@ -215,19 +205,33 @@ def _work(
     n_all, n_kept = len(simulation.e_inc), len(done)
     if n_kept == n_all:
         return
-    job = {
+    options = {
         "stack": simulation.stack.to_dict(),
         "particle": simulation.particle,
         "variables": tables.variables,
     }
+    shots = {shot.number: shot for shot in simulation.shots(done)}
+    tasks = ([s.number, float(s.energy).hex(), s.seed] for s in shots.values())
+
+    def keep(shower: Done) -> None:
+        journal.keep(shots[shower.task[0]], shower.content, shower.told)
+
+    crew = Crew(
+        "calo4pqvae.simulate.maker:ShotServer",
+        options,
+        folder,
+        min(workers, n_all - n_kept),
+        describe=lambda task: f"at shower {task[0]} of {float.fromhex(task[1]) / GeV:.4g} GeV",
+        on_death=progress.on_note,
+    )
     try:
-        with Crew(job, folder, min(workers, n_all - n_kept)) as crew:
-            for shower in crew.simulate(simulation.shots(done), journal.keep):
+        with crew:
+            for shower in crew.work(tasks, keep):
                 n_kept += 1
-                progress.on_shower(shower)
-    except SimulationError as error:
+                progress.on_shower(Finished(shots[shower.task[0]], shower.told))
+    except WorkerError as error:
         if not n_kept:
-            raise
+            raise SimulationError(str(error)) from error
         raise SimulationError(
             f"{error}; {n_kept} of {n_all} showers are finished and kept in {folder}, run the "
             "same again to go on"
@@ -236,21 +240,15 @@ def _work(
 
 def _write(
     simulation: Simulation,
-    path: Path,
     journal: ShowerJournal,
-    facts: dict[str, Any],
-    overwrite: bool,
+    target: tuple[Path, dict[str, Any], bool, str],
     times: bool,
 ) -> None:
     """Put the finished showers into a file, in order."""
+    path, attrs, overwrite, compression = target
     geometry = simulation.stack.geometry
-    with ShowerWriter(path, geometry, _attributes(facts), overwrite=overwrite) as writer:
+    with ShowerWriter(path, geometry, attrs, overwrite, compression) as writer:
         for shot in simulation.shots():
             shower, cpu_seconds = journal.read(shot)
             seconds = {CPU_SECONDS: np.array([cpu_seconds])} if times else {}
             writer.append(np.array([[shot.energy]]), shower[None], **seconds)
-
-
-def _attributes(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts as attributes of a file."""
-    return {key: json.dumps(v) if isinstance(v, dict) else v for key, v in facts.items()}

@@ -26,7 +26,9 @@ class Sampler(Protocol):
     give them back as `start`. Energies are `problem.energy(states)`.
 
     A sampler whose states do not depend on `start` says so by an attribute
-    ``ignores_start = True``. `calo4pqvae.testing` checks these promises.
+    ``ignores_start = True``; one whose chains depend on their number, the key of the call and
+    their own problem alone, so that any of them can be had without the others, by
+    ``numbers_chains = True``. `calo4pqvae.testing` checks the promises that all make.
     """
 
     def sample(

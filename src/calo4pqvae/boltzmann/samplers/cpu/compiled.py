@@ -49,6 +49,8 @@ class CompiledGibbs:
         tensor(True)
     """
 
+    numbers_chains = True
+
     def __init__(
         self, graph: PartiteGraph, noise: SharedNoise, threads: int | None = None
     ) -> None:
@@ -84,7 +86,7 @@ class CompiledGibbs:
         """
         check_request(problem, clamped, sweeps, start, self.graph)
         chains, n0 = clamped.shape
-        key, first = self.noise.key(), self.noise.rank * chains
+        key, first = self.noise.key(), self.noise.first(chains)
         if start is None:
             states = random_states(key, first, chains, self.graph.n_nodes)
         else:

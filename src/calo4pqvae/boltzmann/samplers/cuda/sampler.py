@@ -77,6 +77,8 @@ class CudaGibbs:
             the graph, or there are no tiles of that size.
     """
 
+    numbers_chains = True
+
     def __init__(
         self, graph: PartiteGraph, noise: SharedNoise, lanes: int | None = None
     ) -> None:
@@ -125,7 +127,7 @@ class CudaGibbs:
         if not chains:
             return states
         lanes = self.lanes or fitting_lanes(chains, self._kernels.multiprocessors)
-        first = self.noise.rank * chains
+        first = self.noise.first(chains)
         tiles = -(-(first % lanes + chains) // lanes)
         weight = self._columns.weights(problem.coupling)
         bias = spread_biases(problem.bias, first % lanes, tiles * lanes)
