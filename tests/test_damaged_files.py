@@ -37,7 +37,7 @@ def test_damaged_files_give_a_result_or_one_line(name: str, tmp_path: Path) -> N
         chosen.unlink()
         chosen.write_bytes(original)
     assert all(sentence.isprintable() for sentence in said)
-    assert said or name == "log of a run", "nothing was damaged"
+    assert said or name in {"log of a run", "manifest of shards"}, "nothing was damaged"
 
 
 def test_every_reader_has_a_valid_file() -> None:

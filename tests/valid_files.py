@@ -21,6 +21,9 @@ from calo4pqvae.evaluation.report.events import write_events
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import save_model
+from calo4pqvae.shards.folder import Job, ShardFolder
+from calo4pqvae.shards.ledger import Entry, Ledger
+from calo4pqvae.shards.plan import Plan
 from calo4pqvae.training.checkpoint import write_checkpoint
 
 __all__ = ["VALID", "Valid"]
@@ -183,6 +186,18 @@ def write_journal(folder: Path, _variant: int) -> None:
             journal.append(str(number), {"energy": 1000.0 * number}, bytes(number * 700))
 
 
+def write_job(folder: Path, _variant: int) -> None:
+    """The description of a folder of shards."""
+    ShardFolder.begin(folder, Job({"seed": 3, "stack": {"r": [1.5]}}, Plan(5, 100, 7)))
+
+
+def write_manifest(folder: Path, _variant: int) -> None:
+    """A manifest of a few shards."""
+    ledger = Ledger(folder / "x.jsonl")
+    for number in range(5):
+        ledger.append(Entry(number, 7 * number, 7, "a", "b" * 64, 99, "here", 0.5, "today"))
+
+
 def _text(name: str, content: str) -> Valid:
     return Valid(
         {name: "text"}, lambda folder, _: (folder / name).write_text(content, encoding="utf-8")
@@ -207,6 +222,8 @@ VALID: dict[str, Valid] = {
     "showers to display": Valid({"x.json": "text"}, write_display),
     "working graph": Valid({"x.json": "text"}, write_graph),
     "measured temperature": Valid({"x.json": "text"}, write_temperature),
+    "job of shards": Valid({"job.json": "text"}, write_job),
+    "manifest of shards": Valid({"x.jsonl": "text"}, write_manifest),
     "journal": Valid({"x.journal": "bytes"}, write_journal),
     "anything to inspect": Valid(
         {"config.json": "text", "model.safetensors": "weights"}, write_model, 2, folder=True

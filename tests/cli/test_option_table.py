@@ -164,7 +164,7 @@ TABLE: dict[str, dict[str, Idle | None]] = {
     "generate --model m -o a.h5": {
         **ENERGIES,
         **SHARDS,
-        **dict.fromkeys(("model", "out", "seed", "batch_size", "sampler", "device")),
+        **dict.fromkeys(("model", "out", "seed", "batch_size", "sampler", "device", "values")),
         "first": Idle(f"{EMULATOR} --first 3", "drawn for one job", "--first 3"),
         "workers": Idle("--workers 3", "without --shards M", "--shards 2 --workers 3"),
         "sweeps": Idle(f"{EMULATOR} --sweeps 9", "does nothing with an annealer", "--sweeps 9"),

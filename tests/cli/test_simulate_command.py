@@ -30,7 +30,7 @@ def refused(capsys: pytest.CaptureFixture, *words: str) -> str:
 def test_options(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = ("-o", str(tmp_path / "x.h5"))
     assert refused(capsys, *out, "-n", "2").startswith("give the energies by either")
-    assert refused(capsys, *out, "--energy-gev", "1") == "say how many showers: -n N"
+    assert refused(capsys, *out, "--energy-gev", "1").startswith("say how many showers: -n N")
     assert "one energy or the two ends" in refused(
         capsys, *out, "-n", "2", "--energy-gev", "1", "2", "3"
     )

@@ -106,6 +106,20 @@ def read_journal(path: Path) -> int:
         return sum(1 for _ in journal.records())
 
 
+def read_shards(path: Path) -> Any:
+    """Read the description of a folder of shards, and all its shards."""
+    from calo4pqvae.shards.folder import ShardFolder
+
+    return ShardFolder(path.parent).job.plan.shards
+
+
+def read_manifest(path: Path) -> Any:
+    """Read the manifest of a folder of shards."""
+    from calo4pqvae.shards.ledger import Ledger
+
+    return Ledger(path).read()
+
+
 def inspect(path: Path) -> Any:
     """Describe whatever a file holds."""
     from calo4pqvae.cli.inspect import describe
@@ -150,6 +164,12 @@ READERS: dict[str, Reader] = {
         f"{_HERE}:read_temperature",
         (AnnealerError,),
         ("calo4pqvae.annealer.calibration.temperature_file",),
+    ),
+    "job of shards": Reader(
+        f"{_HERE}:read_shards", (OutputError, ConfigError), ("calo4pqvae.shards.folder",)
+    ),
+    "manifest of shards": Reader(
+        f"{_HERE}:read_manifest", (OutputError,), ("calo4pqvae.shards.ledger",)
     ),
     "journal": Reader(f"{_HERE}:read_journal", (JournalError, OutputError)),
     "anything to inspect": Reader(f"{_HERE}:inspect", (*_ALL,), (_INSPECT,)),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calo4pqvae.cli.options import COMPRESSIONS, Rule, names_of, whole
+from calo4pqvae.shards.plan import MOST_SHARDS
 
 if TYPE_CHECKING:
     from calo4pqvae.shards.folder import Job, ShardFolder, State
@@ -24,9 +25,6 @@ __all__ = [
 
 MOST_WORKERS = 4096
 """Processes of one machine, above the cores of any of today."""
-
-MOST_SHARDS = 100_000
-"""Shards of one folder: lines of a manifest that is read as a whole, 30 MB."""
 
 
 def add_compression(parser: argparse.ArgumentParser) -> None:

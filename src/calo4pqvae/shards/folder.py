@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -178,7 +179,8 @@ def _as_read(job: Job) -> Job:
 
 
 def _job_of(found: dict[str, Any]) -> Job:
-    return Job(dict(found["facts"]), Plan(**found["plan"]), dict(found["layout"]))
+    plan = {name: operator.index(value) for name, value in found["plan"].items()}
+    return Job(dict(found["facts"]), Plan(**plan), dict(found["layout"]))
 
 
 def _read_job(path: Path) -> Job:

@@ -68,7 +68,8 @@ class Entry:
         """Take the record of a line; None if it fails its check."""
         try:
             told = {name: value for name, value in record.items() if name != "check"}
-            return cls(**told) if record["check"] == _check(json.dumps(told)) else None
+            whole = record["check"] == _check(json.dumps(told))
+            return cls(**told) if whole and isinstance(told["number"], int) else None
         except (TypeError, AttributeError, KeyError):
             return None
 

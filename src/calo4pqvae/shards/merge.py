@@ -1,11 +1,11 @@
 """One file of many shards: a virtual one of some kilobytes that points to them, or a copy."""
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -190,17 +190,20 @@ def _point(parts: Sequence[Part], target: Path) -> None:
             )
         names.append(str(place.relative_to(home)))
     n = sum(part.n for part in parts)
-    with ShowerFile(parts[0].path) as shard:
-        wanted = [INCIDENT_ENERGIES, SHOWERS, *shard.columns()]
+    with ShowerFile(parts[0].path) as first:
+        geometry, attrs, columns = first.geometry, first.attrs, first.columns()
+    rows = {
+        INCIDENT_ENERGIES: (1,),
+        SHOWERS: (geometry.n_voxels,),
+        **dict.fromkeys(columns, ()),
+    }
     with replacing(target) as file_path, h5py.File(file_path, "w", locking=False) as merged:
-        with h5py.File(parts[0].path, "r") as first:
-            _tell(merged, dict(first.attrs), parts)
-            arrays = {name: (first[name].shape[1:], first[name].dtype) for name in wanted}
-        for array, (row, dtype) in arrays.items():
-            layout = h5py.VirtualLayout((n, *row), dtype)
-            begin = 0
+        merged.attrs.update({**attrs, "geometry": json.dumps(geometry.to_dict())})
+        merged.create_dataset(PROVENANCE, data=_table(parts))
+        for array, row in rows.items():
+            layout, begin = h5py.VirtualLayout((n, *row), "f4"), 0
             for name, part in zip(names, parts, strict=True):
-                source = h5py.VirtualSource(name, array, (part.n, *row), dtype)
+                source = h5py.VirtualSource(name, array, (part.n, *row), "f4")
                 layout[begin : begin + part.n] = source
                 begin += part.n
             merged.create_virtual_dataset(array, layout)
@@ -227,11 +230,6 @@ def _copy(
                     writer.append(file.e_inc(rows), file.showers(rows), **mine)
                     on_showers(rows.stop - rows.start)
         writer.add_table(PROVENANCE, _table(parts))
-
-
-def _tell(merged: h5py.File, attrs: dict[str, Any], parts: Sequence[Part]) -> None:
-    merged.attrs.update(attrs)
-    merged.create_dataset(PROVENANCE, data=_table(parts))
 
 
 def _table(parts: Sequence[Part]) -> np.ndarray:

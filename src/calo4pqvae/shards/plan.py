@@ -5,13 +5,16 @@ from typing import NamedTuple
 
 from calo4pqvae.errors import ConfigError
 
-__all__ = ["GRAIN", "Plan", "Shard"]
+__all__ = ["GRAIN", "MOST_SHARDS", "Plan", "Shard"]
 
 GRAIN = 512
 """Shards begin at multiples of this number where they are long: showers that are computed
 together then lie in one shard, and whole chunks of the file as well."""
 
 _LONG = 8 * GRAIN
+
+MOST_SHARDS = 100_000
+"""Shards of one folder: their manifest is read as a whole, 30 MB."""
 
 
 class Shard(NamedTuple):
@@ -36,8 +39,12 @@ class Shard(NamedTuple):
 class Plan:
     """Showers first .. first + n - 1 in a number of shards of nearly the same size.
 
+    Arguments:
+        first, n: which showers.
+        count: number of shards.
+
     Raises:
-        ConfigError: there is no shard, or there are fewer showers than shards.
+        ConfigError: there is no shard, or too many, or there are fewer showers than shards.
 
     Example:
         >>> [shard.n for shard in Plan(first=0, n=10, count=3).shards]
@@ -49,10 +56,11 @@ class Plan:
     count: int
 
     def __post_init__(self) -> None:
-        if self.first < 0 or not 1 <= self.count <= self.n:
+        if self.first < 0 or not 1 <= self.count <= min(self.n, MOST_SHARDS):
             raise ConfigError(
                 f"{self.n} showers from number {self.first} on cannot be cut into "
-                f"{self.count} shards; each needs a shower, and numbers begin at 0"
+                f"{self.count} shards; each needs a shower, numbers begin at 0, and a folder "
+                f"has at most {MOST_SHARDS}"
             )
 
     @property

@@ -31,6 +31,7 @@ from calo4pqvae.simulate.facts import (
     check_energies,
     describe,
     find_tables,
+    shower_seed,
 )
 from calo4pqvae.simulate.geant4 import elements_of
 from calo4pqvae.simulate.journal import Finished, Shot, ShowerJournal
