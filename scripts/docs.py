@@ -27,6 +27,7 @@ def build(program: str) -> list[str]:
         "zensical": ["zensical", "build", "--clean", "--strict"],
         "mkdocs": ["mkdocs", "build", "--clean", "--strict"],
     }[program]
+    paths = [str(ROOT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-m", *words, "-f", str(ROOT / "mkdocs.yml")],
         check=False,
@@ -34,7 +35,7 @@ def build(program: str) -> list[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'scripts'}", "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "NO_MKDOCS_2_WARNING": "1"},
     )
     wrong = [line for line in done.stdout.splitlines() if re.search(r"(?i)warning|error", line)]
     if done.returncode and not wrong:

@@ -1,8 +1,10 @@
 """What makes the documentation site: formulas, links, pages from other places."""
 
+import re
 from pathlib import Path
 
 import pytest
+from pages.api import api_pages
 from pages.links import broken_links
 from pages.stage import stage
 
@@ -68,3 +70,16 @@ def test_pages_are_gathered_and_links_out_of_docs_lead_to_copies(tmp_path: Path)
     (docs / "a.md").write_text("[gone](gone.md)")
     with pytest.raises(ValueError, match="gone"):
         stage(tmp_path, tmp_path / "out")
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    """Notebooks, the reference and pages from elsewhere are made when the site is built."""
+    nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"[\w/.-]+\.md", nav)
+    docs = ROOT / "docs"
+    written = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    made = {f"notebooks/{path.stem}.md" for path in (docs / "notebooks").glob("*.py")}
+    made |= {f"api/{name}" for name in api_pages(ROOT / "src")}
+    assert len(listed) == len(set(listed))
+    elsewhere = {"changelog.md", "contributing.md", "model-card.md"}
+    assert set(listed) == written | made | elsewhere

@@ -26,15 +26,19 @@ def api_pages(source: Path) -> dict[str, str]:
     Returns:
         Text of each page by its file name.
     """
-    pages = {}
-    for package, about in PAGES.items():
+    pages: dict[str, str] = {}
+    shown: set[str] = set()
+    for package, about in reversed(PAGES.items()):  # the first has names of all others
         home = source / package.replace(".", "/")
         names = [f"{module}.{name}" for module, name in _public(home)]
         if home.with_suffix(".py").is_file():
             names = [package]
         if names:
-            shown = "".join(f"\n::: {name}\n" for name in names)
-            pages[f"{package.rpartition('.')[2]}.md"] = f"# {package}\n\n{about}\n{shown}"
+            own = "".join(f"\n::: {name}\n" for name in names if name not in shown)
+            others = [f"[`{n.rpartition('.')[2]}`][{n}]" for n in names if n in shown]
+            links = f"\nOn pages of their own: {', '.join(others)}.\n" if others else ""
+            pages[f"{package.rpartition('.')[2]}.md"] = f"# {package}\n\n{about}\n{links}{own}"
+            shown |= set(names)
     return pages
 
 

@@ -47,7 +47,10 @@ class Calo4pQVAE(ShowerModel):
         geometry: the regular cylinder whose showers it makes.
         scale: range of incident energies.
         code: code of the incident energy on partition 0.
-        prior, encoder, decoder, voxels: its parts.
+        prior: the Boltzmann machine of its bits.
+        encoder: gives bits to showers.
+        decoder: gives bits and energies a hit mask and values.
+        voxels: what is made of these.
 
     Source: seed paper, section 3.
     """
