@@ -20,13 +20,17 @@ from calo4pqvae.data.energies import EnergySequence
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.generation import sequence
 from calo4pqvae.generation.bulk import BATCH, generate
-from calo4pqvae.generation.sequence import check_energies
+from calo4pqvae.generation.sequence import ShowerSequence, check_energies
 from calo4pqvae.models import storage
+from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.storage import StoredModel, load_model
 from calo4pqvae.shards.folder import FIRST, SEQUENCE, digest_of
 from calo4pqvae.shards.plan import Shard
 
 __all__ = ["ShowerMaker", "provenance"]
+
+PROBED = 8
+"""Showers that tell two ways of rounding apart: their products and exponentials are millions."""
 
 
 class ShowerMaker:
@@ -144,7 +148,7 @@ class ShowerMaker:
         ]
         return {
             "program": f"calo4pqvae {__version__}, {_sources()[:16]}",
-            "arithmetic": arithmetic(self._device),
+            "arithmetic": arithmetic(self._stored.model, self._device),
             "model": hashlib.sha256("\n".join(digests).encode()).hexdigest()[:32],
             "geometry": digest_of(self._stored.model.geometry.to_dict()),
             "energies": self._energies.facts,
@@ -170,14 +174,24 @@ def provenance(
     }
 
 
-def arithmetic(device: str) -> str:
-    """Name what rounding depends on: the type of the processor, and the libraries."""
+def arithmetic(model: ShowerModel, device: str) -> str:
+    """Name what rounding depends on: the type of the processor, and the libraries.
+
+    Of a model that draws each shower by itself, a few showers are made and their digest is
+    told: it knows the compiler, too.
+    """
     libraries = f"torch {torch.__version__}, numpy {np.__version__}, numba {numba.__version__}"
     if torch.device(device).type == "cuda":
         return f"{torch.cuda.get_device_name(device)}; {libraries}"
     processor = llvmlite.binding.get_host_cpu_name()
     width = torch.backends.cpu.get_cpu_capability().lower()
-    return f"{sys.platform} {processor} {width}; {libraries}"
+    told = f"{sys.platform} {processor} {width}; {libraries}"
+    if model.decoded_together(torch.device(device)) > 1:
+        return told
+    energies = EnergySequence.drawn(model.scale.low, model.scale.high, seed=0)
+    showers = ShowerSequence(model.to(device).eval(), energies, sweeps=20, seed=0)
+    made = next(showers.batches(0, PROBED, PROBED))
+    return f"{told}; {hashlib.sha256(made.voxels.tobytes()).hexdigest()[:16]}"
 
 
 def _sources() -> str:

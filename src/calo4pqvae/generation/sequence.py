@@ -75,7 +75,7 @@ class ShowerSequence:
     ) -> None:
         self._model, self._energies = model, energies
         self._sweeps, self._seed, self._device = sweeps, seed, torch.device(device)
-        self._together = model.decoded_together(self._device)
+        self._together, self._kind = model.decoded_together(self._device), sampler
         self._noise = ChainNoise(derive_seed(seed), device)
         self._sampler: Sampler = choose_sampler(model.prior.graph, self._noise, sampler)
         self._alone = getattr(self._sampler, "numbers_chains", False)
@@ -116,6 +116,9 @@ class ShowerSequence:
         self, block: int, e_inc: IncidentEnergy, rows: slice
     ) -> tuple[Bool[Tensor, "rows nodes"], Float[Tensor, " rows"]]:
         """Sample chains of a block, and give their energies; the others where it must be."""
+        own = self._sample_alone(block * CHAINS + rows.start, e_inc[rows])
+        if own is not None:
+            return own
         prior = self._model.prior
         with _one_thread():
             t, code = self._model.condition(e_inc)
@@ -138,6 +141,14 @@ class ShowerSequence:
             with _one_thread():
                 states[chains] = _energies(part, bits[chains])
         return bits[rows], states[rows]
+
+    def _sample_alone(
+        self, first: int, e_inc: IncidentEnergy
+    ) -> tuple[Bits, Float[Tensor, " batch"]] | None:
+        """Let the model sample, if it draws each shower by itself and no other way is named."""
+        if self._kind != "auto":
+            return None
+        return self._model.sample(e_inc, derive_seed(self._seed), first, self._sweeps)
 
     def _decode(self, first: int, e_inc: IncidentEnergy, bits: Bits, states: Tensor) -> Made:
         """Turn bits into showers, in blocks that are always the same."""

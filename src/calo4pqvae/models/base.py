@@ -176,6 +176,22 @@ class ShowerModel(nn.Module, ABC):
     def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise) -> Bits:
         """Draw exact bits of all nodes for given showers [MeV]."""
 
+    def sample(
+        self,
+        e_inc: IncidentEnergy,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+        first: int,  # noqa: ARG002
+        sweeps: int,  # noqa: ARG002
+    ) -> tuple[Bits, Float[Tensor, " batch"]] | None:
+        """Draw the bits of showers first, first + 1, ... of a seed, and their energies [nats].
+
+        Each shower has random numbers of its own, whatever is drawn with it.
+
+        Returns:
+            None where the model has no sampler of its own: here, always.
+        """
+        return None
+
     @abstractmethod
     def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
         """Draw showers [MeV] for given bits, readout threshold applied.
