@@ -25,6 +25,8 @@ class _Formula(InlineProcessor):
     def handleMatch(self, m: Any, data: str) -> tuple[str, int, int]:  # noqa: ARG002, N802
         made = convert(m[1].replace("\n", " "), display=self.display)
         made = _FUNCTION.sub(r'\g<0><mspace width="0.17em"/>', made)
+        if self.display == "block":  # scrolls by itself where the page is narrow
+            made = f'<span class="formula">{made}</span>'
         return self.md.htmlStash.store(made), m.start(0), m.end(0)
 
 
