@@ -15,6 +15,7 @@ from calo4pqvae._core.journal import Journal
 from calo4pqvae.annealer.calibration.temperature_file import Purpose
 from calo4pqvae.annealer.chip.working_graph import WorkingGraph
 from calo4pqvae.config import CONFIG_SCHEMA, load_config
+from calo4pqvae.data.formats.convert import convert, open_any
 from calo4pqvae.data.shower_file import ShowerWriter
 from calo4pqvae.data.splits import paper_split
 from calo4pqvae.evaluation.report.events import write_events
@@ -186,6 +187,19 @@ def write_journal(folder: Path, _variant: int) -> None:
             journal.append(str(number), {"energy": 1000.0 * number}, bytes(number * 700))
 
 
+def write_converted(kind: str) -> Callable[[Path, int], None]:
+    """A writer of showers in another format."""
+
+    def write(folder: Path, _variant: int) -> None:
+        write_showers(folder, 0)
+        name = "y.root" if kind in {"ttree", "rntuple"} else "y.h5"
+        with open_any(folder / "x.h5") as source:
+            convert(source, folder / name, kind)
+        (folder / "x.h5").unlink()
+
+    return write
+
+
 def write_job(folder: Path, _variant: int) -> None:
     """The description of a folder of shards."""
     ShardFolder.begin(folder, Job({"seed": 3, "stack": {"r": [1.5]}}, Plan(5, 100, 7)))
@@ -222,6 +236,9 @@ VALID: dict[str, Valid] = {
     "showers to display": Valid({"x.json": "text"}, write_display),
     "working graph": Valid({"x.json": "text"}, write_graph),
     "measured temperature": Valid({"x.json": "text"}, write_temperature),
+    "file of hits": Valid({"y.h5": "hdf5"}, write_converted("sparse")),
+    "file of points": Valid({"y.h5": "hdf5"}, write_converted("showerdata")),
+    "ROOT file": Valid({"y.root": "bytes"}, write_converted("ttree")),
     "job of shards": Valid({"job.json": "text"}, write_job),
     "manifest of shards": Valid({"x.jsonl": "text"}, write_manifest),
     "journal": Valid({"x.journal": "bytes"}, write_journal),

@@ -215,6 +215,15 @@ TABLE: dict[str, dict[str, Idle | None]] = {
             "--compression lzf", "without --copy", "--copy --compression lzf"
         ),
     },
+    "convert a.h5 -o b.h5": {
+        **GEOMETRY,
+        **dict.fromkeys(("file", "out", "to", "overwrite")),
+        "compression": Idle(
+            "--to showerdata --compression lzf",
+            "with --to ttree",
+            "--to sparse --compression lzf",
+        ),
+    },
     "evaluate --generated a --reference b -o d": {
         **GEOMETRY,
         **REFERENCE,

@@ -37,6 +37,7 @@ COMMANDS = (
     "train",
     "generate",
     "merge",
+    "convert",
     "evaluate",
     "compare",
     "report",

@@ -17,6 +17,7 @@ from calo4pqvae.errors import (
     ConfigError,
     GeometryError,
     JournalError,
+    MissingExtraError,
     OutputError,
     ShowerFileError,
 )
@@ -106,6 +107,15 @@ def read_journal(path: Path) -> int:
         return sum(1 for _ in journal.records())
 
 
+def read_any_showers(path: Path) -> int:
+    """Read showers in any format but the dense one, and put them into voxels."""
+    from calo4pqvae.data.formats.convert import open_any
+
+    with open_any(path) as source:
+        voxels = source.geometry.n_voxels
+        return sum(len(hits.dense(voxels)) for hits in source.chunks(64))
+
+
 def read_shards(path: Path) -> Any:
     """Read the description of a folder of shards, and all its shards."""
     from calo4pqvae.shards.folder import ShardFolder
@@ -129,6 +139,7 @@ def inspect(path: Path) -> Any:
 
 _ALL = (ShowerFileError, GeometryError, ConfigError, CheckpointError)
 _HERE = "calo4pqvae.cli.readers"
+_FORMATS = "calo4pqvae.data.formats"
 _INSPECT = "calo4pqvae.cli.inspect"
 
 READERS: dict[str, Reader] = {
@@ -164,6 +175,19 @@ READERS: dict[str, Reader] = {
         f"{_HERE}:read_temperature",
         (AnnealerError,),
         ("calo4pqvae.annealer.calibration.temperature_file",),
+    ),
+    "file of hits": Reader(
+        f"{_HERE}:read_any_showers",
+        (ShowerFileError, GeometryError),
+        (f"{_FORMATS}.convert", f"{_FORMATS}.sparse"),
+    ),
+    "file of points": Reader(
+        f"{_HERE}:read_any_showers", (ShowerFileError, GeometryError), (f"{_FORMATS}.points",)
+    ),
+    "ROOT file": Reader(
+        f"{_HERE}:read_any_showers",
+        (ShowerFileError, GeometryError, MissingExtraError),
+        (f"{_FORMATS}.root",),
     ),
     "job of shards": Reader(
         f"{_HERE}:read_shards", (OutputError, ConfigError), ("calo4pqvae.shards.folder",)

@@ -19,7 +19,7 @@ from calo4pqvae.data.part_file import PartFile
 from calo4pqvae.errors import OutputError
 from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["COMPRESSIONS", "ShowerWriter"]
+__all__ = ["COMPRESSIONS", "ShowerWriter", "filters_of"]
 
 COMPRESSIONS = ("gzip", "zstd", "lzf")
 """Compressions by name: gzip is read everywhere; zstd (extra ``zstd``) takes a third of its
@@ -56,7 +56,7 @@ class ShowerWriter:
         overwrite: bool = False,
         compression: str | int = "gzip",
     ) -> None:
-        self._options = _filters(compression)
+        self._options = filters_of(compression)
         self.path = Path(path)
         self.geometry = geometry
         self.n_written = 0
@@ -220,8 +220,12 @@ class ShowerWriter:
         self._raw.discard()
 
 
-def _filters(compression: str | int) -> dict[str, Any]:
-    """How arrays are stored: float32, bytes shuffled, compressed."""
+def filters_of(compression: str | int) -> dict[str, Any]:
+    """Options of `h5py.create_dataset` for a compression: float32, bytes shuffled, packed.
+
+    Raises:
+        MissingExtraError: it needs a library that is not installed.
+    """
     options = {"dtype": "f4", "shuffle": True, "compression": compression}
     if compression == "gzip":
         return {**options, "compression_opts": 1}  # level 4 takes twice the time for 3 %

@@ -30,7 +30,7 @@ from calo4pqvae.shards.plan import Shard
 __all__ = ["ShowerMaker", "provenance"]
 
 PROBED = 8
-"""Showers that tell two ways of rounding apart: their products and exponentials are millions."""
+"""Showers that tell two ways of rounding apart, by millions of products and exponentials."""
 
 
 class ShowerMaker:
