@@ -396,8 +396,8 @@ def inputs(work: Path) -> Path:
 QUICK = (
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=12",
-    "network.encoder_widths=[8,4,16]",
-    "network.decoder_widths=[16,4,4,8]",
+    "model.encoder_widths=[8,4,16]",
+    "model.decoder_widths=[16,4,4,8]",
     "training.batch_size=16",
     "training.epochs=6",
     "training.freeze_epoch=4",
@@ -406,9 +406,9 @@ QUICK = (
 BEST = (
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=6",
-    "longitudinal.level_bits=[1,1,2,1,1]",
-    "longitudinal.copula_bins=3",
-    "network.decoder_widths=[4,6,8,10]",
+    "model.level_bits=[1,1,2,1,1]",
+    "model.copula_bins=3",
+    "model.decoder_widths=[4,6,8,10]",
     "training.batch_size=16",
     "training.epochs=4",
     "training.fit_steps=8",
@@ -416,7 +416,7 @@ BEST = (
 )
 HEAVY = (
     "torch._dynamo",
-    "jsonargparse",
+    "pydantic",
     "matplotlib.pyplot",
     "rich.table",
     "calo4pqvae.training.run",

@@ -56,7 +56,7 @@ CONFIG = """data:
   energy_gev: [1, 100]
   split: sample
 prior: {nodes_per_partition: 20, lattice: zephyr}
-network: &n
+model: &n
   kind: depth
   encoder_widths: [4, 3, 6]
   decoder_widths: [6, 3, 4, 5]
@@ -69,9 +69,9 @@ training:
 TOY = CylindricalGeometry.regular(6, 4, [0.0, 5.0, 10.0, 15.0], threshold=0.05)
 SMALL = {
     "quick": ("data.energy_gev=[1,1000]", "prior.nodes_per_partition=6",
-              "network.encoder_widths=[4,3,6]", "network.decoder_widths=[6,3,4,5]"),
+              "model.encoder_widths=[4,3,6]", "model.decoder_widths=[6,3,4,5]"),
     "best": ("data.energy_gev=[1,1000]", "prior.nodes_per_partition=40",
-             "network.decoder_widths=[4,4,4,4]"),
+             "model.decoder_widths=[4,4,4,4]"),
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import torch
 from calo4pqvae import boltzmann
 
 WITHOUT_EXAMPLE = {"Sampler", "CudaGibbs"}  # a protocol, and what needs a GPU
-STRANGERS = ("h5py", "matplotlib", "jsonargparse", "safetensors")
+STRANGERS = ("h5py", "matplotlib", "pydantic", "safetensors")
 ROOMS = {"calo4pqvae", "calo4pqvae._core", "calo4pqvae.boltzmann", "calo4pqvae.errors"}
 
 

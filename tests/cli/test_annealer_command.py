@@ -22,8 +22,8 @@ SETTINGS = (
     "prior.nodes_per_partition=36",
     "prior.bias_order=0",
     "prior.initial_scale=0.7",
-    "network.encoder_widths=[8,4,16]",
-    "network.decoder_widths=[16,4,4,8]",
+    "model.encoder_widths=[8,4,16]",
+    "model.decoder_widths=[16,4,4,8]",
 )
 
 

@@ -19,8 +19,8 @@ SETTINGS = (
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=12",
     "prior.initial_scale=0.5",
-    "network.encoder_widths=[8,4,16]",
-    "network.decoder_widths=[16,4,4,8]",
+    "model.encoder_widths=[8,4,16]",
+    "model.decoder_widths=[16,4,4,8]",
 )
 Write = Callable[..., np.ndarray]
 
@@ -28,7 +28,7 @@ Write = Callable[..., np.ndarray]
 @pytest.fixture(params=["drawn", "point"])
 def model(request: pytest.FixtureRequest, toy_geometry: CylindricalGeometry) -> Calo4pQVAE:
     """An untrained model that deposits about a tenth of the incident energy."""
-    config = load_config("quick", settings=[*SETTINGS, f"voxels.model={request.param}"])
+    config = load_config("quick", settings=[*SETTINGS, f"model.voxels.kind={request.param}"])
     model = build_model(config, toy_geometry)
     with torch.no_grad():
         model.decoder.mean[0, 1].fill_(5.0 if request.param == "drawn" else 11.0)

@@ -97,8 +97,8 @@ def test_totals_of_the_right_spread_are_left_alone(generator):
 SMALL = (
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=12",
-    "network.encoder_widths=[2,2,2,4]",
-    "network.decoder_widths=[4,2,2]",
+    "model.encoder_widths=[2,2,2,4]",
+    "model.decoder_widths=[4,2,2]",
 )
 
 
@@ -119,7 +119,7 @@ def test_values_are_drawn_unless_points_are_asked_for(toy_geometry, generator):
 
 
 def test_a_model_with_one_way_says_so(toy_geometry):
-    small = ("network.encoder_widths=[8,4,16]", "network.decoder_widths=[16,4,4,8]")
+    small = ("model.encoder_widths=[8,4,16]", "network.decoder_widths=[16,4,4,8]")
     model = build_model(load_config("quick", settings=[*SMALL[:2], *small]), toy_geometry)
     with pytest.raises(ConfigError, match="one way to make values"):
         model.choose_values("point")

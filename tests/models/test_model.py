@@ -18,14 +18,14 @@ THRESHOLD = 2.0**-10
 PAPER = [
     "data.energy_gev=[1,1000]",
     "prior.nodes_per_partition=60",
-    "network.encoder_widths=[3,4,5,6]",
-    "network.decoder_widths=[6,5,4,3]",
+    "model.encoder_widths=[3,4,5,6]",
+    "model.decoder_widths=[6,5,4,3]",
 ]
 QUICK = [
     "data.energy_gev=[1,1000]",
     "prior.nodes_per_partition=12",
-    "network.encoder_widths=[6,5,16]",
-    "network.decoder_widths=[16,5,6,8]",
+    "model.encoder_widths=[6,5,16]",
+    "model.decoder_widths=[16,5,6,8]",
 ]
 
 

@@ -17,8 +17,8 @@ from calo4pqvae.models.storage import load_model, save_model
 SETTINGS = [
     "data.energy_gev=[1,1000]",
     "prior.nodes_per_partition=6",
-    "network.encoder_widths=[4,3,6]",
-    "network.decoder_widths=[6,3,4,5]",
+    "model.encoder_widths=[4,3,6]",
+    "model.decoder_widths=[6,3,4,5]",
 ]
 
 

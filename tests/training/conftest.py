@@ -14,8 +14,8 @@ from calo4pqvae.geometry import CylindricalGeometry
 TINY = (
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=12",
-    "network.encoder_widths=[8,4,16]",
-    "network.decoder_widths=[16,4,4,8]",
+    "model.encoder_widths=[8,4,16]",
+    "model.decoder_widths=[16,4,4,8]",
     "training.batch_size=16",
     "training.epochs=2",
     "training.freeze_epoch=2",

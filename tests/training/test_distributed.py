@@ -39,8 +39,8 @@ SHARED = (
 DEPTH = (
     *SHARED,
     "prior.nodes_per_partition=12",
-    "network.encoder_widths=[8,4,16]",
-    "network.decoder_widths=[16,4,4,8]",
+    "model.encoder_widths=[8,4,16]",
+    "model.decoder_widths=[16,4,4,8]",
     "training.negative_phase=pcd",
     "training.augment=true",
     "training.precision=float32",
@@ -48,8 +48,8 @@ DEPTH = (
 CONV = (
     *SHARED,
     "prior.nodes_per_partition=60",
-    "network.encoder_widths=[2,3,3,4]",
-    "network.decoder_widths=[4,3,2,2]",
+    "model.encoder_widths=[2,3,3,4]",
+    "model.decoder_widths=[4,3,2,2]",
     "training.negative_phase=cd",
 )
 CASES = {"depth, pcd": ("quick", DEPTH), "conv3d, cd": ("paper", CONV)}

@@ -198,8 +198,8 @@ def test_the_loss_falls_and_the_energies_meet(trainer: NewTrainer) -> None:
         "training.prior_learning_rate=0.05",
         "training.prior_momentum=0.5",
         "training.sharpness_epochs=40",
-        "network.encoder_widths=[16,8,32]",
-        "network.decoder_widths=[32,8,8,16]",
+        "model.encoder_widths=[16,8,32]",
+        "model.decoder_widths=[32,8,8,16]",
         *FLOAT32,
         validation=None,
     )

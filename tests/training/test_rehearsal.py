@@ -30,9 +30,9 @@ from calo4pqvae.training.run import train
 
 SMALL = (
     "prior.nodes_per_partition=6",
-    "longitudinal.level_bits=[1,1,2,1,1]",
-    "longitudinal.copula_bins=3",
-    "network.decoder_widths=[4,6,8,10]",
+    "model.level_bits=[1,1,2,1,1]",
+    "model.copula_bins=3",
+    "model.decoder_widths=[4,6,8,10]",
     "training.batch_size=16",
     "training.epochs=1",
     "training.fit_steps=4",
@@ -104,7 +104,7 @@ def test_best_trains_on_anybodys_showers(
 def test_an_odd_cylinder_that_the_papers_network_cannot_cross_is_refused_at_once(
     tmp_path: Path,
 ) -> None:
-    widths = ("network.encoder_widths=[2,2,2,2]", "network.decoder_widths=[2,2,2,2]")
+    widths = ("model.encoder_widths=[2,2,2,2]", "model.decoder_widths=[2,2,2,2]")
     more = ("prior.nodes_per_partition=60", "training.batch_size=8", "training.sweeps=1")
     config = load_config("paper", settings=[*widths, *more])
     path = tmp_path / "odd.h5"

@@ -54,8 +54,8 @@ PRESETS = {
     "paper": (
         *SHARED,
         "prior.nodes_per_partition=60",
-        "network.encoder_widths=[2,2,3,3]",
-        "network.decoder_widths=[3,3,2,2]",
+        "model.encoder_widths=[2,2,3,3]",
+        "model.decoder_widths=[3,3,2,2]",
         "training.batch_size=8",
         "training.sweeps=1",
         "training.epochs=4",
@@ -65,8 +65,8 @@ PRESETS = {
     "quick": (
         *SHARED,
         "prior.nodes_per_partition=12",
-        "network.encoder_widths=[8,4,16]",
-        "network.decoder_widths=[16,4,4,8]",
+        "model.encoder_widths=[8,4,16]",
+        "model.decoder_widths=[16,4,4,8]",
         "training.batch_size=8",
         "training.sweeps=1",
         "training.epochs=4",
@@ -219,7 +219,7 @@ def remove(run: Path) -> list[str]:
 
 def age(run: Path) -> list[str]:
     path = run / "checkpoints" / "last.pt"
-    torch.save({**read_checkpoint(path), "schema": CONFIG_SCHEMA - 1}, path)
+    torch.save({"schema": CONFIG_SCHEMA + 1, "epoch": 1}, path)
     return []
 
 

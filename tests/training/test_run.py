@@ -303,8 +303,8 @@ def test_layers_that_differ_are_refused(
 def test_a_cylinder_too_small_for_the_papers_network_is_refused(
     configure: Configure, showers: ShowerFile, tmp_path: Path
 ) -> None:
-    widths = ("network.encoder_widths=[2,2,2,2]", "network.decoder_widths=[2,2,2,2]")
-    config = configure("network.kind=conv3d", *widths)
+    widths = ("model.encoder_widths=[2,2,2,2]", "model.decoder_widths=[2,2,2,2]")
+    config = configure("model.kind=conv3d", *widths)
     says = "does not fit the 3D encoder, which needs at least 23 layers"
     refused(GeometryError, says, tmp_path / "run", config, [showers])
 

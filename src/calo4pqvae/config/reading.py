@@ -23,6 +23,9 @@ def load_config(
 ) -> Config:
     """Stack a preset, a YAML file and ``section.key=value`` settings.
 
+    Where a kind changes, such as that of the model, what the preset says of the former kind is
+    left out, and the defaults of the new one hold.
+
     Raises:
         ConfigError: unknown preset, unreadable file, unknown key or bad value.
     """
@@ -34,8 +37,7 @@ def load_config(
     values = _merge({"preset": preset}, _sections(parse_yaml(text, preset, "preset"), preset))
     if path is not None:
         values = _merge(values, _sections(read_yaml(path, "configuration"), str(path)))
-    for setting in settings:
-        values = _merge(values, _setting(setting))
+    values = _merge(values, _together(settings))
     if values["preset"] != preset:
         raise ConfigError(
             f"the preset {values['preset']!r} is named beside {preset!r}; choose one preset"
@@ -49,16 +51,21 @@ def change_config(config: Config, settings: Sequence[str]) -> Config:
     Raises:
         ConfigError: unknown key or bad value.
     """
-    values = config.to_dict()
-    for setting in settings:
-        values = _merge(values, _setting(setting))
-    return Config.from_dict(values)
+    return Config.from_dict(_merge(config.to_dict(), _together(settings)))
 
 
 def _sections(values: Any, name: str) -> dict[str, Any]:
     if not isinstance(values, dict | None) or not all(isinstance(k, str) for k in values or ()):
         raise ConfigError(f"{one_line(name)}: a configuration is a mapping of sections")
     return values or {}
+
+
+def _together(settings: Sequence[str]) -> dict[str, Any]:
+    """Make one tree of all settings first: a kind and what belongs to it, in any order."""
+    values: dict[str, Any] = {}
+    for setting in settings:
+        values = _merge(values, _setting(setting))
+    return values
 
 
 def _setting(text: str) -> dict[str, Any]:
@@ -72,8 +79,16 @@ def _setting(text: str) -> dict[str, Any]:
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Put settings over others; those of another kind go with it."""
     merged = dict(base)
     for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, dict):
+            merged[key] = _merge({} if _of_another_kind(value, below) else below, value)
+        else:
+            merged[key] = value
     return merged
+
+
+def _of_another_kind(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return "kind" in one and "kind" in other and one["kind"] != other["kind"]

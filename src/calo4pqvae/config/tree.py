@@ -1,32 +1,39 @@
 """The tree of settings: what there is to choose, with the paper's values as defaults."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import cache
-from typing import Any, Literal, cast
+from dataclasses import asdict, field
+from typing import Annotated, Any, Literal
 
-from calo4pqvae._core.intake import one_line, parsing
-from calo4pqvae.config.rules import check
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from calo4pqvae._core.intake.settings import (
+    STRICT,
+    Count,
+    Flag,
+    Integer,
+    NotNegative,
+    Positive,
+    Real,
+    Whole,
+    build,
+)
+from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
+from calo4pqvae.config.migration import refuse_old_names
+from calo4pqvae.config.models import Conv3dConfig, ModelConfig
 from calo4pqvae.errors import ConfigError
 
 __all__ = [
-    "CONFIG_SCHEMA",
     "Config",
     "DataConfig",
-    "LongitudinalConfig",
-    "NetworkConfig",
     "PriorConfig",
     "TrainingConfig",
-    "VoxelConfig",
     "differing_settings",
+    "flat_settings",
 ]
 
-CONFIG_SCHEMA = 2
-"""Version of this tree; stored models and checkpoints of another version are refused."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class DataConfig:
     """Which showers are used for what.
 
@@ -40,12 +47,16 @@ class DataConfig:
     """
 
     split: str = "paper"
-    split_seed: int = 0
-    energy_gev: tuple[float, float] | None = None
-    buffer_gib: float = 4.0
+    split_seed: Whole = 0
+    energy_gev: tuple[Positive, Positive] | None = None
+    buffer_gib: Positive = 4.0
+
+    def __post_init__(self) -> None:
+        if self.energy_gev is not None and not self.energy_gev[0] < self.energy_gev[1]:
+            raise ConfigError("data.energy_gev must be two rising energies")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class PriorConfig:
     """The Boltzmann machine.
 
@@ -61,90 +72,28 @@ class PriorConfig:
         initial_scale: standard deviation of initial couplings and biases.
         working_graph: file of a chip's working graph to cut the nodes from, in place of a
             perfect lattice; written by `annealer.chip.working_graph`.
-        coupling_bins: intervals of the logarithmic energy with couplings of their own, linear
-            in it; 1 for the same couplings everywhere.
-        free: no partition is clamped, its qubits carry bits as well (layered model).
         burn_in: Gibbs sweeps from random bits to a state that is used, unless a command says
             otherwise.
     """
 
     lattice: Literal["zephyr", "pegasus", "complete", "none"] = "zephyr"
-    grid: int = 0
-    nodes_per_partition: int = 302
+    grid: Whole = 0
+    nodes_per_partition: Count = 302
     energy_code: Literal["integer", "thermometer", "spread"] = "integer"
-    bias_order: int = 0
-    initial_scale: float = 0.01
+    bias_order: Whole = 0
+    initial_scale: NotNegative = 0.01
     working_graph: str = ""
-    coupling_bins: int = 1
-    free: bool = False
-    burn_in: int = 200
+    burn_in: Whole = 200
 
 
-@dataclass(frozen=True)
-class LongitudinalConfig:
-    """How layer energies become bits, and bits layer energies (layered model).
-
-    Attributes:
-        level_bits: bits of each layer energy, of the total, of the mean layer, of the spread
-            around it, and of the number of filled layers; zeros for none.
-        copula_bins: intervals of the logarithmic energy with correlations of their own.
-        copula_rounds: Gibbs rounds of the copula.
-    """
-
-    level_bits: tuple[int, int, int, int, int] = (1, 2, 8, 4, 6)
-    copula_bins: int = 16
-    copula_rounds: int = 20
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """Encoder and decoder.
-
-    Attributes:
-        kind: ``conv3d`` (the paper's 3D convolutions), ``compact`` (the same structure at a
-            size for one core), ``depth`` (light, along the depth), or ``layers`` (bits of layer
-            energies, voxels layer after layer).
-        mean_shower: begin with the mean shower, fitted before training (conv3d, compact).
-        encoder_widths: channels; four for conv3d and compact, three for depth, none for layers.
-        decoder_widths: channels; three for compact, four for any other kind.
-    """
-
-    kind: Literal["conv3d", "compact", "depth", "layers"] = "conv3d"
-    mean_shower: bool = False
-    encoder_widths: tuple[int, ...] = (32, 64, 128, 256)
-    decoder_widths: tuple[int, ...] = (512, 128, 64, 32)
-
-
-@dataclass(frozen=True)
-class VoxelConfig:
-    """How a voxel follows from the decoder.
-
-    Attributes:
-        model: ``point`` (mask times value), ``drawn`` (energy of a hit is drawn), or
-            ``shared`` (hits that share a layer's energy; layered model).
-        value_weight: weight of the squared error (point).
-        value_exponent: growth of that weight with the transformed energy (point); the
-            authors' code has 0.5, together with the true mask.
-        true_mask: multiply with the shower's own hits in the loss, not a relaxed mask (point).
-        residuals: fit the distribution of values around the decoder's after training, and draw
-            from it (point).
-    """
-
-    model: Literal["point", "drawn", "shared"] = "point"
-    value_weight: float = 0.01
-    value_exponent: float = 0.0
-    true_mask: bool = False
-    residuals: bool = False
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TrainingConfig:
     """The schedule.
 
     Attributes:
         epochs: passes over the training showers.
         freeze_epoch: from this epoch on only the prior learns.
-        batch_size: showers per step, over all processes.
+        batch_size: showers per step, over all processes; batch normalisation needs two.
         learning_rate: Adam's, for encoder and decoder.
         learning_rate_end: what it falls to by the freeze, along a cosine.
         clip_gradient: largest norm of the networks' gradient, longer ones are cut; 0 for none.
@@ -160,9 +109,8 @@ class TrainingConfig:
         prior_momentum: its momentum.
         negative_phase: ``cd`` starts chains at the encoder's bits, ``pcd`` keeps them.
         sweeps: Gibbs sweeps per batch.
-        prior_fit: ``batches`` beside the networks, or ``whole``: on all training showers, once
-            the networks are trained (layered model).
-        fit_steps: natural-gradient steps of a whole fit.
+        fit_steps: natural-gradient steps of a prior that is fitted after the networks (of
+            autoregressive models).
         sampler: ``compiled`` code on the CPU, ``cuda`` on a GPU, ``torch``, or ``auto``: the
             fastest that fits.
         augment: rotate and mirror showers at random (exact symmetries).
@@ -171,46 +119,66 @@ class TrainingConfig:
         checkpoint_minutes: time between checkpoints within an epoch.
     """
 
-    epochs: int = 250
-    freeze_epoch: int = 200
-    batch_size: int = 512
-    learning_rate: float = 1e-4
-    learning_rate_end: float = 1e-4
-    clip_gradient: float = 0.0
-    sharpness: tuple[float, float] = (1.0, 100.0)
-    sharpness_epochs: int = 150
-    kl_weight: tuple[float, float] = (1.0, 1.0)
-    kl_epochs: tuple[int, int] = (0, 1)
-    match_weight: float = 0.0
+    epochs: Count = 250
+    freeze_epoch: Whole = 200
+    batch_size: Annotated[int, Field(strict=True, ge=2)] = 512
+    learning_rate: Positive = 1e-4
+    learning_rate_end: NotNegative = 1e-4
+    clip_gradient: NotNegative = 0.0
+    sharpness: tuple[Positive, Positive] = (1.0, 100.0)
+    sharpness_epochs: Count = 150
+    kl_weight: tuple[Real, Real] = (1.0, 1.0)
+    kl_epochs: tuple[Integer, Integer] = (0, 1)
+    match_weight: NotNegative = 0.0
     gradient: Literal["centred", "plain"] = "centred"
-    prior_learning_rate: float = 0.01
-    prior_learning_rate_end: float = 0.01
-    prior_momentum: float = 0.0
+    prior_learning_rate: NotNegative = 0.01
+    prior_learning_rate_end: NotNegative = 0.01
+    prior_momentum: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
     negative_phase: Literal["cd", "pcd"] = "pcd"
-    sweeps: int = 3000
-    prior_fit: Literal["batches", "whole"] = "batches"
-    fit_steps: int = 60
+    sweeps: Whole = 3000
+    fit_steps: Whole = 60
     sampler: str = "auto"
-    augment: bool = False
+    augment: Flag = False
     precision: Literal["float32", "bfloat16"] = "float32"
-    seed: int = 32
-    checkpoint_minutes: float = 10.0
+    seed: Annotated[int, Field(strict=True, ge=0, le=1 << 53)] = 32
+    checkpoint_minutes: NotNegative = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.kl_epochs[0] < self.kl_epochs[1]:
+            raise ConfigError("training.kl_epochs must rise")
+        if self.match_weight and self.negative_phase != "pcd":
+            raise ConfigError(
+                "training.match_weight above 0 goes with training.negative_phase=pcd"
+            )
+        if self.sampler not in {"auto", *SAMPLERS}:
+            *some, last = SAMPLERS
+            raise ConfigError(f"training.sampler must be auto, {', '.join(some)} or {last}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Config:
-    """All sections, and the preset they started from."""
+    """All sections, and the preset they started from.
+
+    Made by hand, the sections raise pydantic's ValidationError, a ValueError, for values of
+    another type or out of range.
+
+    Example:
+        >>> config = Config(model=DepthConfig(), training=TrainingConfig(epochs=30))
+        >>> config.model.kind, config.training.epochs
+        ('depth', 30)
+    """
 
     preset: str = "paper"
     data: DataConfig = field(default_factory=DataConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    longitudinal: LongitudinalConfig = field(default_factory=LongitudinalConfig)
-    voxels: VoxelConfig = field(default_factory=VoxelConfig)
+    model: ModelConfig = field(default_factory=Conv3dConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        check(self)
+        if self.training.match_weight and self.model.kind == "autoregressive":
+            raise ConfigError(
+                "training.match_weight above 0 does not go with model.kind=autoregressive"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the tree into plain dictionaries and lists."""
@@ -221,61 +189,30 @@ class Config:
         """Check types and names and build the tree.
 
         Raises:
-            ConfigError: unknown key, wrong type, or value out of range.
+            ConfigError: unknown or old name, wrong type, or value out of range.
         """
-        for section, value in values.items():
-            if section != "preset" and not isinstance(value, Mapping):
-                raise ConfigError(
-                    f"{one_line(section)} is a section of settings, not a value "
-                    f"({one_line(repr(value))})"
-                )
-        with parsing("settings", "configuration", ConfigError):
-            return _built(cls, values)
-
-
-@cache
-def _parser(cls: type) -> Any:
-    """Make the parser of the whole tree once; it takes as long as using it ten times."""
-    from jsonargparse import ArgumentParser
-
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(cls, "config")
-    return parser
-
-
-def _built(cls: type[Config], values: Mapping[str, Any]) -> Config:
-    from jsonargparse import ArgumentError
-
-    parser = _parser(cls)
-    try:
-        parsed = parser.parse_object({"config": dict(values)})
-    except ArgumentError as error:
-        raise ConfigError(one_line(_first_reason(str(error)))) from error
-    return cast(Config, vars(parser.instantiate(parsed))["config"])
+        refuse_old_names(values)
+        return build(cls, values)
 
 
 def differing_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Name the settings, in plain dictionaries, that another configuration has otherwise."""
-    return [
-        f"{section}.{key}"
-        for section, values in one.items()
-        if isinstance(values, dict)
-        for key in values
-        if other.get(section, {}).get(key) != values[key]
-    ]
+    there = flat_settings(other)
+    return [name for name, value in flat_settings(one).items() if there.get(name, ...) != value]
+
+
+def flat_settings(values: Mapping[str, Any], head: str = "") -> dict[str, Any]:
+    """Line up all settings of nested dictionaries, their names with dots; not the preset."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flat_settings(value, f"{head}{key}.")
+        elif head:
+            flat[head + key] = value
+    return flat
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(value[key]) for key in sorted(value)}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _first_reason(message: str) -> str:
-    """One sentence out of jsonargparse's report, in the user's words."""
-    text = " ".join(line.strip(" -") for line in message.replace("config.", "").splitlines())
-    text = re.sub(
-        r"Group 'config' does not accept option '([^']*)'", r"there is no setting \1", text
-    )
-    text = re.sub(r"Parser key \"([^\"]*)\":", r"\1:", text)
-    return re.sub(r"<class '(\w+)'>|typing\.Literal", r"\1", text).strip(" .")

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,10 +20,19 @@ from calo4pqvae.errors import ConfigError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.calibration import calibrate_voxels
 
-__all__ = ["Calibration", "Losses", "ShowerModel"]
+__all__ = ["Calibration", "Common", "Losses", "ShowerModel"]
 
 Calibration = tuple[Float[Tensor, " hits"], Float[Tensor, " hits"], Int[Tensor, " hits"]]
 """Key, logit F(y) and ring of every hit."""
+
+
+class Common(TypedDict):
+    """What every model is made of: the first arguments of `ShowerModel`."""
+
+    geometry: CylindricalGeometry
+    scale: EnergyScale
+    code: EnergyCode
+    prior: BoltzmannPrior
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +66,7 @@ class ShowerModel(nn.Module, ABC):
     Attributes:
         FIT_SETTINGS: settings that only `fit` and later steps depend on, so that a fit with
             other values takes over the trained networks.
+        FITS_PRIOR: whether `fit` fits the prior, which then learns nothing from batches.
 
     Arguments:
         geometry: the regular cylinder whose showers it makes.
@@ -67,6 +77,7 @@ class ShowerModel(nn.Module, ABC):
     """
 
     FIT_SETTINGS: ClassVar[frozenset[str]] = frozenset({"prior.burn_in"})
+    FITS_PRIOR: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save
 
 from calo4pqvae._core.atomic import replacing, write_json
-from calo4pqvae._core.intake import one_line, parsing, read_json
+from calo4pqvae._core.intake import parsing, read_json
 from calo4pqvae._core.intake.weights import read_weights
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
-from calo4pqvae.config import CONFIG_SCHEMA, Config
+from calo4pqvae.config import CONFIG_SCHEMA, Config, migrate
 from calo4pqvae.errors import CheckpointError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import ShowerModel
@@ -142,10 +142,5 @@ def _describe(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     description = read_json(path, "description of a model", error=CheckpointError)
     with parsing(path, "description of a model", CheckpointError):
-        version = description["schema"]
-    if version != CONFIG_SCHEMA:
-        raise CheckpointError(
-            f"{folder}: written as version {one_line(version)}, this program reads version "
-            f"{CONFIG_SCHEMA}; use the matching release or train again"
-        )
-    return description
+        version, values = description["schema"], description["config"]
+        return {**description, "config": migrate(values, version, folder)}

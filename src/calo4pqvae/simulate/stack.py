@@ -1,13 +1,16 @@
 """A sampling calorimeter: slabs repeated along the axis, read out in layers and cells."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
+from pydantic.dataclasses import dataclass
 
 from calo4pqvae._core.intake import one_line
+from calo4pqvae._core.intake.settings import STRICT, Flag, Integer, Real, build
 from calo4pqvae.errors import ConfigError, GeometryError
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 from calo4pqvae.units import keV, mm
@@ -18,7 +21,7 @@ STEP_END, CELLS = "step-end", "cells"
 """Where a deposit belongs: to the cell in which the step ends, or to those it passes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Slab:
     """A plate across the axis.
 
@@ -31,12 +34,12 @@ class Slab:
     """
 
     material: str
-    mm: float
-    sensitive: bool = False
-    at_mm: float | None = None
+    mm: Real
+    sensitive: Flag = False
+    at_mm: Real | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Placed:
     """A slab in its place.
 
@@ -53,7 +56,7 @@ class Placed:
     layer: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Stack:
     """The whole detector; what is between and around its slabs is empty.
 
@@ -77,26 +80,27 @@ class Stack:
     """
 
     slabs: tuple[Slab, ...]
-    layers: int
-    alpha: int
-    r_edges_mm: tuple[float, ...]
-    sampling_fraction: float
-    threshold_kev: float
-    repetitions: int = 1
-    period_mm: float | None = None
-    half_width_mm: float = 300.0
-    range_cut_mm: float = 0.7
+    layers: Integer
+    alpha: Integer
+    r_edges_mm: tuple[Real, ...]
+    sampling_fraction: Real
+    threshold_kev: Real
+    repetitions: Integer = 1
+    period_mm: Real | None = None
+    half_width_mm: Real = 300.0
+    range_cut_mm: Real = 0.7
     scoring: Literal["step-end", "cells"] = "step-end"
-    geometry: CylindricalGeometry = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check(self)
+        self.geometry  # noqa: B018 - rings that cannot be are refused now
+
+    @cached_property
+    def geometry(self) -> CylindricalGeometry:
+        """Readout of the stack."""
         bins = LayerBins(_edges(self.r_edges_mm), self.alpha)
         threshold = self.threshold_kev * keV / self.sampling_fraction
-        geometry = CylindricalGeometry.regular(
-            self.layers, bins.n_alpha, bins.r_edges, threshold
-        )
-        object.__setattr__(self, "geometry", geometry)
+        return CylindricalGeometry.regular(self.layers, bins.n_alpha, bins.r_edges, threshold)
 
     @property
     def period(self) -> float:
@@ -118,9 +122,10 @@ class Stack:
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the stack with plain lists and numbers (inverse of `from_dict`)."""
-        content = asdict(self)
-        del content["geometry"]
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in content.items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
 
     @classmethod
     def from_dict(cls, content: Any, name: str = "stack") -> "Stack":
@@ -130,18 +135,13 @@ class Stack:
             ConfigError: an unknown or missing key, or a value of the wrong type.
             GeometryError: as for the class.
         """
-        from jsonargparse import ArgumentParser
-
-        parser = ArgumentParser(exit_on_error=False)
-        parser.add_class_arguments(cls, "stack")
         try:
-            built = parser.instantiate(parser.parse_object({"stack": content}))
-        except (GeometryError, ConfigError):
+            return build(cls, content)
+        except GeometryError:
             raise
-        except Exception as error:  # whatever odd values make of the parser and the sums
-            reason = one_line(str(error).replace("stack.", "")) or type(error).__name__
+        except Exception as error:  # whatever odd values make of the sums
+            reason = one_line(error) or type(error).__name__
             raise ConfigError(f"{name}: is no description of a stack ({reason})") from error
-        return vars(built)["stack"]
 
 
 def _edges(r_edges_mm: tuple[float, ...]) -> tuple[float, ...]:

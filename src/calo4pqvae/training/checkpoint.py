@@ -8,7 +8,7 @@ import torch
 from calo4pqvae._core.atomic import replacing
 from calo4pqvae._core.intake import parse_json, parsing
 from calo4pqvae._core.intake.checkpoints import read_tensors
-from calo4pqvae.config import CONFIG_SCHEMA, Config, differing_settings
+from calo4pqvae.config import CONFIG_SCHEMA, Config, differing_settings, migrate
 from calo4pqvae.errors import CheckpointError, OutputError
 
 __all__ = ["check_same", "read_checkpoint", "write_checkpoint"]
@@ -44,17 +44,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: there is no checkpoint to resume from")
     state = read_tensors(path)
     with parsing(path, "checkpoint", CheckpointError):
-        version = state["schema"]
         text = state.get("config", "{}")
         settings = parse_json(text, path, "checkpoint", error=CheckpointError)
-        if not all(isinstance(v, dict) for k, v in settings.items() if k != "preset"):
-            raise TypeError("its settings are no sections")
-    if version != CONFIG_SCHEMA:
-        raise CheckpointError(
-            f"{path}: written as version {version}, this program reads version "
-            f"{CONFIG_SCHEMA}; use the matching release or start the run again"
-        )
-    return state
+        config = Config.from_dict(migrate(settings, state["schema"], path))
+        return {**state, "config": config}
 
 
 def check_same(path: Path, state: dict[str, Any], config: Config, fingerprint: str) -> None:
@@ -63,8 +56,7 @@ def check_same(path: Path, state: dict[str, Any], config: Config, fingerprint: s
     Raises:
         CheckpointError: naming the settings that differ, or that the showers do.
     """
-    settings = parse_json(state["config"], path, "checkpoint", error=CheckpointError)
-    changed = differing_settings(config.to_dict(), settings)
+    changed = differing_settings(config.to_dict(), state["config"].to_dict())
     if changed:
         raise CheckpointError(
             f"{path}: was made with other values of {', '.join(changed)}; "

@@ -7,8 +7,8 @@ from typing import Any
 
 import calo4pqvae
 from calo4pqvae._core.atomic import write_json
-from calo4pqvae._core.intake import one_line, parsing, read_json
-from calo4pqvae.config import CONFIG_SCHEMA, Config, differing_settings
+from calo4pqvae._core.intake import parsing, read_json
+from calo4pqvae.config import CONFIG_SCHEMA, Config, differing_settings, migrate
 from calo4pqvae.data.sample import sample_split
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.splits import PROTOCOLS, Split, make_split
@@ -150,13 +150,7 @@ def read_run(folder: Path) -> Run:
             {"name": str(f["name"]), "sha256": str(f["sha256"]), **f}
             for f in description["files"]
         ]
-    if version != CONFIG_SCHEMA:
-        raise CheckpointError(
-            f"{folder}: a run of version {one_line(version)}, this program continues version "
-            f"{CONFIG_SCHEMA}; use the matching release or start anew"
-        )
-    with parsing(path, what, CheckpointError):
-        return Run(Config.from_dict(values), files)
+        return Run(Config.from_dict(migrate(values, version, folder)), files)
 
 
 def resolve_split(config: Config, sizes: Sequence[int]) -> Split:

@@ -139,7 +139,7 @@ class Trainer:
         if self.settings.augment:
             showers = rotate_and_mirror(showers, self.noise.uniform(len(showers), 2))
         losses = None
-        if self.settings.prior_fit == "whole":
+        if self.model.FITS_PRIOR:
             losses = self._step_networks(showers, e_inc)
             self._account(losses, losses.bits, e_inc, losses.hits.new_zeros(2))
             return losses
@@ -301,7 +301,7 @@ class Trainer:
 
     def _terms(self) -> tuple[str, ...]:
         """Name the terms that mean something for this model in this epoch."""
-        if self.settings.prior_fit == "whole":
+        if self.model.FITS_PRIOR:
             return TERMS[:2]
         return TERMS[3:] if schedules.is_frozen(self.settings, self.epoch) else TERMS
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from calo4pqvae._core.lock import output_lock
-from calo4pqvae.config import Config, change_config, differing_settings
+from calo4pqvae.config import Config, change_config, differing_settings, flat_settings
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.splits import Split
 from calo4pqvae.errors import CheckpointError, ConfigError
@@ -71,9 +71,5 @@ def _check(before: Config, after: Config, model: ShowerModel) -> list[str]:
             f"{', '.join(fixed)}: the networks were trained with another value; a repeated fit "
             f"takes {', '.join(sorted(model.FIT_SETTINGS))}, for others train anew"
         )
-    values = after.to_dict()
-    return [
-        f"{name}={values[section][key]}"
-        for name in changed
-        for section, key in [name.split(".")]
-    ]
+    values = flat_settings(after.to_dict())
+    return [f"{name}={values[name]}" for name in changed]

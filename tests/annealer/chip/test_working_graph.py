@@ -68,7 +68,7 @@ def test_files_hold_what_is_missing(chip, tmp_path):
             "prior.nodes_per_partition=30",
         ],
     )
-    graph = build_graph(config.prior)
+    graph = build_graph(config)
     assert place(graph, broken).copies == 1
     assert FourPartiteGraph.from_dict(graph.to_dict()).lattice == graph.lattice
 

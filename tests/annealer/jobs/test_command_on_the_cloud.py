@@ -18,8 +18,8 @@ def test_the_command_generates_on_the_cloud(cloud, tmp_path, monkeypatch, toy_ge
         "prior.nodes_per_partition=36",
         "prior.bias_order=0",
         "prior.initial_scale=0.7",
-        "network.encoder_widths=[8,4,16]",
-        "network.decoder_widths=[16,4,4,8]",
+        "model.encoder_widths=[8,4,16]",
+        "model.decoder_widths=[16,4,4,8]",
     ]
     config = load_config("quick", settings=settings)
     model = build_model(config, toy_geometry)

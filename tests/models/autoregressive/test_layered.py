@@ -12,8 +12,8 @@ from calo4pqvae.models.build import build_model
 TINY = [
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=6",
-    "longitudinal.level_bits=[2,2,3,1,0]",
-    "network.decoder_widths=[4,6,8,10]",
+    "model.level_bits=[2,2,3,1,0]",
+    "model.decoder_widths=[4,6,8,10]",
 ]
 
 
@@ -80,10 +80,8 @@ def test_networks_start_alike_whatever_the_prior(model, toy_geometry):
     ("setting", "message"),
     [
         ("prior.nodes_per_partition=4", "18 bits of 6 layers and their sums do not fit 16"),
-        ("prior.free=false", "network.kind=layers goes with prior.free=true"),
-        ("voxels.model=point", "network.kind=layers goes with prior.free=true"),
-        ("training.prior_fit=batches", "network.kind=layers goes with prior.free=true"),
-        ("longitudinal.level_bits=[2,-1,0,0,0]", "must not be negative"),
+        ("model.voxels.kind=point", "no setting model.voxels of the kind autoregressive"),
+        ("model.level_bits=[2,-1,0,0,0]", r"level_bits\[1\] must be at least 0"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(toy_geometry, setting, message):
@@ -91,7 +89,6 @@ def test_settings_that_do_not_go_together_are_refused(toy_geometry, setting, mes
         build_model(load_config("best", settings=[*TINY, setting]), toy_geometry)
 
 
-def test_other_models_take_neither_free_partitions_nor_energy_dependent_couplings():
-    for setting in ("prior.free=true", "prior.coupling_bins=4"):
-        with pytest.raises(ConfigError, match=r"network\.kind"):
-            load_config("quick", settings=[setting])
+def test_other_models_take_no_energy_dependent_couplings():
+    with pytest.raises(ConfigError, match=r"no setting model\.coupling_bins of the kind depth"):
+        load_config("quick", settings=["model.coupling_bins=4"])

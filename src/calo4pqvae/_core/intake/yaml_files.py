@@ -23,6 +23,17 @@ MOST_NODES = 10_000
 DEEPEST = 32
 """Levels of nesting; a configuration has three."""
 
+
+class _Loader(yaml.SafeLoader):
+    """Plain values as in YAML 1.2, whose numbers may be written 1e-4."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
 _BRACKETS = re.compile(r"[][{}]")
 
 
@@ -58,7 +69,7 @@ def parse_yaml(
     """
     with parsing(where, what, error):
         _check_brackets(text)
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         try:
             node = loader.get_single_node()
             if node is None:

@@ -48,14 +48,16 @@ class LayeredQVAE(ShowerModel):
 
     FIT_SETTINGS: ClassVar[frozenset[str]] = frozenset(
         {
-            *(f"longitudinal.{key}" for key in ("level_bits", "copula_bins", "copula_rounds")),
+            *(f"model.{key}" for key in ("level_bits", "copula_bins", "copula_rounds")),
+            "model.coupling_bins",
             *(f"prior.{key}" for key in ("lattice", "grid", "nodes_per_partition")),
-            *(f"prior.{key}" for key in ("bias_order", "working_graph", "coupling_bins")),
-            "prior.burn_in",
+            *(f"prior.{key}" for key in ("bias_order", "working_graph", "burn_in")),
             "training.fit_steps",
             "training.sweeps",
         }
     )
+
+    FITS_PRIOR: ClassVar[bool] = True
 
     voxels: SharedVoxels
 

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from calo4pqvae._core.typing import Showers
+from calo4pqvae.config import CompactConfig
 from calo4pqvae.models.nn.cylindrical import SameCylindricalConv3d
 from calo4pqvae.models.nn.norm import BatchNorm
 from calo4pqvae.models.vae.depth import energy_features
 from calo4pqvae.models.vae.mean_shower import START, MeanShower
+from calo4pqvae.models.vae.sizes import Networks, Sizes
 
-__all__ = ["CompactDecoder", "CompactLevel", "Residuals"]
+__all__ = ["CompactDecoder", "CompactLevel", "Residuals", "compact_networks"]
 
 LOGIT_GAIN = 2.0
 """Gain of the normalised logits: with 1, most latents collapse within the first epochs."""
@@ -151,6 +153,16 @@ class CompactDecoder(nn.Module):
         volume = _spread(self.out(volume), self.steps[1]).float()
         layer, alpha, r = self.shape
         return volume[:, :, :layer, :alpha, :r] + self.mean(t)
+
+
+def compact_networks(config: CompactConfig, sizes: Sizes) -> Networks:
+    """Make the networks of the kind ``compact``."""
+    shape, mean = sizes.shape, MeanShower(sizes.shape)
+    widths = config.encoder_widths
+    return Networks(
+        [CompactLevel(shape, Residuals(mean), *level, widths) for level in sizes.levels],
+        CompactDecoder(shape, sizes.n_nodes, mean, config.decoder_widths),
+    )
 
 
 def _strided(shape: Size, stride: Size) -> Size:

@@ -4,12 +4,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from calo4pqvae.config import Conv3dConfig
 from calo4pqvae.errors import GeometryError
 from calo4pqvae.models.nn.cylindrical import CylindricalConvTranspose3d
 from calo4pqvae.models.nn.norm import BatchNorm
+from calo4pqvae.models.vae.encoder import ConvLevel
 from calo4pqvae.models.vae.mean_shower import START, MeanShower
+from calo4pqvae.models.vae.sizes import Networks, Sizes
 
-__all__ = ["ConvDecoder"]
+__all__ = ["ConvDecoder", "conv3d_networks"]
 
 Size = tuple[int, int, int]
 Step = tuple[Size, Size, Size]
@@ -74,6 +77,16 @@ class ConvDecoder(nn.Module):
         volume = torch.cat([volume, energy.to(volume.dtype)], dim=1)
         outputs = torch.cat([head(volume) for head in self.heads], dim=1).float()
         return outputs if self.mean is None else outputs + self.mean(t)
+
+
+def conv3d_networks(config: Conv3dConfig, sizes: Sizes) -> Networks:
+    """Make the networks of the kind ``conv3d``."""
+    shape, widths = sizes.shape, config.decoder_widths
+    mean = MeanShower(shape) if config.mean_shower else None
+    return Networks(
+        [ConvLevel(shape, *level, config.encoder_widths) for level in sizes.levels],
+        ConvDecoder(shape, sizes.n_nodes, sizes.n_outputs, widths, mean),
+    )
 
 
 class _Grow(nn.Module):

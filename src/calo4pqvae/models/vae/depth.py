@@ -11,9 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from calo4pqvae._core.typing import Showers
+from calo4pqvae.config import DepthConfig
 from calo4pqvae.models.nn.norm import BatchNorm
+from calo4pqvae.models.vae.sizes import Networks, Sizes
 
-__all__ = ["DepthDecoder", "DepthLevel", "energy_features"]
+__all__ = ["DepthDecoder", "DepthLevel", "depth_networks", "energy_features"]
 
 _X_SCALE = 8.0
 _LOGIT_GAIN = 2.0
@@ -116,3 +118,11 @@ class DepthDecoder(nn.Module):
         out = self.out(silu(self.head(layers))).float()
         out = out.view(-1, n_layers, self.n_outputs, n_alpha, n_r).transpose(1, 2)
         return out + self.mean[0] + self.mean[1] * t.view(-1, 1, 1, 1, 1)
+
+
+def depth_networks(config: DepthConfig, sizes: Sizes) -> Networks:
+    """Make the networks of the kind ``depth``."""
+    return Networks(
+        [DepthLevel(sizes.shape, *level, config.encoder_widths) for level in sizes.levels],
+        DepthDecoder(sizes.shape, sizes.n_nodes, sizes.n_outputs, config.decoder_widths),
+    )

@@ -29,10 +29,10 @@ MOST_SHOWERS = 20_000
 """Showers that the mean shower is fitted to; more would not move it by what training does."""
 
 RELAXED_MASK = (
-    "the loss multiplies each value by a relaxed mask (voxels.true_mask=false), as the text of "
-    "the paper has it: the best value is then the hit probability times the true one, and the "
-    "response comes out 48 to 66 % too low however long you train; voxels.true_mask=true with "
-    "voxels.value_exponent=0.5 is right to about 1 %"
+    "the loss multiplies each value by a relaxed mask (model.voxels.true_mask=false), as the "
+    "text of the paper has it: the best value is then the hit probability times the true one, "
+    "and the response comes out 48 to 66 % too low however long you train; "
+    "model.voxels.true_mask=true with model.voxels.value_exponent=0.5 is right to about 1 %"
 )
 
 
