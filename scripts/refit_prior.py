@@ -8,7 +8,7 @@ OUT is a model folder for `calo4pqvae generate`: the same decoder with another p
 import argparse
 from contextlib import ExitStack
 
-from calo4pqvae.config import Config, load_config
+from calo4pqvae.config import Config, change_config
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.models.autoregressive.fit import fit_longitudinal
@@ -27,23 +27,13 @@ def main():
     parser.add_argument("--set", nargs="+", default=[])
     args = parser.parse_args()
     stored = load_model(args.model)
-    config = changed(stored, args.set)
+    config = change_config(stored.config, args.set)
     with ExitStack() as stack:
         files = [stack.enter_context(ShowerFile(path)) for path in args.data]
         split = resolve_split(config, [len(file) for file in files])
         batches = ShowerBatches(files, split.train, 64, config.training.seed, 4096)
         model = refit(stored, config, batches)
     save_model(args.out, model, config, stored.provenance)
-
-
-def changed(stored: StoredModel, settings: list[str]) -> Config:
-    """Put settings on top of a model's own."""
-    values = stored.config.to_dict()
-    for setting in settings:
-        section, key = setting.partition("=")[0].split(".")
-        fresh = load_config(stored.config.preset, settings=[setting]).to_dict()
-        values[section][key] = fresh[section][key]
-    return Config.from_dict(values)
 
 
 def refit(stored: StoredModel, config: Config, batches: ShowerBatches) -> LayeredQVAE:

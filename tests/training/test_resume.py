@@ -22,7 +22,7 @@ from calo4pqvae.config import CONFIG_SCHEMA
 from calo4pqvae.data.shower_file import ShowerWriter
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.training.checkpoint import read_checkpoint
-from calo4pqvae.training.loop import Trainer
+from calo4pqvae.training.prior_step import PriorStep
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -33,16 +33,16 @@ FORKED.set_forkserver_preload(["calo4pqvae.training.run", "torch._dynamo"])
 
 def die(n_steps: int, argv: list[str]) -> None:
     """Kill this process in mid-step, when encoder and decoder have moved already."""
-    step, left = Trainer._step_prior, n_steps
+    step, left = PriorStep.__call__, n_steps
 
-    def die_in_time(self: Trainer, *args: Any) -> None:
+    def die_in_time(self: PriorStep, *args: Any) -> Any:
         nonlocal left
-        left -= self.checkpoint.exists()  # not in the rehearsal
+        left -= Path(argv[argv.index("--out") + 1], "config.json").exists()  # no rehearsal
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(self, *args)
 
-    Trainer._step_prior = die_in_time
+    PriorStep.__call__ = die_in_time
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
