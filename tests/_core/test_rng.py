@@ -1,8 +1,10 @@
 """Shared noise: the same numbers however many processes share a batch."""
 
+import pytest
 import torch
 
-from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
+from calo4pqvae._core.rng import Recorder, Replay, RowNoise, SharedNoise, derive_seed
+from calo4pqvae.errors import SamplerError
 
 
 def test_two_ranks_joined_equal_one_process():
@@ -68,3 +70,27 @@ def test_derived_seeds_differ_for_each_order_of_their_numbers():
     seeds = [derive_seed(*numbers) for numbers in ((1, 2), (2, 1), (1, 2, 0), (1,), (2,))]
     assert len(set(seeds)) == len(seeds)
     assert derive_seed(1, 2) == seeds[0]
+
+
+def test_what_was_recorded_is_replayed_though_it_was_changed_in_place():
+    recorder = Recorder(SharedNoise(7))
+    drawn = [recorder.uniform(2, 3), recorder.uniform(4)]
+    wanted = [numbers.clone() for numbers in drawn]
+    for numbers in drawn:
+        numbers.zero_()
+    for _ in range(2):
+        replay = Replay(recorder.draws)
+        for numbers in wanted:
+            again = replay.uniform(*numbers.shape)
+            assert torch.equal(again, numbers)
+            again.zero_()
+
+
+@pytest.mark.parametrize("asked", [(4,), (2, 4), (1, 3)])
+def test_more_or_other_numbers_than_recorded_are_refused(asked):
+    replay = Replay([torch.full((2, 3), 0.5)])
+    with pytest.raises(SamplerError, match="for the same model and as many showers"):
+        replay.uniform(*asked)
+    replay.uniform(2, 3)
+    with pytest.raises(SamplerError, match="are asked for, none come next"):
+        replay.uniform(2, 3)

@@ -1,18 +1,89 @@
-"""Random numbers that do not depend on how many processes share the work.
+"""Random numbers from one explicit source, which may be recorded and replayed.
 
-A draw is made for the whole batch on every process, and each keeps its own rows. The same
-seed then gives the same showers and the same gradients on one process or on many.
+`SharedNoise` does not depend on how many processes share the work: a draw is made for the whole
+batch on every process, and each keeps its own rows. The same seed then gives the same showers
+and the same gradients on one process or on many.
 """
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["ChainNoise", "RowNoise", "SharedNoise", "derive_seed"]
+from calo4pqvae.errors import SamplerError
+
+__all__ = [
+    "ChainNoise",
+    "RandomSource",
+    "Recorder",
+    "Replay",
+    "RowNoise",
+    "SharedNoise",
+    "derive_seed",
+]
 
 
-class SharedNoise:
+class RandomSource(ABC):
+    """Where a model takes its random numbers from: uniform ones, asked for in a fixed order."""
+
+    @abstractmethod
+    def uniform(self, rows: int, *shape: int) -> Float[Tensor, "..."]:
+        """Draw numbers for `rows` showers, never exactly 0 or 1."""
+
+
+class Recorder(RandomSource):
+    """Pass on the numbers of a source, and keep them.
+
+    Arguments:
+        source: where the numbers come from.
+
+    Attributes:
+        draws: what was drawn so far, in order.
+
+    Example:
+        >>> recorder = Recorder(SharedNoise(seed=1))
+        >>> first = recorder.uniform(2, 3)
+        >>> torch.equal(Replay(recorder.draws).uniform(2, 3), first)
+        True
+    """
+
+    def __init__(self, source: RandomSource) -> None:
+        self.source, self.draws = source, list[Tensor]()
+
+    def uniform(self, rows: int, *shape: int) -> Float[Tensor, "..."]:
+        """Draw numbers for `rows` rows from the source."""
+        self.draws.append(self.source.uniform(rows, *shape))
+        return self.draws[-1].clone()
+
+
+class Replay(RandomSource):
+    """Give the numbers that are given, one tensor for each draw.
+
+    Arguments:
+        draws: numbers in (0, 1), in the order in which they will be asked for.
+
+    Raises:
+        SamplerError: in `uniform`, more or other numbers are asked for.
+    """
+
+    def __init__(self, draws: Sequence[Tensor]) -> None:
+        self.left = list(draws)
+
+    def uniform(self, rows: int, *shape: int) -> Float[Tensor, "..."]:
+        """Give the next numbers."""
+        if not self.left or self.left[0].shape != (rows, *shape):
+            kept = tuple(self.left[0].shape) if self.left else "none"
+            raise SamplerError(
+                f"random numbers of shape {(rows, *shape)} are asked for, {kept} come next; "
+                "replay them for the same model and as many showers as were recorded"
+            )
+        return self.left.pop(0).clone()
+
+
+class SharedNoise(RandomSource):
     """Uniform numbers in (0, 1) for this process's share of a batch.
 
     Arguments:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.config import TrainingConfig
@@ -121,8 +121,8 @@ class ShowerModel(nn.Module, ABC):
         """
         raise ConfigError(
             f"{kind} values are a choice of models that are trained for single values and have "
-            "laws to draw from as well (voxels.residuals=true, presets paper and "
-            "paper-compact); this one has one way to make values"
+            "laws to draw from as well (model.voxels.residuals=true, presets paper "
+            "and paper-compact); this one has one way to make values"
         )
 
     def read_out(self, showers: Showers) -> Showers:
@@ -172,7 +172,7 @@ class ShowerModel(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
+        self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource, sharpness: float
     ) -> Losses:
         """Compute the loss terms of a batch.
 
@@ -184,7 +184,7 @@ class ShowerModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise) -> Bits:
+    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource) -> Bits:
         """Draw exact bits of all nodes for given showers [MeV]."""
 
     def sample(
@@ -204,8 +204,11 @@ class ShowerModel(nn.Module, ABC):
         return None
 
     @abstractmethod
-    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
         """Draw showers [MeV] for given bits, readout threshold applied.
+
+        Everything random comes from `noise`, in an order that depends on the model alone: the
+        same numbers give the same showers, and a `Replay` makes them a function of tensors.
 
         Raises:
             ConfigError: an energy lies outside the range of the model.
@@ -213,7 +216,7 @@ class ShowerModel(nn.Module, ABC):
 
     @abstractmethod
     def calibration(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
+        self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource
     ) -> Calibration:
         """Compare the energies of hits with the laws that the decoder gives them.
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.config import TrainingConfig
@@ -110,7 +110,7 @@ class LayeredQVAE(ShowerModel):
         self.law.check()
 
     def forward(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
+        self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource, sharpness: float
     ) -> Losses:
         """Compute the voxel terms; the bits and their law are fitted apart."""
         del noise, sharpness
@@ -127,7 +127,7 @@ class LayeredQVAE(ShowerModel):
         )
 
     @torch.no_grad()
-    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise) -> Bits:
+    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource) -> Bits:
         """Give the bits of showers [MeV]; no random number is needed."""
         del noise
         t, code = self.condition(e_inc)
@@ -135,7 +135,7 @@ class LayeredQVAE(ShowerModel):
         return torch.cat([code, self.law.encode(layers, e_inc, t)[:, code.shape[1] :]], dim=1)
 
     @torch.no_grad()
-    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
         """Draw showers [MeV] for given bits: layer energies first, then voxels."""
         self.scale.check(e_inc)
         layers = self.law.draw(bits, e_inc, self.scale(e_inc), noise)
@@ -143,7 +143,7 @@ class LayeredQVAE(ShowerModel):
 
     @torch.no_grad()
     def decode_layers(
-        self, layers: Float[Tensor, "batch layer"], e_inc: IncidentEnergy, noise: SharedNoise
+        self, layers: Float[Tensor, "batch layer"], e_inc: IncidentEnergy, noise: RandomSource
     ) -> Showers:
         """Draw voxels for given layer energies [MeV], turned and mirrored at random."""
         showers = draw_showers(self.decoder, self.voxels, layers, self.scale(e_inc), noise)
@@ -151,7 +151,7 @@ class LayeredQVAE(ShowerModel):
 
     @torch.no_grad()
     def calibration(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
+        self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource
     ) -> Calibration:
         """Compare energies of hits with their laws, given the true layers before them."""
         del noise

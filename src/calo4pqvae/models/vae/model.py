@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
 from calo4pqvae.boltzmann.machine import BoltzmannPrior
 from calo4pqvae.config import TrainingConfig
@@ -122,7 +122,7 @@ class Calo4pQVAE(ShowerModel):
         self.load_state_dict(fitted | kept)
 
     def forward(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise, sharpness: float
+        self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource, sharpness: float
     ) -> Losses:
         """Compute the loss terms of a batch."""
         showers = self.read_out(showers)
@@ -143,7 +143,7 @@ class Calo4pQVAE(ShowerModel):
         )
 
     @torch.no_grad()
-    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise) -> Bits:
+    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource) -> Bits:
         """Draw exact bits of all nodes for given showers [MeV]."""
         t, code = self.condition(e_inc)
         x = to_logits(self.read_out(showers), e_inc)
@@ -153,7 +153,7 @@ class Calo4pQVAE(ShowerModel):
 
     @torch.no_grad()
     def calibration(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: SharedNoise
+        self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource
     ) -> Calibration:
         """Compare the energies of hits with the laws that their encoded bits give them."""
         bits = self.encode(showers, e_inc, noise)
@@ -161,7 +161,7 @@ class Calo4pQVAE(ShowerModel):
         return self.voxels.measured(outputs, showers, e_inc)
 
     @torch.no_grad()
-    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+    def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
         """Draw showers [MeV] for given bits, readout threshold applied."""
         self.scale.check(e_inc)
         t = self.scale(e_inc)

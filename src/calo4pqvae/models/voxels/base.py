@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import IncidentEnergy, Showers
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 from calo4pqvae.models.voxels.residuals import ResidualTable
@@ -29,7 +29,7 @@ class VoxelModel(nn.Module, ABC):
         outputs: Outputs,
         showers: Showers,
         e_inc: IncidentEnergy,
-        noise: SharedNoise,
+        noise: RandomSource,
         sharpness: float,
     ) -> Terms:
         """Compute the named loss terms: sums over voxels, means over the batch."""
@@ -46,7 +46,7 @@ class VoxelModel(nn.Module, ABC):
         """Give key, value and ring of every hit: the material of the table's `fit`."""
 
     @abstractmethod
-    def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+    def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
         """Draw voxel energies [MeV]."""
 
     def corrected(

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Showers
 
 __all__ = ["Clusters", "LayerCounts"]
@@ -72,7 +72,7 @@ class Clusters(nn.Module):
         self.register_buffer("lift", torch.zeros(self.BINS))
         self.register_buffer("neighbour", torch.zeros(()))
 
-    def draw(self, logit: Showers, noise: SharedNoise) -> Bool[Tensor, "batch layer alpha r"]:
+    def draw(self, logit: Showers, noise: RandomSource) -> Bool[Tensor, "batch layer alpha r"]:
         """Draw hits."""
         rate = softplus(logit)
         factor = self._factor(rate.sum(dim=(2, 3)), noise)
@@ -100,7 +100,7 @@ class Clusters(nn.Module):
         shared = [(x[:, :-1] * x[:, 1:])[pair].sum() for x in (excess, size)]
         self.neighbour.copy_((shared[0] / shared[1].clamp(min=1e-9)).clamp(0.0, 0.95))
 
-    def _factor(self, rate: Layers, noise: SharedNoise) -> Layers:
+    def _factor(self, rate: Layers, noise: RandomSource) -> Layers:
         """Draw the factors of all layers, one after the other in depth."""
         normal = torch.special.ndtri(noise.uniform(*rate.shape))
         share = self.neighbour

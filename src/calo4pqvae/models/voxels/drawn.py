@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import IncidentEnergy, Showers
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.vae.relax import draw_bits
@@ -50,7 +50,7 @@ class DrawnVoxels(VoxelModel):
         outputs: Outputs,
         showers: Showers,
         e_inc: IncidentEnergy,  # noqa: ARG002
-        noise: SharedNoise,  # noqa: ARG002
+        noise: RandomSource,  # noqa: ARG002
         sharpness: float,  # noqa: ARG002
     ) -> Terms:
         """Compute ``values`` and ``hits``, negative log-likelihoods [nats]."""
@@ -64,7 +64,7 @@ class DrawnVoxels(VoxelModel):
             "hits": per_shower(cross_entropy(logit, hits)),
         }
 
-    def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+    def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
         """Draw hits, none below the threshold or above the incident energy."""
         logit, mu, width = outputs.unbind(dim=1)
         hits = draw_bits(logit, noise.uniform(*logit.shape)) > 0

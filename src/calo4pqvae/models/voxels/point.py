@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import IncidentEnergy, Showers
 from calo4pqvae.data.transforms import from_logits, to_logits
 from calo4pqvae.models.vae.relax import draw_bits, relaxed_bits
@@ -66,7 +66,7 @@ class PointVoxels(VoxelModel):
         outputs: Outputs,
         showers: Showers,
         e_inc: IncidentEnergy,
-        noise: SharedNoise,
+        noise: RandomSource,
         sharpness: float,
     ) -> Terms:
         """Compute ``values`` (weighted squared error) and ``hits`` (cross-entropy)."""
@@ -81,7 +81,7 @@ class PointVoxels(VoxelModel):
             "hits": per_shower(cross_entropy(logit, hits)),
         }
 
-    def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: SharedNoise) -> Showers:
+    def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
         """Draw the mask, multiply, and invert eq. (1)."""
         logit, value = outputs[:, 0], softplus(outputs[:, 1])
         if not self.drawn or self.residuals is None or self.clusters is None:

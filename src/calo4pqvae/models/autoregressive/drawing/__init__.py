@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Showers
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
 from calo4pqvae.models.autoregressive.drawing.compiled import CompiledDraws
@@ -23,7 +23,7 @@ def draw_showers(
     voxels: SharedVoxels,
     layers: Float[Tensor, "batch layer"],
     t: Float[Tensor, "batch 1"],
-    noise: SharedNoise,
+    noise: RandomSource,
 ) -> Showers:
     """Draw voxels [MeV] whose sums are the given layer energies [MeV].
 

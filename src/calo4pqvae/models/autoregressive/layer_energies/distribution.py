@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.autoregressive.layer_energies.copula import GaussianCopula
@@ -108,7 +108,7 @@ class LongitudinalLaw(nn.Module):
         return states
 
     def draw(
-        self, states: Bits, e_inc: IncidentEnergy, t: Energies, noise: SharedNoise
+        self, states: Bits, e_inc: IncidentEnergy, t: Energies, noise: RandomSource
     ) -> LayerEnergies:
         """Draw layer energies [MeV] for states of the machine."""
         box = self.levels.decode(states[:, self.node_of_bit], self.marginals.absence(t))
