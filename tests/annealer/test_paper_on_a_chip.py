@@ -27,8 +27,8 @@ def small(chip, tmp_path):
         f"prior.working_graph={tmp_path / 'chip.json'}",
         "prior.nodes_per_partition=290",
         "data.energy_gev=[0.1,10]",
-        "network.encoder_widths=[2,2,2,4]",
-        "network.decoder_widths=[4,2,2]",
+        "model.encoder_widths=[2,2,2,4]",
+        "model.decoder_widths=[4,2,2]",
     ]
 
 
@@ -47,7 +47,7 @@ def test_four_times_290_nodes_are_laid_where_qubits_work(chip, small, toy_geomet
 
 def test_the_energy_reaches_nearly_every_node(small):
     """The clamped neighbours of a free node leave gaps of 0.27 in the median."""
-    graph = build_graph(load_config("paper-compact", settings=small).prior)
+    graph = build_graph(load_config("paper-compact", settings=small))
     clamped = graph.edges[0] < 290
     reached = torch.bincount(graph.edges[1][clamped], minlength=graph.n_nodes)[290:]
     assert int((reached == 0).sum()) <= 10
@@ -71,6 +71,6 @@ def test_it_is_sampled_there_with_held_qubits(chip, small, toy_geometry):
 
 
 def test_the_perfect_lattice_of_4_x_302_does_not_fit(chip):
-    graph = build_graph(load_config("paper-compact", settings=["data.energy_gev=[1,10]"]).prior)
+    graph = build_graph(load_config("paper-compact", settings=["data.energy_gev=[1,10]"]))
     with pytest.raises(AnnealerError, match="qubits"):
         place(graph, chip)

@@ -119,7 +119,7 @@ def test_values_are_drawn_unless_points_are_asked_for(toy_geometry, generator):
 
 
 def test_a_model_with_one_way_says_so(toy_geometry):
-    small = ("model.encoder_widths=[8,4,16]", "network.decoder_widths=[16,4,4,8]")
+    small = ("model.encoder_widths=[8,4,16]", "model.decoder_widths=[16,4,4,8]")
     model = build_model(load_config("quick", settings=[*SMALL[:2], *small]), toy_geometry)
     with pytest.raises(ConfigError, match="one way to make values"):
         model.choose_values("point")

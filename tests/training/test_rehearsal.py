@@ -206,6 +206,10 @@ def test_rows_of_a_rehearsal_reach_from_the_first_to_the_last() -> None:
     assert np.array_equal(some_rows(rows[:300]), rows[:300])
 
 
+def _defect(*_: object) -> None:
+    raise ZeroDivisionError
+
+
 def test_a_fit_that_fails_keeps_the_networks_and_can_be_repeated(
     best: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +224,11 @@ def test_a_fit_that_fails_keeps_the_networks_and_can_be_repeated(
             patch.setattr("calo4pqvae.models.autoregressive.model.fit_longitudinal", fail)
             with pytest.raises(TrainingError, match=r"too small.*networks are kept") as caught:
                 train(config, [file], run)
+            patch.setattr("calo4pqvae.models.autoregressive.model.fit_longitudinal", _defect)
+            with pytest.raises(ZeroDivisionError) as defect:
+                train(config, [file], run)
         assert caught.value.remedy == "refit"
+        assert "networks are kept in" in "".join(defect.value.__notes__)
         weights = torch.load(run / "checkpoints" / "last.pt")["model"]
         made = refit(run, [file], ["prior.nodes_per_partition=9", "training.fit_steps=2"])
         assert made.prior.nodes_per_partition == 9

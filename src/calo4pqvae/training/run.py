@@ -137,18 +137,20 @@ def finish(
     Raises:
         TrainingError: the fit fails; it says how to repeat it with other settings.
     """
+    kept = (
+        f"the trained networks are kept in {place.checkpoint}, and the fit can be repeated "
+        f"with other values of {', '.join(sorted(model.FIT_SETTINGS))}"
+    )
     try:
         model.fit(training, run.config.training)
     except Calo4pQVAEError as error:
         raise TrainingError(
-            f"the fit after the last epoch failed ({error}); the trained networks are kept in "
-            f"{place.checkpoint}, and the fit can be repeated with other values of "
-            f"{', '.join(sorted(model.FIT_SETTINGS))}",
+            f"the fit after the last epoch failed ({error}); {kept}",
             remedy="refit",
             run=place.path,
         ) from error
     except Exception as error:
-        error.add_note(advice)
+        error.add_note(kept)
         raise
     provenance = _provenance(run, split)
     if refitted:
