@@ -22,8 +22,8 @@ from calo4pqvae.models.storage import save_model
 SETTINGS = (
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=12",
-    "network.encoder_widths=[8,4,16]",
-    "network.decoder_widths=[16,4,4,8]",
+    "model.encoder_widths=[8,4,16]",
+    "model.decoder_widths=[16,4,4,8]",
 )
 CONTRIB = Path(__file__).parents[2] / "contrib"
 

@@ -22,9 +22,9 @@ BEST = (
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=6",
     "prior.initial_scale=0.5",
-    "longitudinal.level_bits=[1,1,2,1,1]",
-    "longitudinal.copula_bins=3",
-    "network.decoder_widths=[4,6,8,10]",
+    "model.level_bits=[1,1,2,1,1]",
+    "model.copula_bins=3",
+    "model.decoder_widths=[4,6,8,10]",
 )
 N = 700
 ENERGIES = EnergySequence.drawn(100.0, 1e4, seed=3)
