@@ -1,5 +1,6 @@
 """Make shards on a Dask cluster: the scheduler's workers do what our own processes do."""
 
+import logging
 import threading
 from typing import Any
 
@@ -47,6 +48,8 @@ def by_dask(client: Any) -> Engine:
 
 
 def _connect(distributed: Any, address: str) -> Any:
+    # What goes wrong is told in one sentence, not in tracebacks of the library's threads.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         return distributed.Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

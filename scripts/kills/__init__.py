@@ -1,0 +1,1 @@
+"""What kill campaigns have in common."""
