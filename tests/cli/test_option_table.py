@@ -273,6 +273,7 @@ TABLE: dict[str, dict[str, Idle | None]] = {
             "--device cpu --gpu-watts 400", "with --device cpu", "--gpu-watts 400"
         ),
     },
+    "export cpp out": dict.fromkeys(("folder", "states", "sweeps", "model", "seed"), ALWAYS),
     "annealer status": {
         **CHIP,
         "seed": Idle("--graph g.json --seed 0", "whose working graph is known", "--seed 0"),
@@ -340,7 +341,7 @@ def said(line: str) -> str | None:
 
 
 def test_every_option_is_in_the_table() -> None:
-    listed = {re.match(r"(?:(?:bench|annealer) )?\w+", base)[0] for base in TABLE}  # type: ignore[index]
+    listed = {re.match(r"(?:(?:bench|annealer|export) )?\w+", base)[0] for base in TABLE}  # type: ignore[index]
     assert listed == set(PARSERS)
     for base, options in TABLE.items():
         command = next(c for c in PARSERS if base == c or base.startswith(f"{c} "))

@@ -34,17 +34,6 @@ def parameters(means, sigmas, n):
     return mu, raw
 
 
-def drawn_by_compiled_code(law, mu, raw, hits, group, uniform):
-    sums = tuple(x.numpy() for x in (group.left, group.n_left, group.last))
-    laws = (mu.numpy(), law._sigma(raw).numpy())
-    return torch.from_numpy(law.share(*laws, hits.float().numpy(), sums, uniform.numpy()))
-
-
-@pytest.fixture(params=["torch", "compiled"])
-def draw(request):
-    return SharedVoxels.draw if request.param == "torch" else drawn_by_compiled_code
-
-
 @pytest.mark.parametrize(("mu", "sigma"), [(3.0, 0.5), (6.0, 1.0), (0.5, 1.5)])
 def test_the_likelihood_of_a_single_hit_integrates_to_one(mu, sigma):
     """Over all energies up to what is left."""
@@ -59,13 +48,13 @@ def test_the_likelihood_of_a_single_hit_integrates_to_one(mu, sigma):
     assert float(mass) == pytest.approx(1, abs=0.03)
 
 
-def test_single_hits_are_drawn_from_that_likelihood(draw, generator):
+def test_single_hits_are_drawn_from_that_likelihood(generator):
     n, left = 5000, 5.0
     law = SharedVoxels(THRESHOLD, 1)
     mu, raw = parameters([5.0], [0.8], n)
     group = shares(torch.zeros(n, 1, 1), left, 3, last=False)
     uniform = torch.rand(n, 1, 1, generator=generator)
-    drawn = draw(law, mu, raw, torch.ones(n, 1, 1, dtype=torch.bool), group, uniform)
+    drawn = law.draw(mu, raw, torch.ones(n, 1, 1, dtype=torch.bool), group, uniform)
     assert float(drawn.max()) < left
     _, logit, _ = law.transform(mu, raw, shares(drawn, left, 3, last=False))
     assert kstest(torch.sigmoid(logit).numpy(), "uniform").pvalue > 1e-3
@@ -83,7 +72,7 @@ def conditioned(generator, means, sigmas, left, n):
     return near[:n] * (left / near[:n].sum(dim=1, keepdim=True))
 
 
-def test_the_last_hits_follow_the_law_under_their_sum(draw, generator):
+def test_the_last_hits_follow_the_law_under_their_sum(generator):
     """Three hits, one of them with a sharp energy, which common scaling would smear."""
     means, sigmas, n = [5.0, 4.5, 5.5], [0.05, 0.6, 0.6], 4000
     left = 1.15 * THRESHOLD * sum(math.exp(m) for m in means)
@@ -93,7 +82,7 @@ def test_the_last_hits_follow_the_law_under_their_sum(draw, generator):
     hits = torch.ones(n, 1, 3, dtype=torch.bool)
     group = shares(torch.zeros(n, 1, 3), left, 3, last=True)
     uniform = torch.rand(n, 1, 3, generator=generator)
-    drawn = draw(law, mu, raw, hits, group, uniform)[:, 0]
+    drawn = law.draw(mu, raw, hits, group, uniform)[:, 0]
     assert torch.allclose(drawn.sum(dim=1), torch.full((n,), left), rtol=0.011)
     # The condition is imposed to first order: means and widths within a few percent.
     assert torch.allclose(drawn.mean(dim=0), truth.mean(dim=0), rtol=0.06)
@@ -124,7 +113,7 @@ def test_the_sum_takes_a_degree_of_freedom_of_the_widths(generator):
     assert float(y.square().mean().sqrt()) == pytest.approx(0.3 / math.sqrt(2), rel=0.05)
 
 
-def test_a_single_last_hit_costs_nothing_and_takes_everything(draw, generator):
+def test_a_single_last_hit_costs_nothing_and_takes_everything(generator):
     law = SharedVoxels(THRESHOLD, 1)
     mu, raw = parameters([3.0], [0.5], 50)
     energies = torch.full((50, 1, 1), 0.5)
@@ -132,7 +121,7 @@ def test_a_single_last_hit_costs_nothing_and_takes_everything(draw, generator):
     loose = law.loss(mu, raw, group)
     assert bool((loose.abs() < 1).all())
     uniform = torch.rand(50, 1, 1, generator=generator)
-    drawn = draw(law, mu, raw, energies > 0, group, uniform)
+    drawn = law.draw(mu, raw, energies > 0, group, uniform)
     assert torch.allclose(drawn, energies, rtol=0.011)
 
 
@@ -148,33 +137,3 @@ def test_empty_groups_and_empty_layers_have_finite_gradients():
     assert float(loss.detach()) == 0
     assert torch.isfinite(mu.grad).all()
     assert torch.isfinite(raw.grad).all()
-
-
-@pytest.mark.parametrize("last", [False, True])
-def test_compiled_draws_are_those_of_torch(generator, last):
-    """Random laws, a table of its own, groups with no, few and many hits."""
-    law, n = SharedVoxels(THRESHOLD, 3), 400
-    bins = law.quantiles.table.shape[1]
-    law.quantiles.edges += torch.linspace(2, 8, bins - 1)
-    law.quantiles.table += 0.3 * torch.rand(3, bins, 1, generator=generator)
-    mu = 8 * torch.rand(n, 4, 3, generator=generator) - 1
-    raw = torch.randn(n, 4, 3, generator=generator) - 1.5
-    hits = torch.rand(n, 4, 3, generator=generator) < torch.rand(n, 1, 1, generator=generator)
-    n_hits = hits.sum(dim=(1, 2)).float()
-    free = (THRESHOLD * torch.exp(mu.clamp(min=0)) * hits).sum(dim=(1, 2))
-    left = THRESHOLD * (n_hits + 1) + free * (0.7 + torch.rand(n, generator=generator))
-    group = Shares(torch.zeros_like(mu), left, n_hits + (not last), torch.full((n,), last))
-    uniform = torch.rand(n, 4, 3, generator=generator).clamp(1e-4, 1 - 1e-4)
-    compiled = drawn_by_compiled_code(law, mu, raw, hits, group, uniform)
-    plain = law.draw(mu, raw, hits, group, uniform)
-    assert torch.equal(compiled > 0, hits)
-    assert float(compiled[hits].min()) > 0.999 * THRESHOLD
-    # The last step of the sum is exact in one and iterated in the other.
-    near = torch.isclose(compiled, plain, rtol=0.02, atol=0.02 * THRESHOLD)
-    assert float(near.float().mean()) > 0.995
-    sums = compiled.sum(dim=(1, 2))
-    if last:
-        some = n_hits > 0
-        assert torch.allclose(sums[some], left[some], rtol=1e-4)
-    else:
-        assert bool((sums <= left - 0.99 * THRESHOLD).all())

@@ -6,7 +6,6 @@ because of it: what is missing, damaged, unreadable or cannot be written is comp
 """
 
 import hashlib
-import os
 import pickle
 import sys
 import uuid
@@ -33,6 +32,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from calo4pqvae._core.cache import cache_folders, read_trusted
 from calo4pqvae._core.sources import digest_of_sources
 from calo4pqvae.errors import ConfigError
 
@@ -41,7 +41,6 @@ __all__ = ["compiled"]
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}"
 _MARK = b"calo4pqvae compiled 1\n"
 _SETTINGS: Any = numba.core.config
-_USERS = hasattr(os, "geteuid")
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -134,16 +133,7 @@ class _SourceCache(_Cache):
         return f"{self._name}-{self._key}-{kinds}.bin"
 
     def _folders(self) -> Iterator[Path]:
-        """Folders to look in: the one that the user named, or the package's and the user's."""
-        package = self._source.parent
-        place = f"{package.name}-{hashlib.sha256(os.fsencode(package)).hexdigest()[:12]}"
-        if _SETTINGS.CACHE_DIR:
-            yield Path(_SETTINGS.CACHE_DIR) / place
-            return
-        yield package / "__pycache__"
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - "~" stays where there is no home
-        if Path(home).is_absolute():
-            yield Path(home) / "calo4pqvae" / place
+        return cache_folders(self._source.parent, _SETTINGS.CACHE_DIR)
 
 
 @lru_cache
@@ -167,11 +157,7 @@ def _read(path: Path) -> Any:
         OSError: it is missing, or belongs to somebody who may not change this program.
         ValueError: it is damaged.
     """
-    with path.open("rb") as file:
-        trusted = {0, Path(__file__).stat().st_uid, os.geteuid() if _USERS else 0}
-        if os.fstat(file.fileno()).st_uid not in trusted:
-            raise PermissionError(f"{path} belongs to another user")
-        content = file.read()
+    content = read_trusted(path)
     start = len(_MARK) + _DIGEST
     body = content[start:]
     if content[:start] != _MARK + hashlib.sha256(body).digest():

@@ -41,6 +41,7 @@ COMMANDS = (
     "evaluate",
     "compare",
     "report",
+    "export",
     "inspect",
     "download",
     "bench",

@@ -7,7 +7,7 @@ it, and on nothing else, to the last bit on one type of machine. Two things see 
   of its block with the same couplings (`ChainNoise`).
 * Rounding depends on the shapes of products and sums. So showers that are computed together
   are always the same ones: whole blocks of fixed places in the sequence, by one thread. What
-  was not asked for is dropped.
+  was not asked for is dropped. A model that computes each shower alone needs none of this.
 """
 
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import Sampler
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.data.energies import Energies, EnergySequence
+from calo4pqvae.errors import SamplerError
 from calo4pqvae.models.base import ShowerModel
 
 __all__ = ["CHAINS", "Made", "ShowerSequence", "check_energies"]
@@ -75,7 +76,8 @@ class ShowerSequence:
     ) -> None:
         self._model, self._energies = model, energies
         self._sweeps, self._seed, self._device = sweeps, seed, torch.device(device)
-        self._together, self._kind = model.decoded_together(self._device), sampler
+        self._together = model.decoded_together(self._device)
+        self._by_number = sampler == "auto" and self._together == 1
         self._noise = ChainNoise(derive_seed(seed), device)
         self._sampler: Sampler = choose_sampler(model.prior.graph, self._noise, sampler)
         self._alone = getattr(self._sampler, "numbers_chains", False)
@@ -88,6 +90,9 @@ class ShowerSequence:
             ConfigError: an energy lies outside the range of the model.
         """
         check_energies(self._model, self._energies, first, n)
+        if self._by_number:
+            yield from self._one_by_one(first, n, size)
+            return
         end, together = first + n, self._together
         step = max(together, size // together * together)
         for block in range(first // CHAINS, -(-end // CHAINS)):
@@ -105,6 +110,16 @@ class ShowerSequence:
                 for at in range(0, len(made.e_inc), size):
                     yield Made(*(part[at : at + size] for part in made))
 
+    def _one_by_one(self, first: int, n: int, size: int) -> Iterator[Made]:
+        """Make showers each of which is computed alone: no blocks are needed."""
+        for start in range(first, first + n, size):
+            taken = self._energies.take(start, min(size, first + n - start))
+            e_inc, seed = torch.from_numpy(taken), derive_seed(self._seed)
+            drawn = self._model.sample(e_inc, seed, start, self._sweeps)
+            if drawn is None:
+                raise SamplerError("a model that draws showers alone must sample them, too")
+            yield self._decode(start, e_inc, *drawn)
+
     def _inside(self, first: int, n: int) -> IncidentEnergy:
         """Energies of a block; those outside the range are nobody's, and are moved into it."""
         scale = self._model.scale
@@ -116,9 +131,6 @@ class ShowerSequence:
         self, block: int, e_inc: IncidentEnergy, rows: slice
     ) -> tuple[Bool[Tensor, "rows nodes"], Float[Tensor, " rows"]]:
         """Sample chains of a block, and give their energies; the others where it must be."""
-        own = self._sample_alone(block * CHAINS + rows.start, e_inc[rows])
-        if own is not None:
-            return own
         prior = self._model.prior
         with _one_thread():
             t, code = self._model.condition(e_inc)
@@ -141,14 +153,6 @@ class ShowerSequence:
             with _one_thread():
                 states[chains] = _energies(part, bits[chains])
         return bits[rows], states[rows]
-
-    def _sample_alone(
-        self, first: int, e_inc: IncidentEnergy
-    ) -> tuple[Bits, Float[Tensor, " batch"]] | None:
-        """Let the model sample, if it draws each shower by itself and no other way is named."""
-        if self._kind != "auto":
-            return None
-        return self._model.sample(e_inc, derive_seed(self._seed), first, self._sweeps)
 
     def _decode(self, first: int, e_inc: IncidentEnergy, bits: Bits, states: Tensor) -> Made:
         """Turn bits into showers, in blocks that are always the same."""

@@ -9,16 +9,20 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from calo4pqvae._core.typing import Showers
+from calo4pqvae.models.autoregressive.constants import (
+    COUNT_SCALE,
+    DECAY,
+    ROOT_SCALE,
+    Y_SCALE,
+)
 from calo4pqvae.models.autoregressive.counts import HitCounts
 from calo4pqvae.models.autoregressive.sectors import Opened, SectorNetwork
 from calo4pqvae.models.vae.depth import energy_features
 
-__all__ = ["KEPT", "CausalDecoder", "Passage"]
+__all__ = ["CausalDecoder", "Passage"]
 
-_Y_SCALE = 8.0
 _USUAL_Y = 5.0
 _N_LAYER_FEATURES = 3
-KEPT = (0.7, 0.95)
 
 LayerEnergies = Float[Tensor, "batch layer"]
 World = Float[Tensor, "... world"]
@@ -81,7 +85,7 @@ class CausalDecoder(nn.Module):
         self.rings = nn.Linear(2 * n_r, known // 2)
         self.memory = nn.GRU(known + known // 2, memory, batch_first=True)
         self.counts = HitCounts(memory + known, n_alpha * n_r)
-        n_history = 2 * n_r * (3 + len(KEPT)) + 2 * (1 + len(KEPT))
+        n_history = 2 * n_r * (3 + len(DECAY)) + 2 * (1 + len(DECAY))
         n_world = memory + known + 3
         self.sectors = SectorNetwork(n_alpha, n_r, n_history, n_world, (hidden[0], hidden[1]))
         self.mean = nn.Parameter(torch.zeros(2, 3, n_layers, 1, n_r))
@@ -96,7 +100,7 @@ class CausalDecoder(nn.Module):
         features = self._features(showers)
         context = self.context(showers.sum(dim=(2, 3)), t)
         before = torch.cat([torch.zeros_like(features[:, :1]), features[:, :-1]], dim=1)
-        kept = [self._fade(features, rate) for rate in KEPT]
+        kept = [self._fade(features, rate) for rate in DECAY]
         seen = torch.cat([silu(self.rings(self._ring_sums(before))), context], dim=2)
         memory, _ = self.memory(seen)
         return torch.cat([memory, context], dim=2), self._history(before, kept)
@@ -108,7 +112,7 @@ class CausalDecoder(nn.Module):
             self.context(layers, t),
             layers.new_zeros(1, len(layers), self.memory.hidden_size),
             nothing,
-            [nothing for _ in KEPT],
+            [nothing for _ in DECAY],
         )
 
     def step(
@@ -132,7 +136,9 @@ class CausalDecoder(nn.Module):
     def with_counts(self, world: World, n_hits: Tensor) -> Float[Tensor, "... described"]:
         """Add the numbers of hits to what is known of layers."""
         share = n_hits / (self.shape[1] * self.shape[2])
-        counts = torch.stack([torch.log1p(n_hits) / 4, n_hits.sqrt() / 10, share], dim=-1)
+        counts = torch.stack(
+            [torch.log1p(n_hits) / COUNT_SCALE, n_hits.sqrt() / ROOT_SCALE, share], dim=-1
+        )
         return torch.cat([world, counts], dim=-1)
 
     def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
@@ -147,13 +153,13 @@ class CausalDecoder(nn.Module):
         passage.before = features
         passage.kept = [
             rate * kept + (1 - rate) * features
-            for rate, kept in zip(KEPT, passage.kept, strict=True)
+            for rate, kept in zip(DECAY, passage.kept, strict=True)
         ]
 
     def scaled(self, voxels: Tensor) -> Tensor:
         """Logarithmic energies, scaled; 0 without a hit."""
         hits = voxels > 0
-        return torch.log(torch.where(hits, voxels / self.threshold, 1.0)) / _Y_SCALE
+        return torch.log(torch.where(hits, voxels / self.threshold, 1.0)) / Y_SCALE
 
     @property
     def _n_features(self) -> int:
@@ -165,7 +171,7 @@ class CausalDecoder(nn.Module):
         sectors = torch.cat([self.scaled(voxels), lit], dim=-1).flatten(start_dim=-2)
         total = voxels.sum(dim=(-2, -1))[..., None].clamp(min=self.threshold)
         moments = voxels.flatten(start_dim=-2) @ self.moments / total
-        rings = torch.log1p(voxels.sum(dim=-2) / self.threshold) / _Y_SCALE
+        rings = torch.log1p(voxels.sum(dim=-2) / self.threshold) / Y_SCALE
         filled = lit.mean(dim=-2)
         return torch.cat([sectors, moments, rings, filled], dim=-1)
 
@@ -196,7 +202,7 @@ class CausalDecoder(nn.Module):
         lit = layers > 0
         y = torch.log(torch.where(lit, layers / self.threshold, 1.0))
         share = y - torch.log(layers.sum(dim=1, keepdim=True) / self.threshold + 1)
-        features = torch.stack([y / _Y_SCALE, lit.to(y.dtype), lit * share / _Y_SCALE], dim=1)
+        features = torch.stack([y / Y_SCALE, lit.to(y.dtype), lit * share / Y_SCALE], dim=1)
         energy = energy_features(t)[:, :, None].expand(-1, -1, layers.shape[1])
         context = torch.cat([features, energy], dim=1)
         for convolution in self.known:

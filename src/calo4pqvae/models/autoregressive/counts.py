@@ -5,13 +5,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
+from calo4pqvae.models.autoregressive.constants import LEAST_COUNT_WIDTH
+
 __all__ = ["HitCounts"]
 
 Numbers = Float[Tensor, "*batch"]
 Outputs = Float[Tensor, "*batch 5"]
 
 _FAR = 1e4
-_LEAST_WIDTH = 0.05
 
 
 class HitCounts(nn.Module):
@@ -57,7 +58,7 @@ class HitCounts(nn.Module):
 
     def _split(self, outputs: Outputs) -> tuple[Tensor, Tensor, Tensor]:
         logit, mean, width = outputs.split([1, 2, 2], dim=-1)
-        return logit, 2 + 4 * mean, _LEAST_WIDTH + softplus(width)
+        return logit, 2 + 4 * mean, LEAST_COUNT_WIDTH + softplus(width)
 
 
 def _scale(n: Tensor) -> Tensor:

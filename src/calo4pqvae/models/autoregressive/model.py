@@ -1,5 +1,6 @@
 """The layered model: bits that are layer energies, then layer after layer of voxels."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -17,7 +18,8 @@ from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
-from calo4pqvae.models.autoregressive.drawing import calibration, draw_showers, losses
+from calo4pqvae.models.autoregressive.compiled import compiled, numbers_of
+from calo4pqvae.models.autoregressive.drawing import calibration, draw_voxels, losses
 from calo4pqvae.models.autoregressive.fit import fit_longitudinal
 from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
 from calo4pqvae.models.base import Calibration, Losses, ShowerModel
@@ -136,18 +138,56 @@ class LayeredQVAE(ShowerModel):
 
     @torch.no_grad()
     def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
-        """Draw showers [MeV] for given bits: layer energies first, then voxels."""
+        """Draw showers [MeV] for given bits: layer energies first, then voxels.
+
+        The compiled core and torch draw the same showers from the same numbers, up to rounding;
+        the first is for CPUs, the other for any device.
+        """
         self.scale.check(e_inc)
-        layers = self.law.draw(bits, e_inc, self.scale(e_inc), noise)
-        return self.decode_layers(layers, e_inc, noise)
+        core = compiled(self)
+        if core is None:
+            layers = self.law.draw(bits, e_inc, self.scale(e_inc), noise)
+            return self._draw_by_torch(layers, e_inc, noise)
+        numbers = numbers_of(self, noise, len(bits), layers=True)
+        drawn = core.decode(bits.numpy(), e_inc[:, 0].numpy(), numbers)
+        return torch.from_numpy(drawn).view(-1, *self.geometry.shape)
 
     @torch.no_grad()
     def decode_layers(
         self, layers: Float[Tensor, "batch layer"], e_inc: IncidentEnergy, noise: RandomSource
     ) -> Showers:
         """Draw voxels for given layer energies [MeV], turned and mirrored at random."""
-        showers = draw_showers(self.decoder, self.voxels, layers, self.scale(e_inc), noise)
+        core = compiled(self)
+        if core is None:
+            return self._draw_by_torch(layers, e_inc, noise)
+        numbers = numbers_of(self, noise, len(layers), layers=False)
+        drawn = core.fill(layers.numpy(), e_inc[:, 0].numpy(), numbers)
+        return torch.from_numpy(drawn).view(-1, *self.geometry.shape)
+
+    def _draw_by_torch(
+        self, layers: Float[Tensor, "batch layer"], e_inc: IncidentEnergy, noise: RandomSource
+    ) -> Showers:
+        each = 2 + 2 * math.prod(self.decoder.shape[1:])
+        uniforms = noise.uniform(*layers.shape, each)
+        showers = draw_voxels(self.decoder, self.voxels, layers, self.scale(e_inc), uniforms)
         return rotate_and_mirror(showers, noise.uniform(len(showers), 2))
+
+    def decoded_together(self, device: torch.device) -> int:
+        """Showers that are computed together: the compiled core computes each alone."""
+        alone = device.type == "cpu" and compiled(self) is not None
+        return 1 if alone else super().decoded_together(device)
+
+    @torch.no_grad()
+    def sample(
+        self, e_inc: IncidentEnergy, seed: int, first: int, sweeps: int
+    ) -> tuple[Bits, Float[Tensor, " batch"]] | None:
+        """Draw the bits of numbered showers, and their energies, by the compiled core."""
+        self.scale.check(e_inc)
+        core = compiled(self)
+        if core is None:
+            return None
+        bits, energies = core.sample(e_inc[:, 0].numpy(), seed, first, sweeps)
+        return torch.from_numpy(bits), torch.from_numpy(energies).float()
 
     @torch.no_grad()
     def calibration(

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
+from calo4pqvae.models.autoregressive.constants import COUNT_SCALE, SOFTENING, Y_SCALE
+
 __all__ = ["Group", "Opened", "SectorNetwork", "interleave", "straighten", "zigzag"]
 
 Sectors = Float[Tensor, "... _ _"]
@@ -15,7 +17,6 @@ Numbers = Float[Tensor, "..."]
 
 _N_HITS_LEFT = 2
 _N_ENERGY_LEFT = 3
-_Y_SCALE = 8.0
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,8 @@ class SectorNetwork(nn.Module):
             places: their voxels.
         """
         group = self.groups[number]
-        odds = torch.log((n_left + 0.1) / (places - n_left + 0.1))
-        left = torch.stack([odds / 4, torch.log1p(n_left) / 4], dim=-1)
+        odds = torch.log((n_left + SOFTENING) / (places - n_left + SOFTENING))
+        left = torch.stack([odds / COUNT_SCALE, torch.log1p(n_left) / COUNT_SCALE], dim=-1)
         hidden = opened.hits[..., group.sectors, :] + self.hits_left[number](left)[..., None, :]
         if group.known:
             hidden += self.hits_beside[number - 1](group.beside(hits))
@@ -197,7 +198,7 @@ class SectorNetwork(nn.Module):
         """
         group = self.groups[number]
         y, each = torch.log1p(energy_left), torch.log1p(n_left)
-        left = torch.stack([y / _Y_SCALE, (y - each) / _Y_SCALE, each / 4], dim=-1)
+        left = torch.stack([y / Y_SCALE, (y - each) / Y_SCALE, each / COUNT_SCALE], dim=-1)
         hidden = (
             opened.values[..., group.sectors, :] + self.energy_left[number](left)[..., None, :]
         )

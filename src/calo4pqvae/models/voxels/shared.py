@@ -2,28 +2,33 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.voxels.quantiles import QuantileTable
-from calo4pqvae.models.voxels.sharing import (
-    LARGEST_STEP,
-    LARGEST_Y,
+from calo4pqvae.models.voxels.truncated_normal import (
     LEAST_CHANCE,
-    ROUNDS,
-    share_energies,
+    cut_normal,
+    logit_of_cut_normal,
 )
-from calo4pqvae.models.voxels.truncated_normal import cut_normal, logit_of_cut_normal
 
 __all__ = ["SharedVoxels", "Shares"]
 
 Layer = Float[Tensor, "*batch alpha r"]
 Hits = Bool[Tensor, "*batch alpha r"]
 Numbers = Float[Tensor, "*batch"]
-Voxels = Float[np.ndarray, "batch alpha r"]
+
+LARGEST_Y = 25.0
+"""Largest y = ln(v / v0): no hit takes e^25 thresholds, and a float holds e^y."""
+
+LARGEST_STEP, ROUNDS = 1.5, 6
+"""Largest step of the numbers that are moved until the sum is right [standard deviations], and
+steps at most: of two the sum is mostly within a percent, and `_fit` makes up the rest."""
+
+CLOSE = 0.01
+"""Distance of the logarithm of the sum from the wanted one at which the steps end."""
 
 _KEPT = 0.2
 
@@ -139,23 +144,6 @@ class SharedVoxels(nn.Module):
         drawn = self._draw(mu, self._sigma(width), hits, group, uniform)
         return _fit(drawn, group, self.threshold)
 
-    def share(
-        self,
-        mu: Voxels,
-        sigma: Voxels,
-        hits: Voxels,
-        shares: tuple[np.ndarray, np.ndarray, np.ndarray],
-        uniform: Voxels,
-    ) -> Voxels:
-        """Do what `draw` does by compiled code: `shares` are left, n_left and last."""
-        table = self.quantiles
-        return share_energies(
-            *(mu, sigma, uniform, hits),
-            shares=shares,
-            threshold=self.threshold,
-            quantiles=tuple(x.numpy() for x in (table.edges, table.levels, table.table)),
-        )
-
     def _draw(
         self, mu: Layer, sigma: Layer, hits: Hits, group: Shares, uniform: Layer
     ) -> Layer:
@@ -204,21 +192,28 @@ class _Law:
         return self.threshold * torch.exp(y)
 
     def condition(self, w: Tensor, v: Tensor, row: Tensor, left: Numbers) -> Tensor:
-        """Move w along the direction in which the sum moves, until it is near `left`."""
+        """Move w along the direction in which the sum moves, until it is near `left`.
+
+        The first step takes the slope from the widths, later ones from what the step before
+        did.
+        """
 
         def total(x: Tensor) -> Tensor:
             return torch.zeros_like(left).index_add(0, row, x)
 
         slope = v * self.sigma
         direction = slope / total(slope**2).sqrt().clamp(min=1e-12)[row]
-        moved = torch.zeros_like(left)
+        moved, step, before = (torch.zeros_like(left) for _ in range(3))
+        far = torch.ones_like(left, dtype=torch.bool)
         for _ in range(ROUNDS):
             now = total(v)
             gap = torch.where(now > 0, torch.log(left / now.clamp(min=1e-9)), 0.0)
+            far = far & (gap.abs() >= CLOSE)
             steep = total(v * self.sigma * direction) / now.clamp(min=self.threshold)
-            step = gap / steep.clamp(min=1e-3)
-            moved = moved + step.clamp(-LARGEST_STEP, LARGEST_STEP)
-            v = self.energies(w + moved[row] * direction)
+            steep = torch.where((before - gap) * step > 0, (before - gap) / step, steep)
+            step = (gap / steep.clamp(min=1e-3)).clamp(-LARGEST_STEP, LARGEST_STEP)
+            moved, before = moved + step, gap
+            v = torch.where(far[row], self.energies(w + moved[row] * direction), v)
         return v
 
 

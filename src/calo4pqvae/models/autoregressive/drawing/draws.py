@@ -8,6 +8,7 @@ from torch import Tensor
 
 from calo4pqvae._core.typing import Showers
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
+from calo4pqvae.models.autoregressive.constants import SLACK
 from calo4pqvae.models.autoregressive.sectors import Opened, straighten
 from calo4pqvae.models.voxels.shared import SharedVoxels, Shares
 
@@ -56,7 +57,7 @@ def _draw_layer(
     shape = decoder.shape[1:]
     chance, for_hits, for_energies = chances.split([2, *[math.prod(shape)] * 2], dim=1)
     n_hits = decoder.counts.draw(decoder.counts(world), chance)
-    most = torch.floor(energy / voxels.threshold + 1e-4).clamp(min=1)
+    most = torch.floor(energy / voxels.threshold + SLACK).clamp(min=1)
     n_hits = torch.minimum(n_hits, most)
     opened = decoder.open(world, history, n_hits)
     mean = decoder.mean_of(t, number)

@@ -18,7 +18,9 @@ from calo4pqvae.models.autoregressive.layer_energies.tilting import bend, profil
 
 __all__ = ["LayerEnergies", "LongitudinalLaw"]
 
-_LEAST_SPREAD = 0.1
+LEAST_SPREAD = 0.1
+"""Added to the spread [layers] before its logarithm: showers of one layer have none."""
+
 _HALF_FILLED = 0.1
 _N_GLOBAL = 4
 
@@ -88,7 +90,7 @@ class LongitudinalLaw(nn.Module):
         """Measure the quantities, and note which layers hold energy."""
         total = layers.double().sum(dim=1, keepdim=True)
         mean, variance = profile_moments(layers)
-        spread = torch.log(variance.sqrt() + _LEAST_SPREAD)
+        spread = torch.log(variance.sqrt() + LEAST_SPREAD)
         filled = (layers.double() / (layers.double() + _HALF_FILLED)).sum(dim=1, keepdim=True)
         both = torch.cat([layers.double(), total / e_inc], dim=1)
         logs = torch.log(torch.where(both > 0, both, 1.0))
@@ -131,7 +133,7 @@ class LongitudinalLaw(nn.Module):
         # Without a total the shower is empty, whatever was drawn for its layers.
         held = present[:, :n] & present[:, n, None]
         layers = torch.where(held, torch.exp(x[:, :n]), 0.0)
-        spread = (torch.exp(x[:, n + 2, None]) - _LEAST_SPREAD).clamp(min=0)
+        spread = (torch.exp(x[:, n + 2, None]) - LEAST_SPREAD).clamp(min=0)
         total = torch.exp(x[:, n, None]) * e_inc
         layers = bend(layers, total, x[:, n + 1, None], spread**2)
         return torch.where(layers > 0, layers.clamp(min=self.threshold), 0.0).float()

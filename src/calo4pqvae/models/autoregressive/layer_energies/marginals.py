@@ -19,7 +19,7 @@ Interval = tuple[Quantities, Quantities]
 
 _RIDGE, _NEWTON_STEPS, _LARGEST_LOGIT = 1e-5, 15, 11.5
 
-_CERTAIN = 2e-5
+CERTAIN = 2e-5
 """Probabilities of absence nearer to 0 or 1 than this stand at the bound of the logit
 (1e-5): no shower around told otherwise, and the quantity is always, or never, present."""
 
@@ -100,7 +100,7 @@ class ConditionalQuantiles(nn.Module):
         """Turn normal numbers into quantities, and say which are present."""
         table, absence = self._between(self.table, t), self.absence(t)
         present = u > torch.special.ndtri(absence)
-        present = (present | (absence < _CERTAIN)) & (absence < 1 - _CERTAIN)
+        present = (present | (absence < CERTAIN)) & (absence < 1 - CERTAIN)
         survival = (torch.special.ndtr(-u) / (1 - absence)).clamp(1e-6, 1 - 1e-6)
         place = (self.REACH - torch.special.ndtri(survival)) / self.STEP
         place = place.clamp(0, table.shape[2] - 1.001)

@@ -9,10 +9,17 @@ __all__ = ["bend", "profile_moments"]
 Profile = Float[Tensor, "batch layer"]
 PerShower = Float[Tensor, "batch 1"]
 
-_STEPS = 12
-_LARGEST = 0.5
-_UNIT = 5.0
-_STIFF = 15.0
+STEPS = 12
+"""Steps of Newton's method: bounded ones of 0.5 reach any bend, the last few converge."""
+
+LARGEST_STEP, LARGEST_EXPONENT = 0.5, 5.0
+"""Bounds of a step of a, b and c, and of what an energy is multiplied with (e^5)."""
+
+UNIT = 5.0
+"""Layers in a unit of x, about the spread of a shower, so that x is of order one."""
+
+STIFFNESS = 15.0
+"""Energy of a layer that gives half [MeV]: about one particle's in silicon and tungsten."""
 
 
 def profile_moments(layers: Profile) -> tuple[PerShower, PerShower]:
@@ -38,32 +45,32 @@ def bend(layers: Profile, total: PerShower, mean: PerShower, variance: PerShower
         variance: wanted variance around it.
     """
     energies = layers.double()
-    x = (_numbers(layers) - mean) / _UNIT
+    x = (_numbers(layers) - mean) / UNIT
     powers = torch.stack([x**k for k in range(5)], dim=-1)
-    give = energies / (energies + _STIFF)
+    give = energies / (energies + STIFFNESS)
     enough = (layers > 0).sum(dim=1, keepdim=True) >= 3
     wanted = torch.cat(
-        [torch.ones_like(mean), torch.zeros_like(mean), variance / _UNIT**2], dim=1
+        [torch.ones_like(mean), torch.zeros_like(mean), variance / UNIT**2], dim=1
     )
     free = torch.cat([torch.ones_like(enough), enough, enough], dim=1).double()
     # Jacobian of the first three moments in (a, b, c): moments of what can give.
     places = torch.tensor([[0, 1, 2], [1, 2, 3], [2, 3, 4]], device=layers.device)
     shift = torch.zeros_like(wanted)
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         bent = _bent(energies, give, powers, shift) / total
         gap = (wanted - (bent[..., None] * powers[..., :3]).sum(dim=1)) * free
         steep = ((bent * give)[..., None] * powers).sum(dim=1)[:, places]
         steep = steep * free[:, :, None] * free[:, None]
         ridge = torch.diag_embed(1e-4 * steep.diagonal(dim1=1, dim2=2) + 1 - free + 1e-9)
         step = torch.linalg.solve(steep + ridge, gap)
-        shift = shift + step.clamp(-_LARGEST, _LARGEST)
+        shift = shift + step.clamp(-LARGEST_STEP, LARGEST_STEP)
     bent = _bent(energies, give, powers, shift)
     return bent * total / bent.sum(dim=1, keepdim=True).clamp(min=1e-30)
 
 
 def _bent(energies: Profile, give: Profile, powers: Tensor, shift: Tensor) -> Profile:
     bend = (powers[..., :3] * shift[:, None]).sum(dim=-1)
-    return energies * torch.exp((give * bend).clamp(-5, 5))
+    return energies * torch.exp((give * bend).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT))
 
 
 def _numbers(layers: Profile) -> Float[Tensor, " layer"]:
