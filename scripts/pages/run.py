@@ -70,14 +70,14 @@ def _run_console(block: Block) -> None:
         done = subprocess.run(
             ["bash", "-eu", "-o", "pipefail", "-c", command],
             check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             env=env,
         )
         if done.returncode:
             raise PageError(
-                f"{block.page}:{block.line}: status {done.returncode}: {command}{done.stdout}"
+                f"{block.page}:{block.line}: status {done.returncode}: {command}"
+                f"{done.stdout}{done.stderr}"
             )
         if output:
             _compare(block, output, done.stdout)
