@@ -298,3 +298,35 @@ def test_bad_usage_is_one_line(model, capsys, case):
     assert says in error
     assert error.count("\n") == 1
     assert not Path("x.h5").exists()
+
+
+def test_the_pretrained_model_is_repaired_for_a_chip_with_holes(capsys):
+    """It asks for the 398 couplers that it uses, and its showers then come from that chip."""
+    assert main(["annealer", "status", "--save-graph", "chip.json"]) == 0
+    words = ["--model", "pretrained", "--graph", "chip.json", "--showers", "0"]
+    assert main(["annealer", "repair", *words, "-o", "repaired"]) == 0
+    told = capsys.readouterr().out
+    assert "65 nodes on emulated system4" in told
+    assert "398 couplers asked for" in told
+    note = json.loads(Path("repaired/model/config.json").read_text())["provenance"]["repair"]
+    assert (note["asked"], note["nodes"]) == (398, 65)
+    assert note["graph"] in told
+    made = ["-n", "6", "--sampler", "emulator", "--graph", "chip.json", "--beta", "8"]
+    made += ["--relax", "20", "-o", "made.h5"]
+    assert main(["generate", "--model", "repaired", *made]) == 0
+    with ShowerFile("made.h5") as file:
+        assert json.loads(file.attrs["annealer"])["settings"]["relax"] == 20
+    assert main(["annealer", "repair", *words, "-o", "repaired"]) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def test_shims_are_measured_and_used(model, capsys):
+    assert run("shim", model, "-o", "s.json") == 0
+    assert "108 fields" in capsys.readouterr().out
+    assert run("temperature", model, "--shims", "s.json", "-o", "t.json") == 0
+    told = capsys.readouterr().out
+    assert "without errors of the chip" in told
+    assert "its error covers reads and errors of the chip" in told
+    assert json.loads(Path("t.json").read_text())["chip_errors"]["j"] >= 0
+    assert run("temperature", model, "--shims", "s.json", "--chip", "system1") == 2
+    assert "was measured on emulated system4" in capsys.readouterr().err

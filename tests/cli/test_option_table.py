@@ -202,6 +202,8 @@ TABLE: dict[str, dict[str, Idle | None]] = {
         "gauges": use("gauges", "0"),
         "copies": use("copies", "auto"),
         "out_of_range": use("out-of-range", "clip"),
+        "relax": use("relax", "9"),
+        "shims": use("shims", "s.json"),
         "holding_field": Idle(
             f"{EMULATOR} --holding-field 1",
             "without --conditioning flux",
@@ -282,6 +284,15 @@ TABLE: dict[str, dict[str, Idle | None]] = {
         "solver": Idle("--solver x", "on the emulator", f"{STATUS_REAL} --solver x"),
         "save_graph": ALWAYS,
     },
+    "annealer repair --model m -o d": {
+        **CHIP, "out": ALWAYS, "conditioning": ALWAYS, "showers": ALWAYS,
+        "chip": emulated("chip", "system1", STATUS_REAL),
+        "graph": emulated("graph", "g.json", STATUS_REAL),
+        "solver": Idle("--solver x", "on the emulator", f"{STATUS_REAL} --solver x"),
+    },
+    "annealer shim --model m -o s": {
+        **CHIP, **SENT, "max_seconds": ALWAYS, "out": ALWAYS,
+    },
     "annealer plan --model m": {
         **CHIP,
         **ENERGIES,
@@ -290,11 +301,11 @@ TABLE: dict[str, dict[str, Idle | None]] = {
         "out_of_range": Idle("--out-of-range clip", "changes no value", ""),
     },
     "annealer temperature --model m": {
-        **CHIP, **ENERGIES, **USE, **SENT,
+        **CHIP, **ENERGIES, **USE, **SENT, "shims": ALWAYS,
         "rule": ALWAYS, "reads": ALWAYS, "iterations": ALWAYS, "out": ALWAYS,
     },
     "annealer check --model m": {
-        **CHIP, **ENERGIES, **USE, **SENT,
+        **CHIP, **ENERGIES, **USE, **SENT, "shims": ALWAYS,
         "temperature": TOLD, "rule": RULE, "reads": ALWAYS,
         "n": known("-n 9"), "mode": known("--mode shared"), "gauges": known("--gauges 0"),
     },

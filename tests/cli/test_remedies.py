@@ -14,7 +14,8 @@ LIBRARY = [p for p in SOURCE.rglob("*.py") if p.relative_to(SOURCE).parts[0] != 
 OPTION = re.compile(
     r"(?<![\w-])--[a-z]|calo4pqvae (train|generate|annealer|evaluate|simulate) "
 )
-STRANGERS = {"--std=c++17", "--use_fast_math", "calo4pqvae annealer temperature 1"}
+SCHEMAS = {"calo4pqvae annealer temperature 1", "calo4pqvae annealer shims 1"}
+STRANGERS = {"--std=c++17", "--use_fast_math", *SCHEMAS}
 
 
 def strings(path: Path) -> list[str]:

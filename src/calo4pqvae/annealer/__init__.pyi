@@ -5,6 +5,8 @@ from calo4pqvae.annealer.calibration.matching import Fit as Fit
 from calo4pqvae.annealer.calibration.matching import match_temperature as match_temperature
 from calo4pqvae.annealer.calibration.measuring import measure_temperature as measure_temperature
 from calo4pqvae.annealer.calibration.memory import read_memory as read_memory
+from calo4pqvae.annealer.calibration.readout import measure_readout as measure_readout
+from calo4pqvae.annealer.calibration.shimming import measure_shims as measure_shims
 from calo4pqvae.annealer.calibration.temperature import Estimate as Estimate
 from calo4pqvae.annealer.calibration.temperature import pseudo_likelihood as pseudo_likelihood
 from calo4pqvae.annealer.calibration.temperature_file import Purpose as Purpose
@@ -28,6 +30,9 @@ from calo4pqvae.annealer.jobs.timing import AccessTime as AccessTime
 from calo4pqvae.annealer.jobs.timing import access_time as access_time
 from calo4pqvae.annealer.programs.placement import Placement as Placement
 from calo4pqvae.annealer.programs.placement import place as place
+from calo4pqvae.annealer.programs.shims import Shims as Shims
+from calo4pqvae.annealer.repair import Repair as Repair
+from calo4pqvae.annealer.repair import repair as repair
 from calo4pqvae.annealer.request import Request as Request
 from calo4pqvae.annealer.sampler import AnnealerSampler as AnnealerSampler
 from calo4pqvae.annealer.settings import Settings as Settings

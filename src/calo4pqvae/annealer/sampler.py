@@ -1,6 +1,7 @@
 """The prior sampled by an annealer, obeying `boltzmann.samplers.base.Sampler`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,18 @@ from calo4pqvae.annealer.jobs.dispatch import Dispatcher, Job
 from calo4pqvae.annealer.jobs.record import Record
 from calo4pqvae.annealer.preflight import Preflight
 from calo4pqvae.annealer.programs.placement import Placement, place
+from calo4pqvae.annealer.programs.program import Program
 from calo4pqvae.annealer.programs.programmer import Programmer
 from calo4pqvae.annealer.programs.ranges import RangeReport
 from calo4pqvae.annealer.programs.shares import Share, equal_chains, random_signs, share_out
+from calo4pqvae.annealer.programs.shims import Shims
 from calo4pqvae.annealer.settings import Settings
 from calo4pqvae.annealer.usage import Usage
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.ising import to_bits
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.base import check_request
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.errors import AnnealerError
 
 __all__ = ["AnnealerSampler", "Settings", "Usage"]
@@ -36,9 +40,9 @@ __all__ = ["AnnealerSampler", "Settings", "Usage"]
 class AnnealerSampler:
     """Draw chains on an annealer, real or emulated.
 
-    It obeys `boltzmann.samplers.base.Sampler`; a state is a fresh read, so that sweeps and
-    starts mean nothing. Clamped nodes come back as asked for; how often a read disagreed with
-    its flux biases is counted in `usage`.
+    It obeys `boltzmann.samplers.base.Sampler`; a state is a fresh read, relaxed by a few sweeps
+    if the settings say so, so that sweeps and starts of a call mean nothing. Clamped nodes come
+    back as asked for; how often a read disagreed with its flux biases is counted in `usage`.
 
     Arguments:
         graph: nodes and couplers of the model.
@@ -48,6 +52,8 @@ class AnnealerSampler:
         record: marks of submissions; in memory when absent. A `Journal` keeps answers.
         chip: chip whose constants count; that of the solver's name when absent.
         placement: qubits of the nodes; found on the sampler's working graph when absent.
+        used: which couplers the model uses, where it has to be placed; all when None.
+        shims: lasting errors of the chip, which programs are corrected by.
         monitor: watches the temperature of all states, if given.
         dispatcher: more about sending, such as `window`, `attempts` and `sleep`.
 
@@ -87,6 +93,8 @@ class AnnealerSampler:
         record: Record | None = None,
         chip: Chip | None = None,
         placement: Placement | None = None,
+        used: Bool[Tensor, " edges"] | None = None,
+        shims: Shims | None = None,
         monitor: DriftMonitor | None = None,
         **dispatcher: Any,
     ) -> None:
@@ -95,12 +103,18 @@ class AnnealerSampler:
         self.chip = chip or chip_of(self.properties)
         self.order, self.programming = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self.factor, self.account = 1.0, Account(settings.limit_s)
-        self.placement = placement or place(graph, WorkingGraph.of(sampler), settings.copies)
+        self.placement = placement or place(
+            graph,
+            WorkingGraph.of(sampler),
+            settings.copies,
+            used=used,
+            held=settings.conditioning == "flux",
+        )
         backend = Backend(sampler, {"annealing_time": settings.anneal_us})
         self.dispatcher = Dispatcher(
             backend, record or Record("run"), allow=self._allow, **dispatcher
         )
-        self.usage, self.monitor, self._jobs = Usage(), monitor, 0
+        self.usage, self.monitor, self._jobs, self.shims = Usage(), monitor, 0, shims
 
     @torch.no_grad()
     def sample(
@@ -161,7 +175,25 @@ class AnnealerSampler:
                 bias, coupling = problem.bias / self.factor, problem.coupling / self.factor
                 cooled = BoltzmannProblem(self.graph, bias, coupling)
             self.monitor.watch(cooled, states, self.order, self.programming)
+        if self.settings.relax:
+            gibbs = choose_sampler(self.graph, SharedNoise(derive_seed(key, 1)))
+            states = gibbs.sample(problem, clamped, self.settings.relax, states)
         return states.to(device)
+
+    def send(self, programs: Sequence[Program], reads: int) -> list[np.ndarray]:
+        """Send programs as they are, for calibration; time and limit count as for `sample`.
+
+        Returns:
+            the spins of all reads of each program.
+        """
+        first, spins = self._jobs, [np.zeros((0, len(p.qubits)), np.int8) for p in programs]
+        self._jobs += len(programs)
+        jobs = [Job(first + k, reads, partial(_same, p)) for k, p in enumerate(programs)]
+        for job, answer in self.dispatcher.run(jobs):
+            at = job.number - first
+            spins[at] = np.concatenate([spins[at], answer.spins])
+            self._count(answer, job)
+        return spins
 
     def plan(self, problem: BoltzmannProblem, clamped: Bool[Tensor, "chains clamped"]) -> Plan:
         """Say what a call would cost, without sending anything."""
@@ -228,7 +260,8 @@ class AnnealerSampler:
             program = programmer.program(chains, clamped[chains])
             self.usage.flux = max(self.usage.flux, float(np.abs(program.flux).max(initial=0)))
             signs = self._signs(key, number, len(program.qubits))
-            return program.flipped(signs) if self.settings.gauges else program
+            program = program.flipped(signs) if self.settings.gauges else program
+            return program if self.shims is None else self.shims.apply(program, self.properties)
 
         for number, share in enumerate(shares):
             yield Job(first + number, share.reads, lambda number=number: build(number))
@@ -269,3 +302,7 @@ class AnnealerSampler:
         self.account.charge(job.key, answer.time.total)
         if len(answer.spins) > job.reads:
             raise AnnealerError(f"job {job.number} got more reads than it asked for")
+
+
+def _same(program: Program) -> Program:
+    return program

@@ -27,6 +27,7 @@ class Settings:
         anneal_us: annealing time [us].
         most_reads: reads per programming at most; as many as the chip allows when None.
         limit_s: access time that may be spent [s]; None for any.
+        relax: sweeps of block Gibbs sampling from each state that was read; 0 for none.
 
     Example:
         >>> Settings(beta=8.5, conditioning="flux", limit_s=2.0).mode
@@ -43,11 +44,13 @@ class Settings:
     anneal_us: float = 20.0
     most_reads: int | None = None
     limit_s: float | None = None
+    relax: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.beta < float("inf") or self.anneal_us <= 0 or self.gauges < 0:
+        least = min(self.gauges, self.relax)
+        if not 0 < self.beta < float("inf") or self.anneal_us <= 0 or least < 0:
             raise ConfigError(
                 f"an annealer needs an inverse temperature and an annealing time above zero "
-                f"and no negative number of gauges, not {self.beta}, {self.anneal_us} us and "
-                f"{self.gauges}"
+                f"and no negative number of gauges or sweeps, not {self.beta}, "
+                f"{self.anneal_us} us, {self.gauges} and {self.relax}"
             )

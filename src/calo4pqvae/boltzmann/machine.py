@@ -1,7 +1,7 @@
 """A Boltzmann machine on a graph: parameters, and how they depend on a condition."""
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from calo4pqvae._core.polynomials import legendre
@@ -68,6 +68,12 @@ class BoltzmannMachine(nn.Module):
     def bias_order(self) -> int:
         """Highest polynomial order of the biases in t."""
         return len(self.bias) - 1
+
+    @property
+    def used_edges(self) -> Bool[Tensor, " edges"]:
+        """Whether a coupler has a coupling under any condition."""
+        used = self.coupling != 0
+        return used if self.coupling_slope is None else used | (self.coupling_slope != 0)
 
     def features(self, t: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch features"]:
         """Evaluate the Legendre polynomials P_0 to P_K at 2t - 1."""

@@ -12,7 +12,7 @@ from calo4pqvae.boltzmann.pseudo_likelihood import fit_pseudo_likelihood
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 
-__all__ = ["REFRESH", "fit_likelihood"]
+__all__ = ["REFRESH", "climb", "fit_likelihood"]
 
 Statistics = Float[Tensor, "states statistics"]
 
@@ -69,26 +69,56 @@ def fit_likelihood(
     """
     t = machine.condition(t, len(bits))
     fit_pseudo_likelihood(machine, bits, t)
-    if steps == 0 or machine.graph.n_edges == 0:
-        return
+    if steps and machine.graph.n_edges:
+        climb(machine, bits, t, steps=steps, sweeps=sweeps, seed=seed, on_step=on_step)
+
+
+@torch.no_grad()
+def climb(
+    machine: BoltzmannMachine,
+    bits: Bool[Tensor, "states nodes"],
+    t: Float[Tensor, "states 1"],
+    *,
+    steps: int,
+    sweeps: int,
+    seed: int,
+    ridge: float = RIDGE,
+    moved: Bool[Tensor, " statistics"] | None = None,
+    on_step: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Take natural-gradient steps from where a machine is (`fit_likelihood`).
+
+    Arguments:
+        machine: machine to fit, in place.
+        bits: states of all nodes.
+        t: condition of each state.
+        steps: natural-gradient steps.
+        sweeps: Gibbs sweeps between steps.
+        seed: seed of the chains.
+        ridge: pull of all parameters to zero.
+        moved: which parameters are fitted, in the order of `parameters`; all when None.
+        on_step: called with the number of each step before it.
+    """
     sampler = choose_sampler(machine.graph, SharedNoise(seed))
-    clamped = bits[:, : machine.graph.sizes[0]]
-    data, chains = statistics(machine, bits, t).mean(dim=0), bits
-    values, kept = parameters(machine), []
+    clamped, chains = bits[:, : machine.graph.sizes[0]], bits
+    values, averaged = parameters(machine), []
+    some = slice(None) if moved is None else moved
+    data = statistics(machine, bits, t)[:, some].mean(dim=0)
     factor = torch.empty(0)
     for step in range(steps):
         on_step(step)
         chains = sample_machine(machine, sampler, t, clamped, sweeps, chains)
-        drawn = statistics(machine, chains, t)
+        drawn = statistics(machine, chains, t)[:, some]
         if step % REFRESH == 0:
             factor = torch.linalg.cholesky(_information(drawn, machine.coupling_bin(t)))
-        gap = (data - drawn.mean(dim=0)).double()[:, None] - RIDGE * values[:, None]
+        gap = (data - drawn.mean(dim=0)).double()[:, None] - ridge * values[some, None]
         rate = RATE * min(1.0, 2 * (1 - step / steps))
-        values = values + rate * torch.cholesky_solve(gap, factor)[:, 0]
+        values = values.clone()
+        values[some] += rate * torch.cholesky_solve(gap, factor)[:, 0]
         set_parameters(machine, values)
         if 2 * step >= steps:
-            kept.append(values)
-    set_parameters(machine, torch.stack(kept).mean(dim=0))
+            averaged.append(values)
+    set_parameters(machine, torch.stack(averaged).mean(dim=0))
 
 
 def statistics(

@@ -13,8 +13,10 @@ from calo4pqvae.cli.annealer_options import (
     add_use_options,
     fill_in,
 )
+from calo4pqvae.cli.annealer_repair import add_repair_options, repair_for_chip
 from calo4pqvae.cli.annealer_report import time_rows
 from calo4pqvae.cli.annealer_setup import make_sampler, open_backend
+from calo4pqvae.cli.annealer_shim import add_shim_options, shim_chip
 from calo4pqvae.cli.inputs import ONE_SOURCE
 from calo4pqvae.cli.options import LARGEST_SEED, MOST_SHOWERS, Rule, number, whole
 from calo4pqvae.cli.remedies import with_remedy
@@ -31,7 +33,9 @@ HELP = "look at a quantum annealer, plan its use, measure its temperature, check
 
 TASKS = {
     "status": "what a chip is like, and whether a model fits on it",
+    "repair": "lay a model on a chip with holes, and fit anew what is missing",
     "plan": "reads, programmings, seconds and joules of a job, without sending it",
+    "shim": "measure the fields and couplings that a chip makes of zeros",
     "temperature": "measure the inverse temperature for a model",
     "check": "try everything that generating relies on, in a few programmings",
 }
@@ -98,14 +102,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
-        sends = name in {"temperature", "check"}
-        add_annealer_options(task, limited=name != "status", sends=sends)
-        if name == "status":
+        sends = name in {"shim", "temperature", "check"}
+        add_annealer_options(task, limited=name not in {"status", "repair"}, sends=sends)
+        if name == "repair":
+            add_repair_options(task)
+        elif name == "status":
             task.add_argument(
                 "--save-graph", type=Path, metavar="GRAPH.json", help="write the working graph"
             )
+        elif name == "shim":
+            add_shim_options(task)
         else:
-            add_use_options(task, knows=name != "temperature", measures=sends)
+            knows = name != "temperature"
+            add_use_options(task, knows=knows, measures=sends, relaxes=False)
             _add_job(task, name)
         task.set_defaults(task=globals()[f"_{name}"])
 
@@ -187,6 +196,9 @@ def _status(args: argparse.Namespace) -> int:
         copies = place(graph, chip, None).copies
         print(f"{'model:':<15} 4 x {graph.sizes[0]} nodes fit, {copies} times side by side")
     return 0
+
+
+_repair, _shim = repair_for_chip, shim_chip
 
 
 def _list_solvers() -> None:

@@ -66,6 +66,8 @@ def measure(args: argparse.Namespace, sampler: "AnnealerSampler", request: "Requ
     )
     print(f"beta {fit.beta} ({'converged' if fit.converged else 'NOT converged'}, {fit.rule})")
     print(f"  its error covers {fit.covers}")
+    if fit.chip is not None:
+        print(f"  without errors of the chip {fit.chip}")
     if fit.weakened != 1:
         print(
             f"  measured with the model divided by {fit.weakened:.3g}, which the chip can hold"

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from calo4pqvae.cli.options import Rule, number, whole
+from calo4pqvae.cli.options import MOST_SWEEPS, Rule, number, whole
 
 __all__ = [
     "CHIPS",
@@ -25,6 +25,7 @@ DEFAULTS = {
     "conditioning": "fold",
     "mode": "shared",
     "gauges": 0,
+    "relax": 0,
     "copies": 1,
     "out_of_range": "refuse",
     "anneal_us": 20.0,
@@ -120,8 +121,9 @@ def add_annealer_options(
     )
     group.add_argument(
         "--imperfections",
-        choices=("none", "typical"),
-        help="errors of the emulated chip's control, flux and readout (typical)",
+        choices=("none", "typical", "twice"),
+        help="errors of the emulated chip's control, flux and readout: typical ones (typical), "
+        "or twice as large",
     )
     group.add_argument(
         "--journal",
@@ -137,7 +139,11 @@ def add_annealer_options(
 
 
 def add_use_options(
-    parser: argparse.ArgumentParser, *, knows: bool = True, measures: bool = True
+    parser: argparse.ArgumentParser,
+    *,
+    knows: bool = True,
+    measures: bool = True,
+    relaxes: bool = True,
 ) -> None:
     """Declare how the chip is used.
 
@@ -145,6 +151,7 @@ def add_use_options(
         parser: parser of the command.
         knows: whether it can be told a temperature that was measured before.
         measures: whether it may measure the temperature.
+        relaxes: whether states are relaxed.
     """
     group = parser.add_argument_group("use of the annealer")
     group.add_argument(
@@ -166,6 +173,19 @@ def add_use_options(
             choices=("energy", "likelihood", "paper"),
             help="how to measure it: equal mean energies (energy), pseudo-likelihood, or the "
             "paper's scaling",
+        )
+        group.add_argument(
+            "--shims",
+            type=Path,
+            metavar="FILE.json",
+            help="correct programs by the lasting errors that 'annealer shim' has measured",
+        )
+    if relaxes:
+        group.add_argument(
+            "--relax",
+            type=whole(0, MOST_SWEEPS),
+            metavar="K",
+            help="classical sweeps from each state that was read (0)",
         )
     group.add_argument(
         "--conditioning",

@@ -9,6 +9,7 @@ from calo4pqvae.cli.annealer_options import EMULATOR
 
 if TYPE_CHECKING:
     from calo4pqvae.annealer.jobs.record import Record
+    from calo4pqvae.annealer.programs.shims import Shims
     from calo4pqvae.annealer.sampler import AnnealerSampler
     from calo4pqvae.boltzmann.graph import PartiteGraph
     from calo4pqvae.boltzmann.machine import BoltzmannMachine
@@ -85,12 +86,30 @@ def make_sampler(
         holding_field=args.holding_field,
         anneal_us=args.anneal_us,
         limit_s=args.max_seconds,
+        relax=args.relax,
     )
     record = _record(args, backend, out)
     args.opened.callback(record.close)
     return AnnealerSampler(
-        machine.graph, backend, SharedNoise(args.seed), settings, record=record
+        machine.graph,
+        backend,
+        SharedNoise(args.seed),
+        settings,
+        record=record,
+        used=machine.used_edges.cpu(),
+        shims=_shims(args, backend),
     )
+
+
+def _shims(args: argparse.Namespace, backend: Any) -> "Shims | None":
+    """Read the shims that were named."""
+    from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+    from calo4pqvae.annealer.jobs.backend import Backend
+    from calo4pqvae.annealer.programs.shims import Shims
+
+    if getattr(args, "shims", None) is None:
+        return None
+    return Shims.load(args.shims, Backend(backend).name, WorkingGraph.of(backend).fingerprint)
 
 
 def _record(args: argparse.Namespace, backend: Any, out: Path) -> "Record":

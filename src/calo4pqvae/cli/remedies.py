@@ -21,8 +21,8 @@ REMEDIES = {
     "sweeps": "--most-sweeps N allows more, --sweeps N says how many",
     "temperature": "measure it with 'calo4pqvae annealer temperature -o FILE.json'",
     "unfinished run": "finish it with 'calo4pqvae train --resume --out {run}'",
-    "working graph": "'calo4pqvae annealer status --save-graph GRAPH.json' writes it, "
-    "'calo4pqvae train --set prior.working_graph=GRAPH.json' takes it",
+    "working graph": "'calo4pqvae annealer repair' for the first, for the second 'calo4pqvae "
+    "annealer status --save-graph GRAPH.json' and train --set prior.working_graph=GRAPH.json",
 }
 """What to type, by the name that the library gives to a remedy."""
 

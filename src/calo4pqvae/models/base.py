@@ -125,6 +125,20 @@ class ShowerModel(nn.Module, ABC):
             "and paper-compact); this one has one way to make values"
         )
 
+    def used_nodes(self) -> Bool[Tensor, " nodes"]:
+        """Say which nodes of the prior carry something; the others are 0 in all data."""
+        return torch.ones(self.prior.graph.n_nodes, dtype=torch.bool)
+
+    def take_prior(self, prior: BoltzmannPrior, nodes: Bool[Tensor, " nodes"]) -> None:
+        """Take another prior, of some of the nodes.
+
+        Arguments:
+            prior: prior of those nodes, in their order.
+            nodes: which of the present ones these are; at least those that are used.
+        """
+        del nodes
+        self.prior = prior
+
     def read_out(self, showers: Showers) -> Showers:
         """Apply the readout threshold: smaller deposits become exact zeros."""
         return torch.where(showers >= self.geometry.threshold, showers, 0.0)

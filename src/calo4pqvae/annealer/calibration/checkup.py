@@ -66,7 +66,7 @@ def check_up(
     """
     before = sampler.settings
     most = max(2, reads // _PROGRAMMINGS)
-    sampler.settings = replace(before, mode="shared", gauges=0, most_reads=most)
+    sampler.settings = replace(before, mode="shared", gauges=0, most_reads=most, relax=0)
     try:
         return list(_findings(sampler, problem, clamped.expand(reads, -1)))
     finally:

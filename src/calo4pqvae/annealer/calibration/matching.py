@@ -17,12 +17,13 @@ with the weaker model that it can hold: its temperature is the same annealer's.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 
+from calo4pqvae.annealer.calibration.control import ChipErrors
 from calo4pqvae.annealer.calibration.temperature import (
     PROGRAMMINGS,
     Estimate,
@@ -68,6 +69,24 @@ class Step:
     by_likelihood: Estimate | None
 
 
+class Batch(NamedTuple):
+    """What a batch was, for whoever looks closer.
+
+    Attributes:
+        problem: what was programmed, in the model's units.
+        states: its reads.
+        programming: number of the programming of each read.
+        reference: classical energies under the same conditions.
+        tried: number that the values were divided by.
+    """
+
+    problem: BoltzmannProblem
+    states: Bool[Tensor, "reads nodes"]
+    programming: Int[np.ndarray, " reads"]
+    reference: Reference
+    tried: float
+
+
 @dataclass(frozen=True)
 class Fit:
     """The result.
@@ -81,6 +100,10 @@ class Fit:
         weakened: number that the model was divided by so that the chip could hold it.
         programmings: programmings of the last batch. Their scatter is in the error if there
             are at least `PROGRAMMINGS`; else the error is that of reads alone.
+        last: the last batch.
+        chip: inverse temperature of the chip itself: `beta` less what errors of the chip do
+            to it, with an interval that holds them; None where they were not looked at.
+        errors: sizes of those errors.
     """
 
     rule: Rule
@@ -90,10 +113,15 @@ class Fit:
     classical: float
     weakened: float = 1.0
     programmings: int = 0
+    last: Batch | None = None
+    chip: Estimate | None = None
+    errors: ChipErrors | None = None
 
     @property
     def covers(self) -> str:
         """Say what the error contains."""
+        if self.errors is not None:
+            return f"reads and errors of the chip, found to be {self.errors}"
         if self.programmings >= PROGRAMMINGS:
             return f"reads and the errors of the control in {self.programmings} programmings"
         return (
@@ -140,7 +168,7 @@ def match_temperature(
     """
     beta, steps, converged = start or sampler.settings.beta, [], False
     estimate, stopped, weakened = Estimate(beta, math.inf), False, 1.0
-    target, reference = problem, None
+    target, reference, batch = problem, None, None
     while len(steps) < iterations and not stopped:
         sampler.settings = replace(sampler.settings, beta=beta)
         factor = sampler.range_factor(target, clamped)
@@ -149,6 +177,7 @@ def match_temperature(
             target, reference = _divide(problem, weakened), None
         reference = reference or classical(target)
         states = sampler.sample(target, clamped)
+        batch = Batch(target, states, sampler.programming, reference, beta)
         step = _judge(target, states, reference, beta, sampler.programming)
         steps.append(step)
         if on_step is not None:
@@ -173,7 +202,8 @@ def match_temperature(
     sampler.settings = replace(sampler.settings, beta=estimate.value)
     mean = 0.0 if reference is None else float(reference.mean.mean())
     programmings = len(np.unique(sampler.programming))
-    return Fit(rule, estimate, tuple(steps), converged, mean, weakened, programmings)
+    found = (rule, estimate, tuple(steps), converged, mean, weakened, programmings, batch)
+    return Fit(*found)
 
 
 def _divide(problem: BoltzmannProblem, factor: float) -> BoltzmannProblem:

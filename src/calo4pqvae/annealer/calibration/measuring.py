@@ -3,9 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from torch import Tensor
+
 from calo4pqvae._core.rng import SharedNoise, derive_seed
+from calo4pqvae.annealer.calibration.control import estimate_errors
+from calo4pqvae.annealer.calibration.interval import correct
 from calo4pqvae.annealer.calibration.matching import Fit, Rule, Step, match_temperature
-from calo4pqvae.annealer.calibration.temperature import Reference
+from calo4pqvae.annealer.calibration.readout import measure_readout
+from calo4pqvae.annealer.calibration.temperature import (
+    Reference,
+    match_energies,
+    pseudo_likelihood,
+)
 from calo4pqvae.annealer.request import Request
 from calo4pqvae.annealer.sampler import AnnealerSampler
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
@@ -34,7 +43,10 @@ def measure_temperature(
 ) -> Fit:
     """Program batches until their states have the machine's temperature, and keep it.
 
-    The sampler's setting `beta` is left at the result.
+    The sampler's setting `beta` is left at the result. Spins are reversed at random in each
+    programming, so that lasting errors of the control scatter, too; two more programmings tell
+    how often a spin is read wrongly. Except for the paper's rule, the error holds what errors
+    of the chip do, and `Fit.chip` is the estimate without them.
 
     Arguments:
         sampler: the annealer.
@@ -61,10 +73,13 @@ def measure_temperature(
     """
     problem, clamped = _batch(sampler, request, reads)
     classical = choose_sampler(request.machine.graph, SharedNoise(derive_seed(seed, 7)))
-    before = sampler.settings.most_reads
-    sampler.settings = replace(sampler.settings, most_reads=_each(reads))
+    before = sampler.settings
+    gauges = max(before.gauges, 1)
+    sampler.settings = replace(before, most_reads=_each(reads), gauges=gauges, relax=0)
+    if not sampler.check_ranges(problem, clamped).inside:  # a reversed spin may need more
+        sampler.settings = replace(sampler.settings, gauges=before.gauges)
     try:
-        return match_temperature(
+        fit = match_temperature(
             sampler,
             problem,
             clamped,
@@ -74,7 +89,56 @@ def measure_temperature(
             on_step=on_step,
         )
     finally:
-        sampler.settings = replace(sampler.settings, most_reads=before)
+        after = sampler.settings.beta
+        sampler.settings = replace(before, beta=after)
+    if rule == "paper" or not fit.converged:
+        return fit
+    readout = measure_readout(sampler).value
+    return with_interval(fit, readout, sweeps=sweeps, seed=derive_seed(seed, 8))
+
+
+def with_interval(fit: Fit, readout: float, *, sweeps: int, seed: int = 0) -> Fit:
+    """Take errors of the chip out of a fit, and put them into its error (`interval`).
+
+    Arguments:
+        fit: a fit by energies or likelihood.
+        readout: probability that a spin is read wrongly.
+        sweeps: sweeps that classical chains need.
+        seed: seed of the simulation.
+    """
+    batch, rule = fit.last, fit.rule
+    assert batch is not None
+
+    def estimate(states: Tensor) -> float:
+        if rule == "likelihood":
+            found = pseudo_likelihood(batch.problem, states)
+        else:
+            found = match_energies(batch.problem, states, batch.reference)
+        return found.value * batch.tried
+
+    alpha = pseudo_likelihood(batch.problem, batch.states).value
+    errors = estimate_errors(
+        batch.problem,
+        batch.states,
+        batch.programming,
+        alpha=alpha,
+        beta=fit.beta.value,
+        readout=readout,
+    )
+    n0 = batch.problem.graph.sizes[0]
+    chip = correct(
+        fit.beta,
+        estimate,
+        batch.problem,
+        batch.states[:, :n0],
+        batch.programming,
+        errors,
+        tried=batch.tried,
+        sweeps=sweeps,
+        seed=seed,
+    )
+    own = chip.times(fit.beta.value / chip.value)
+    return replace(fit, beta=own, chip=chip, errors=errors)
 
 
 def measuring_seconds(sampler: AnnealerSampler, request: Request) -> float:

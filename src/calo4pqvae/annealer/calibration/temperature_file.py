@@ -67,6 +67,8 @@ def describe_temperature(fit: Fit, purpose: Purpose) -> dict[str, Any]:
         "beta": fit.beta.value,
         "error": fit.beta.error,
         "covers": fit.covers,
+        "chip": None if fit.chip is None else asdict(fit.chip),
+        "chip_errors": None if fit.errors is None else fit.errors._asdict(),
         "converged": fit.converged,
         "rule": fit.rule,
         "likelihood_ratio": None if ratio is None else asdict(ratio),

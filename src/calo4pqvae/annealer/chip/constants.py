@@ -28,7 +28,8 @@ class Chip:
         name: key in `CHIPS`.
         topology: `zephyr` or `pegasus`.
         grid: its size parameters, such as (12, 4).
-        qubits, couplers: how many of them worked when last published.
+        qubits, couplers: how many of them worked when last published, None where that is not
+            known here.
         programming_us: typical time to program a problem, 1 ms of thermalisation
             included [us].
         readout_us: time to read all qubits, the maximum [us].
@@ -49,8 +50,8 @@ class Chip:
     name: str
     topology: str
     grid: tuple[int, ...]
-    qubits: int
-    couplers: int
+    qubits: int | None
+    couplers: int | None
     programming_us: float
     readout_us: float
     delay_us: float
@@ -118,10 +119,29 @@ CHIPS: dict[str, Chip] = {
             mutual_pH=0.443,
             single_qubit_beta=8.55,
         ),
+        Chip(
+            "Advantage_system6.4",
+            "pegasus",
+            (16,),
+            qubits=None,
+            couplers=None,
+            programming_us=14_200.0,
+            readout_us=173.0,
+            delay_us=20.5,
+            h_range=(-4.0, 4.0),
+            group_range=None,
+            qubit_range=(-18.0, 15.0),
+            mutual_pH=1.554,
+            freeze_out_GHz=3.91,
+            single_qubit_beta=5.05,
+        ),
     )
 }
-"""Chips of the Advantage2 generation. The paper does not name its chip; only the retired
-`prototype2.6` has the 87 us of readout and 20 us of delay of its table 2 and enough qubits."""
+"""Chips of the Advantage2 generation, and one of the generation before: its M_AFM and times are
+D-Wave's, its B at freeze-out (s = 0.616) and single-qubit temperature those of
+Advantage_system4.1 (s = 0.612), which alone are known here. The paper does not name its chip;
+only the retired `prototype2.6` has the 87 us of readout and 20 us of delay of its table 2 and
+enough qubits."""
 
 
 def find_chip(name: str) -> Chip:

@@ -207,17 +207,31 @@ class WorkingGraph:
         )
         return replace(graph, labels=graph.labels.new_tensor(self.qubits[graph.labels.numpy()]))
 
+    @cached_property
+    def _works(self) -> np.ndarray:
+        works = np.zeros(self.n_places, dtype=bool)
+        works[self.qubits] = True
+        return works
+
+    @cached_property
+    def _codes(self) -> np.ndarray:
+        return _codes(self.couplers)
+
     def has_qubits(self, qubits: Int[np.ndarray, "..."]) -> np.ndarray:
         """Say of each qubit whether it works."""
-        return np.isin(qubits, self.qubits)
+        return self._works[qubits]
 
     def has_couplers(self, couplers: Int[np.ndarray, "pairs 2"]) -> np.ndarray:
         """Say of each pair of qubits whether a coupler joins them and works."""
-        return np.isin(_codes(np.sort(couplers, axis=1)), _codes(self.couplers))
+        if not len(self.couplers):
+            return np.zeros(len(couplers), dtype=bool)
+        wanted = _codes(np.sort(couplers, axis=1))
+        nearest = np.searchsorted(self._codes, wanted).clip(max=len(self._codes) - 1)
+        return self._codes[nearest] == wanted
 
     def number_of(self, couplers: Int[np.ndarray, "pairs 2"]) -> Int[np.ndarray, " pairs"]:
         """Find working couplers in the list of all."""
-        return np.searchsorted(_codes(self.couplers), _codes(np.sort(couplers, axis=1)))
+        return np.searchsorted(self._codes, _codes(np.sort(couplers, axis=1)))
 
 
 def lattice_of(graph: PartiteGraph) -> tuple[str, tuple[int, ...]] | None:

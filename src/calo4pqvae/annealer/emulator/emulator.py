@@ -18,8 +18,8 @@ from calo4pqvae._core.rng import derive_seed
 from calo4pqvae.annealer.chip.constants import CHIPS, Chip, find_chip
 from calo4pqvae.annealer.chip.properties import PARAMETERS, solver_properties
 from calo4pqvae.annealer.chip.working_graph import WorkingGraph
-from calo4pqvae.annealer.emulator.ground_truth import HiddenMachine
-from calo4pqvae.annealer.emulator.imperfections import Imperfections, Wear
+from calo4pqvae.annealer.emulator.ground_truth import GroundTruth
+from calo4pqvae.annealer.emulator.imperfections import Imperfections, NoiseModel
 from calo4pqvae.annealer.emulator.parameters import check_parameters
 from calo4pqvae.annealer.jobs.timing import AccessTime
 from calo4pqvae.annealer.programs.flux import flux_of_field
@@ -81,13 +81,13 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         self._edges = list(map(tuple, self.graph.couplers.tolist()))
         lattice = zephyr_lattice if self.graph.topology == "zephyr" else pegasus_lattice
         self._colour = lattice(self.graph.grid[0])[0]
-        self._wear = Wear(
+        self._noise = NoiseModel(
             imperfections or Imperfections(),
             self.graph,
             np.random.default_rng(derive_seed(seed, 1)),
         )
         self._unit = flux_of_field(self.chip, self.graph.topology)
-        self._machines: dict[bytes, HiddenMachine] = {}
+        self._machines: dict[bytes, GroundTruth] = {}
         data = {"identity": {"name": self.graph.solver}, "properties": self._properties}
         self._estimator = _solver.StructuredSolver(
             None, {**data, "description": "", "status": "ONLINE"}
@@ -169,30 +169,38 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         """Programmed values, errors, hidden temperature, states, readout errors."""
         if not len(qubits):
             return np.zeros((reads, 0), np.int8)
-        wear, sizes = self._wear, self._wear.sizes
+        noise, sizes = self._noise, self._noise.sizes
         h, j, flux = values
         seconds = 1e-6 * self.used.total
-        wear.age(seconds)
-        held = flux.clip(-sizes.flux_limit, sizes.flux_limit) + wear.offsets(qubits)
-        field = h + wear.fields(qubits, rng) + held / self._unit
-        coupling = j + wear.couplings(qubits[ends.T], rng)
-        beta = self.beta * (1 + sizes.beta_drift * seconds)
+        noise.age(seconds)
+        held = flux.clip(-sizes.flux_limit, sizes.flux_limit) + noise.offsets(qubits)
+        field = h + noise.fields(qubits, rng) + held / self._unit
+        coupling = j + noise.couplings(qubits[ends.T], rng)
+        if sizes.leakage:
+            field = field + noise.leaked(field, coupling, ends)
+        beta = np.full(len(qubits), self.beta * (1 + sizes.beta_drift * seconds))
+        if sizes.freeze_out:
+            beta = beta * noise.coldness(field, coupling, ends)
         spins = self._machine(qubits, ends).draw(
             beta * field,
-            beta * coupling,
+            np.sqrt(beta[ends[0]] * beta[ends[1]]) * coupling,
             reads,
             sweeps=self.sweeps,
             key=int(rng.integers(2**62)),
             between=sizes.between_reads,
         )
+        if sizes.repeats:
+            fresh = rng.random(reads) >= sizes.repeats
+            fresh[0] = True
+            spins = spins[np.maximum.accumulate(np.where(fresh, np.arange(reads), 0))]
         wrong = rng.random(spins.shape) < sizes.readout if sizes.readout else False
         return np.where(wrong, -spins, spins)
 
-    def _machine(self, qubits: np.ndarray, ends: np.ndarray) -> HiddenMachine:
+    def _machine(self, qubits: np.ndarray, ends: np.ndarray) -> GroundTruth:
         """Keep the neighbours of the last problem's qubits, as the next one has the same."""
         key = qubits.tobytes() + ends.tobytes()
         if key not in self._machines:
-            self._machines = {key: HiddenMachine(self._colour[qubits], ends)}
+            self._machines = {key: GroundTruth(self._colour[qubits], ends)}
         return self._machines[key]
 
     def _check_values(
@@ -231,7 +239,7 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
 
 
 def _published_graph(chip: Chip, seed: int) -> WorkingGraph:
-    if chip.name not in CHIPS:
+    if chip.name not in CHIPS or chip.qubits is None or chip.couplers is None:
         raise AnnealerError(f"give the working graph of the chip {chip.name}")
     perfect = WorkingGraph.perfect(chip.topology, chip.grid, f"emulated {chip.name}")
     return perfect.with_defects(chip.qubits, chip.couplers, derive_seed(seed, 2))

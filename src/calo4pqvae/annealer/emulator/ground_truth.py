@@ -9,10 +9,10 @@ from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.ising import from_ising, to_spins
 from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs, random_states
 
-__all__ = ["HiddenMachine"]
+__all__ = ["GroundTruth"]
 
 
-class HiddenMachine:
+class GroundTruth:
     """Draw all spins of an Ising problem by block Gibbs sampling; none is held.
 
     Arguments:

@@ -41,7 +41,8 @@ def chip_constants(chip: Chip | None, topology: str = "zephyr") -> tuple[float, 
         return chip.freeze_out_GHz, chip.mutual_pH
     if "pegasus" in {topology, chip and chip.topology}:
         return _PEGASUS
-    known = [c for c in CHIPS.values() if c.mutual_pH and c.freeze_out_GHz]
+    same = [c for c in CHIPS.values() if c.topology == "zephyr"]
+    known = [c for c in same if c.mutual_pH and c.freeze_out_GHz]
     worst = max(known, key=lambda c: (c.freeze_out_GHz or 0) * (c.mutual_pH or 0))
     return float(worst.freeze_out_GHz or 0), float(worst.mutual_pH or 0)
 

@@ -5,6 +5,7 @@ inverse temperature, so that its states follow $e^{-E}$ of eq. (2).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -16,9 +17,9 @@ from calo4pqvae.annealer.programs.flux import holding_field
 from calo4pqvae.annealer.programs.placement import Placement
 from calo4pqvae.annealer.programs.program import Program
 from calo4pqvae.annealer.programs.ranges import Ranges
-from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.ising import to_ising
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
+from calo4pqvae.errors import AnnealerError
 
 __all__ = ["Conditioning", "Programmer"]
 
@@ -63,6 +64,12 @@ class Programmer:
         self._problem, self._divisor, self._clip = problem.double(), beta * factor, clip
         self._fold = conditioning == "fold"
         self._within = graph.edges[0] >= (n0 if self._fold else 0)
+        if placement.used is not None:
+            asked = torch.from_numpy(placement.used)
+            lost = int(problem.coupling[self._within & ~asked].count_nonzero())
+            if lost:
+                raise AnnealerError(f"{lost} couplings have no coupler where the model lies")
+            self._within &= asked
         self.first = n0 if self._fold else 0
         used = graph.n_nodes - self.first
         ends = graph.edges[:, self._within].numpy() - self.first
@@ -72,9 +79,8 @@ class Programmer:
         j = -self._problem.coupling[self._within].numpy() / (4 * self._divisor)
         self._coupling = j if clip is None else j.clip(*clip.j)
         self.coupling = np.tile(self._coupling, placement.copies)
-        self._free = PartiteGraph(
-            (0, *graph.sizes[1:]), graph.edges[:, graph.edges[0] >= n0] - n0, graph.labels[n0:]
-        )
+        inside = graph.edges[:, self._within & graph.among_free] - n0
+        self._free = replace(graph.free(), edges=inside)
         incident = np.bincount(ends[0], np.abs(self._coupling), used)
         incident += np.bincount(ends[1], np.abs(self._coupling), used)
         self.holding = 0.0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from calo4pqvae._core.rng import RandomSource
@@ -102,6 +102,19 @@ class LayeredQVAE(ShowerModel):
                 key.removeprefix(head): v for key, v in weights.items() if key.startswith(head)
             }
             part.load_state_dict(mine)
+
+    def used_nodes(self) -> Bool[Tensor, " nodes"]:
+        """Say which nodes carry a bit; partition 0 does."""
+        used = torch.zeros(self.prior.graph.n_nodes, dtype=torch.bool)
+        used[self.law.node_of_bit.cpu()] = used[self.prior.graph.partitions[0]] = True
+        return used
+
+    def take_prior(self, prior: BoltzmannPrior, nodes: Bool[Tensor, " nodes"]) -> None:
+        """Take another prior, of some of the nodes; bits stay on their nodes."""
+        super().take_prior(prior, nodes)
+        number = torch.cumsum(nodes, dim=0) - 1
+        self.law.node_of_bit.copy_(number[self.law.node_of_bit])
+        self.law.n_nodes = int(nodes.sum())
 
     def check(self) -> None:
         """Look at weights that were read from a file, beyond their types and shapes.
