@@ -40,7 +40,7 @@ def measure_shims(
     graph, n0 = sampler.graph, sampler.graph.sizes[0]
     used = sampler.placement.used
     mine = graph.among_free.numpy() if used is None else used & graph.among_free.numpy()
-    ends = graph.edges[:, mine].numpy() - n0
+    ends = graph.edges.numpy()[:, mine] - n0
     copies = sampler.placement.qubits[:, n0:]
     ends = np.concatenate([ends + k * copies.shape[1] for k in range(len(copies))], axis=1)
     qubits = copies.ravel()

@@ -21,7 +21,7 @@ from calo4pqvae.boltzmann.graph import FourPartiteGraph, PartiteGraph
 from calo4pqvae.boltzmann.lattices import pegasus_lattice, zephyr_lattice
 from calo4pqvae.errors import AnnealerError
 
-__all__ = ["WorkingGraph", "lattice_of"]
+__all__ = ["WorkingGraph", "lattice_of", "lattice_places"]
 
 _SCHEMA = "calo4pqvae working graph 1"
 _LATTICES = {"zephyr": zephyr_lattice, "pegasus": pegasus_lattice}
@@ -76,7 +76,7 @@ class WorkingGraph:
     @property
     def n_places(self) -> int:
         """Qubits that the lattice would have if all worked."""
-        return _SIZE[self.topology](self.grid[0])
+        return lattice_places(self.topology, self.grid[0])
 
     @classmethod
     def of(cls, sampler: Any) -> "WorkingGraph":
@@ -238,6 +238,11 @@ def lattice_of(graph: PartiteGraph) -> tuple[str, tuple[int, ...]] | None:
     """Tell topology and grid from the name of a graph's lattice; None where it has none."""
     found = re.match(r"(zephyr|pegasus)\(([\d,]+)\)", graph.lattice)
     return (found[1], tuple(map(int, found[2].split(",")))) if found else None
+
+
+def lattice_places(topology: str, m: int) -> int:
+    """Count the qubits of a lattice of size m, all those that its numbers can name."""
+    return _SIZE[topology](m)
 
 
 def _sorted(qubits: Any, couplers: Any) -> tuple[np.ndarray, np.ndarray]:

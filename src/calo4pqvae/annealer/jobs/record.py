@@ -67,8 +67,9 @@ class Record:
         mark = self._marks.get(key, {})
         if mark.get("digest", digest) != digest or mark.get("reads", reads) != reads:
             raise AnnealerError(
-                f"submission {key} of the journal is another one: model, energies, seed or "
-                "settings have changed; repeat the command as it was, or begin another journal"
+                f"submission {key} of the journal is another one: model, its place on the "
+                "chip, energies, seed or settings have changed; repeat the command as it was, "
+                "or begin another journal"
             )
 
     def owner(self, problem_id: str) -> str | None:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from calo4pqvae.annealer.chip.working_graph import WorkingGraph, lattice_of
+from calo4pqvae.annealer.chip.working_graph import WorkingGraph, lattice_of, lattice_places
 from calo4pqvae.annealer.programs.symmetry import symmetric_places
 from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.errors import AnnealerError
@@ -71,7 +71,8 @@ def place(
             f"train a model with prior.lattice={chip.topology}"
         )
     first = 0 if held else graph.sizes[0]
-    if held and (graph.labels[: graph.sizes[0]] >= chip.n_places).any():
+    places = lattice_places(lattice[0], lattice[1][0])
+    if held and (graph.labels[: graph.sizes[0]] >= places).any():
         raise AnnealerError(
             "the model has no qubits for the clamped partition, which cannot be held by flux",
             "fold",

@@ -133,15 +133,14 @@ def _exchange_lines(qubits: np.ndarray, scale: _Prices, chip: WorkingGraph) -> n
     while bettered and best > 0:
         bettered = False
         for members in bundles(chip.topology, qubits, m):
-            at = coordinates(chip.topology, qubits[members], m)
+            at, chosen = coordinates(chip.topology, qubits[members], m), qubits
             for order in orders:
                 moved = qubits.copy()
                 moved[members] = numbers(chip.topology, at._replace(k=order[at.k]), m)
                 cost = scale.of(moved)
                 if cost < best:
                     best, chosen, bettered = cost, moved, True
-            if bettered:
-                qubits = chosen
+            qubits = chosen
     return qubits
 
 
