@@ -11,7 +11,6 @@ environment without the checkout, and there the demo and the examples run. Whate
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -72,12 +71,16 @@ def agrees_with_tag(wheel: Path, tag: str) -> None:
         )
 
 
-def oldest() -> list[str]:
-    """The smallest versions that pyproject.toml allows, as requirements."""
+def oldest(pip: list[str]) -> list[str]:
+    """The smallest versions that pyproject.toml allows, as requirements.
+
+    What the words for pip pin stays as they say.
+    """
+    pinned = {word.partition("==")[0] for word in pip}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *extras["report"], *extras["dimod"]]
-    return [re.sub(r">=\s*", "==", line) for line in lines]
+    return [line.replace(">=", "==") for line in lines if line.partition(">=")[0] not in pinned]
 
 
 def use(wheel: Path, args: argparse.Namespace, pip: list[str]) -> None:
@@ -86,7 +89,7 @@ def use(wheel: Path, args: argparse.Namespace, pip: list[str]) -> None:
         work = Path(folder)
         run(args.python, "-m", "venv", work / "env", cwd=work)
         python = work / "env" / "bin" / "python"
-        wanted = [f"{wheel}[report,dimod]", *(oldest() if args.oldest else [])]
+        wanted = [f"{wheel}[report,dimod]", *(oldest(pip) if args.oldest else [])]
         run(python, "-m", "pip", "install", "--quiet", *wanted, *pip, cwd=work)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         clean["PATH"] = f"{python.parent}{os.pathsep}{clean['PATH']}"
