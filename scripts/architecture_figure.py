@@ -31,7 +31,7 @@ SAYS = {
     "models": "bits and showers",
     "training": "loop, checkpoints",
     "generation": "showers in bulk",
-    "simulate": "Geant4",
+    "simulation": "Geant4",
     "evaluation": "scores, figures, pages",
     "bench": "time and energy",
     "cli": "one file per command",

@@ -24,7 +24,7 @@ from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.log_z.annealed import even_schedule
 from calo4pqvae.boltzmann.log_z.likelihood import each_log_likelihood
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.shower_file import ShowerFile
@@ -134,7 +134,7 @@ def fitted(name, stored, data, args):
     """Fit a prior to bits by persistent chains, its rate falling along a cosine."""
     model, (bits, e_inc) = copy.copy(stored.model), data
     order = 5 if "biases" in name else 0
-    model.prior = BoltzmannPrior(graph_of(name, stored.model.prior.graph), order)
+    model.prior = BoltzmannMachine(graph_of(name, stored.model.prior.graph), order)
     share = bits.float().mean(dim=0).clamp(0.01, 0.99)
     model.prior.bias[0] = torch.logit(share)
     settings = replace(

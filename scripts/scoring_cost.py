@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from calo4pqvae.simulate import engine, scoring
-from calo4pqvae.simulate.geant4 import elements_of
-from calo4pqvae.simulate.stacks import load_stack
-from calo4pqvae.simulate.tables import build_tables
+from calo4pqvae.simulation import engine, scoring
+from calo4pqvae.simulation.geant4 import elements_of
+from calo4pqvae.simulation.stacks import load_stack
+from calo4pqvae.simulation.tables import build_tables
 
 
 class Plain(scoring.StepEndScoring):

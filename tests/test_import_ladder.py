@@ -17,7 +17,7 @@ LADDER = (
     {"geometry"},
     {"data", "boltzmann"},
     {"shards"},
-    {"config", "annealer", "testing", "simulate", "evaluation"},
+    {"config", "annealer", "testing", "simulation", "evaluation"},
     {"models"},
     {"training", "generation", "bench"},
     {"cli"},

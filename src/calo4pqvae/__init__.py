@@ -6,4 +6,7 @@ so that importing the package costs nothing.
 
 from calo4pqvae._core.lazy import attach_stub
 
-__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+RENAMED = {"BoltzmannPrior": "BoltzmannMachine"}
+"""Names of earlier versions, which warn (docs/api.md)."""
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__, RENAMED)

@@ -66,6 +66,11 @@ class CylindricalGeometry:
     Raises:
         GeometryError: when there is no layer or the threshold is negative.
 
+    Example:
+        >>> geometry = CylindricalGeometry.regular(20, 8, [0.0, 10.0, 25.0], threshold=0.2)
+        >>> geometry.shape, geometry.n_voxels
+        ((20, 8, 2), 320)
+
     Source: CaloChallenge 2022, datasets 1 to 3 (doi 10.5281/zenodo.8099322, 6366271, 6366324).
     """
 

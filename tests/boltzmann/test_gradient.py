@@ -12,7 +12,7 @@ from torch import Tensor
 
 from calo4pqvae.boltzmann.gradient import Moments, centred_gradient, moments, plain_gradient
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.samplers.exact import enumerate_states
 
 SIZES = (2, 2, 3, 2)
@@ -23,7 +23,7 @@ N_DATA = 12
 class Machine:
     """A prior in double precision, showers' bits, and the exact model expectations."""
 
-    prior: BoltzmannPrior
+    prior: BoltzmannMachine
     bits: Tensor
     t: Tensor
 
@@ -74,7 +74,7 @@ class Machine:
 @pytest.fixture(params=[0, 1, 3], ids=["order 0", "order 1", "order 3"])
 def machine(request, generator):
     graph = FourPartiteGraph.complete(SIZES)
-    prior = BoltzmannPrior(graph, bias_order=request.param, scale=0.7, generator=generator)
+    prior = BoltzmannMachine(graph, bias_order=request.param, scale=0.7, generator=generator)
     prior = prior.double()
     noise = torch.randn(prior.bias.shape, generator=generator, dtype=torch.float64)
     prior.bias += 0.5 * noise

@@ -5,7 +5,7 @@ import torch
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.pseudo_likelihood import fit_pseudo_likelihood
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
@@ -17,7 +17,7 @@ def machine(seed):
     """Six free nodes whose fields and couplings follow the energy."""
     generator = torch.Generator().manual_seed(seed)
     graph = FourPartiteGraph.complete([0, 2, 2, 2])
-    prior = BoltzmannPrior(graph, 2, 0.0, coupling_bins=4)
+    prior = BoltzmannMachine(graph, 2, 0.0, coupling_bins=4)
     prior.bias.copy_(0.7 * torch.randn(prior.bias.shape, generator=generator))
     prior.coupling.copy_(torch.randn(graph.n_edges, generator=generator))
     assert prior.coupling_slope is not None
@@ -39,7 +39,7 @@ def drawn():
 
 def test_the_parameters_come_back(drawn):
     truth, bits, t = drawn
-    found = BoltzmannPrior(truth.graph, 2, 0.0, coupling_bins=4)
+    found = BoltzmannMachine(truth.graph, 2, 0.0, coupling_bins=4)
     fit_pseudo_likelihood(found, bits, t)
     # Errors of 15,000 samples are about 0.05 to 0.1.
     assert truth.coupling_slope is not None
@@ -51,7 +51,7 @@ def test_the_parameters_come_back(drawn):
 
 def test_couplings_that_ignore_the_energy_fit_worse(drawn):
     truth, bits, t = drawn
-    with_slope = BoltzmannPrior(truth.graph, 2, 0.0, coupling_bins=4)
-    without = BoltzmannPrior(truth.graph, 2, 0.0)
+    with_slope = BoltzmannMachine(truth.graph, 2, 0.0, coupling_bins=4)
+    without = BoltzmannMachine(truth.graph, 2, 0.0)
     gain = fit_pseudo_likelihood(with_slope, bits, t) - fit_pseudo_likelihood(without, bits, t)
     assert gain > 0.02

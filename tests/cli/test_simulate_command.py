@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from calo4pqvae.cli.main import main
-from calo4pqvae.simulate.stacks import load_stack
+from calo4pqvae.simulation.stacks import load_stack
 
 geant4 = pytest.mark.skipif(
     find_spec("geant4_pybind") is None or find_spec("xraylib") is None,

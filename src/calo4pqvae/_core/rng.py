@@ -68,6 +68,11 @@ class Replay(RandomSource):
 
     Raises:
         SamplerError: in `uniform`, more or other numbers are asked for.
+
+    Example:
+        >>> replay = Replay([torch.tensor([0.25, 0.75])])
+        >>> replay.uniform(2)
+        tensor([0.2500, 0.7500])
     """
 
     def __init__(self, draws: Sequence[Tensor]) -> None:

@@ -11,8 +11,8 @@ from calo4pqvae.bench.power import Stated
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import MissingExtraError
-from calo4pqvae.simulate.facts import CPU_SECONDS
-from calo4pqvae.simulate.job import Progress, Simulation, simulate
+from calo4pqvae.simulation.facts import CPU_SECONDS
+from calo4pqvae.simulation.job import Progress, Simulation, simulate
 
 __all__ = ["geant4_costs"]
 

@@ -11,7 +11,7 @@ from calo4pqvae.boltzmann.graph import PartiteGraph
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.errors import SamplerError
 
-__all__ = ["BoltzmannMachine", "BoltzmannPrior"]
+__all__ = ["BoltzmannMachine"]
 
 
 class BoltzmannMachine(nn.Module):
@@ -164,7 +164,3 @@ class BoltzmannMachine(nn.Module):
         """Hand a gradient to the optimiser, as descent directions in ``.grad``."""
         self.bias.grad = -gradient.bias
         self.coupling.grad = -gradient.coupling
-
-
-BoltzmannPrior = BoltzmannMachine
-"""The machine by the name that it has as the prior of an autoencoder."""

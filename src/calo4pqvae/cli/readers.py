@@ -80,7 +80,7 @@ def read_config(path: Path) -> Any:
 
 def read_stack(path: Path) -> Any:
     """Read a stack of slabs."""
-    from calo4pqvae.simulate.stacks import load_stack
+    from calo4pqvae.simulation.stacks import load_stack
 
     return load_stack(str(path))
 
@@ -160,7 +160,7 @@ READERS: dict[str, Reader] = {
     "stack": Reader(
         f"{_HERE}:read_stack",
         (ConfigError, GeometryError),
-        ("calo4pqvae.simulate.stacks",),
+        ("calo4pqvae.simulation.stacks",),
     ),
     "metrics": Reader(
         f"{_HERE}:read_metrics", (ConfigError,), ("calo4pqvae.evaluation.report.build",)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from calo4pqvae.cli.console import Progress
-    from calo4pqvae.simulate.journal import Finished
-    from calo4pqvae.simulate.stack import Stack
-    from calo4pqvae.simulate.tables import Tables
+    from calo4pqvae.simulation.journal import Finished
+    from calo4pqvae.simulation.stack import Stack
+    from calo4pqvae.simulation.tables import Tables
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Simulate into a file or into shards, or take up what was interrupted."""
     from calo4pqvae.cli.sharding import list_missing
-    from calo4pqvae.simulate.stacks import load_stack
+    from calo4pqvae.simulation.stacks import load_stack
 
     check_output(args)
     if args.list_missing is not None:
@@ -105,7 +105,7 @@ def _simulate(
     """Simulate a file, showing progress."""
     from calo4pqvae.cli.console import progress
     from calo4pqvae.data.energies import EnergySequence
-    from calo4pqvae.simulate.job import Progress, Simulation, simulate
+    from calo4pqvae.simulation.job import Progress, Simulation, simulate
     from calo4pqvae.units import GeV
 
     e_inc = EnergySequence.described(energies).take(args.first, n)
@@ -133,7 +133,7 @@ def _simulate_shards(
     from calo4pqvae.shards.folder import Job
     from calo4pqvae.shards.making import Recipe
     from calo4pqvae.shards.plan import Plan
-    from calo4pqvae.simulate.maker import SimulationMaker
+    from calo4pqvae.simulation.maker import SimulationMaker
 
     options = {
         "stack": stack.to_dict(),
@@ -152,7 +152,7 @@ def _simulate_shards(
     print(maker.note)
     layout = {"compression": args.compression, "times": not args.no_times}
     job = Job(maker.facts, Plan(args.first, n, args.shards), layout)
-    recipe = Recipe("calo4pqvae.simulate.maker:SimulationMaker", options)
+    recipe = Recipe("calo4pqvae.simulation.maker:SimulationMaker", options)
     return make_shards(args, job, recipe, maker)
 
 

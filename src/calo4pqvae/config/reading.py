@@ -28,6 +28,11 @@ def load_config(
 
     Raises:
         ConfigError: unknown preset, unreadable file, unknown key or bad value.
+
+    Example:
+        >>> config = load_config("quick", settings=["training.epochs=30", "data.split=sample"])
+        >>> config.training.epochs, config.model.kind
+        (30, 'depth')
     """
     if preset not in presets():
         raise ConfigError(

@@ -163,7 +163,7 @@ class Config:
     another type or out of range.
 
     Example:
-        >>> config = Config(model=DepthConfig(), training=TrainingConfig(epochs=30))
+        >>> config = Config(model={"kind": "depth"}, training={"epochs": 30})
         >>> config.model.kind, config.training.epochs
         ('depth', 30)
     """

@@ -101,6 +101,12 @@ def draw_energies(n: int, low: float, high: float, seed: int) -> Energies:
 
     Raises:
         ConfigError: the range is not rising, or the number is not positive.
+
+    Example:
+        >>> draw_energies(3, 1e3, 1e6, seed=1).round()
+        array([[ 34313.],
+               [710217.],
+               [  2707.]], dtype=float32)
     """
     _check_draw(n, low, high)
     return EnergySequence.drawn(low, high, seed).take(0, n)

@@ -15,6 +15,10 @@ def sample_path() -> Path:
     Electrons of 1 to 100 GeV, log-uniform, on the 45 x 16 x 9 mesh of dataset 2; the file's
     attributes tell how it was made. It is not CaloChallenge dataset 2: its response is 0.955
     and its resolution 12.5 % / sqrt(E [GeV]).
+
+    Example:
+        >>> sample_path().name
+        'geant4_wsi_sample.h5'
     """
     return FILES / "geant4_wsi_sample.h5"
 

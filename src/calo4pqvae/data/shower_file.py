@@ -53,6 +53,12 @@ class ShowerFile:
 
     Warns:
         PhysicsWarning: the scale looks like GeV in place of MeV.
+
+    Example:
+        >>> with ShowerFile(sample_path()) as file:
+        ...     response = file.showers(slice(3)).sum(axis=1) / file.e_inc(slice(3))[:, 0]
+        >>> response.round(2)
+        array([0.92, 1.02, 0.95], dtype=float32)
     """
 
     def __init__(self, path: str | Path, geometry: CylindricalGeometry | None = None) -> None:

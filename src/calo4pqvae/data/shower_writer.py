@@ -46,6 +46,14 @@ class ShowerWriter:
     Raises:
         OutputError: the file exists, its folder is missing, or it is being written already.
         MissingExtraError: the compression needs a library that is not installed.
+
+    Example:
+        >>> geometry = CylindricalGeometry.regular(2, 4, [0.0, 10.0, 20.0], threshold=0.1)
+        >>> with ShowerWriter("mine.h5", geometry, {"generator": "by hand"}) as writer:
+        ...     writer.append(np.full((5, 1), 1000.0), np.full((5, geometry.n_voxels), 50.0))
+        >>> with ShowerFile("mine.h5") as file:
+        ...     len(file), file.geometry == geometry, file.attrs["generator"]
+        (5, True, 'by hand')
     """
 
     def __init__(

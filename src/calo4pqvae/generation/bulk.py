@@ -68,10 +68,9 @@ def generate(
         SamplerError: the sampler does not run on the device.
 
     Example:
-        >>> from calo4pqvae import load_pretrained, ShowerWriter, draw_energies
-        >>> stored, path = load_pretrained(), Path(tempfile.mkdtemp()) / "showers.h5"
-        >>> with ShowerWriter(path, stored.model.geometry) as writer:
-        ...     generate(stored.model, draw_energies(2, 1e3, 1e4, 1), writer, sweeps=10)
+        >>> model = load_pretrained().model
+        >>> with ShowerWriter("showers.h5", model.geometry) as writer:
+        ...     generate(model, draw_energies(2, 1e3, 1e4, seed=1), writer, sweeps=10)
         >>> writer.n_written
         2
     """
@@ -172,6 +171,25 @@ def reconstruct(
     """Encode and decode showers: what the model makes when its prior plays no part.
 
     The file's column `PRIOR_ENERGY` holds the energies of the encoded states.
+
+    Arguments:
+        model: trained model.
+        showers: real showers.
+        writer: open file that receives what is made of them.
+        rows: rows of the showers to take; all of them by default.
+        seed: seed of everything random.
+        device: where to compute.
+
+    Raises:
+        ConfigError: an energy lies outside the range of the model.
+
+    Example:
+        >>> model = load_pretrained().model
+        >>> with ShowerFile(sample_path()) as file:
+        ...     with ShowerWriter("again.h5", model.geometry) as writer:
+        ...         reconstruct(model, file, writer, rows=np.arange(3))
+        >>> writer.n_written
+        3
     """
     model = model.to(device).eval()
     for number, (e_inc, voxels) in enumerate(showers.chunks(256, rows)):

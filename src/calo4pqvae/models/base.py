@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
@@ -32,7 +32,7 @@ class Common(TypedDict):
     geometry: CylindricalGeometry
     scale: EnergyScale
     code: EnergyCode
-    prior: BoltzmannPrior
+    prior: BoltzmannMachine
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class ShowerModel(nn.Module, ABC):
         geometry: CylindricalGeometry,
         scale: EnergyScale,
         code: EnergyCode,
-        prior: BoltzmannPrior,
+        prior: BoltzmannMachine,
         voxels: nn.Module,
     ) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class ShowerModel(nn.Module, ABC):
         """Say which nodes of the prior carry something; the others are 0 in all data."""
         return torch.ones(self.prior.graph.n_nodes, dtype=torch.bool)
 
-    def take_prior(self, prior: BoltzmannPrior, nodes: Bool[Tensor, " nodes"]) -> None:
+    def take_prior(self, prior: BoltzmannMachine, nodes: Bool[Tensor, " nodes"]) -> None:
         """Take another prior, of some of the nodes.
 
         Arguments:

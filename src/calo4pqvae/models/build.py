@@ -5,7 +5,7 @@ import torch
 from calo4pqvae.annealer.chip.working_graph import WorkingGraph
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.lattices import pegasus, zephyr
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.spread import spread_values
 from calo4pqvae.boltzmann.three_colouring import free_all
 from calo4pqvae.config import AutoregressiveConfig, Config
@@ -52,6 +52,12 @@ def build_model(
         ConfigError: the range of energies is not given, or the energy code does not fit the
             partition.
         SamplerError: the lattice is too small for the partitions.
+
+    Example:
+        >>> config = load_config("quick", settings=["data.energy_gev=[1, 10]"])
+        >>> model = build_model(config, CylindricalGeometry.dataset_2())
+        >>> model.prior.graph.lattice, model.prior.graph.n_nodes
+        ('zephyr(3,4)', 336)
     """
     if config.data.energy_gev is None:
         raise ConfigError(
@@ -73,7 +79,7 @@ def build_model(
             "geometry": geometry,
             "scale": scale,
             "code": make_energy_code(p.energy_code, graph.sizes[0], scale, thresholds),
-            "prior": BoltzmannPrior(graph, p.bias_order, p.initial_scale, coupling_bins=bins),
+            "prior": BoltzmannMachine(graph, p.bias_order, p.initial_scale, coupling_bins=bins),
         }
         if isinstance(kind, AutoregressiveConfig):
             model = build_autoregressive(kind, common, config.training.seed)

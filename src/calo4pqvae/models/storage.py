@@ -92,6 +92,11 @@ def load_model(path: str | Path) -> StoredModel:
 
     Raises:
         CheckpointError: there is no model, it is damaged, or it is of another version.
+
+    Example:
+        >>> stored = load_model("pretrained")
+        >>> stored.config.model.kind, stored.config.data.energy_gev
+        ('autoregressive', (1.0, 1000.0))
     """
     path = fetch_model(path) if names_a_hub(path) else Path(path)
     if str(path) in SHIPPED and not path.exists():
@@ -121,6 +126,11 @@ def load_pretrained(name: str = PRETRAINED) -> StoredModel:
 
     Raises:
         CheckpointError: there is none of this name, or the package was installed without it.
+
+    Example:
+        >>> model = load_pretrained().model
+        >>> model.geometry.shape, model.prior.graph.n_nodes
+        ((45, 16, 9), 160)
     """
     return load_model(pretrained_path(name))
 

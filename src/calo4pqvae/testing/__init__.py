@@ -4,8 +4,7 @@ Tell the suite how to make your sampler for a graph and a seed, and how many swe
 before its states are as good as exact ones:
 
 ```python
-from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
+from calo4pqvae.boltzmann import GibbsSampler, SharedNoise
 from calo4pqvae.testing import check_sampler
 
 print(check_sampler(lambda graph, seed: GibbsSampler(graph, SharedNoise(seed)), 100))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.lattices import zephyr
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler, enumerate_states
 
@@ -126,7 +126,7 @@ def _strong() -> KnownMachine:
 def _energy_dependent(generator: torch.Generator) -> KnownMachine:
     """Eight incident energies, each with its own biases and its own code."""
     graph = FourPartiteGraph.complete((3, 2, 2, 3))
-    prior = BoltzmannPrior(graph, bias_order=2)
+    prior = BoltzmannMachine(graph, bias_order=2)
     prior.bias.copy_(_values((3, graph.n_nodes), 0.8, generator))
     prior.coupling.copy_(_values((graph.n_edges,), 0.8, generator))
     t = torch.linspace(0, 1, 8)[:, None]

@@ -67,6 +67,18 @@ def train(
         OutputError: the folder holds another run, or is in use.
         CheckpointError: there is nothing to resume, or it belongs to something else.
         TrainingError: losses are not finite, or a fit after the last epoch failed.
+
+    Example:
+        >>> geometry = CylindricalGeometry.regular(3, 4, [0.0, 10.0, 20.0], threshold=0.1)
+        >>> e_inc, rng = draw_energies(300, 1e3, 1e4, seed=1), np.random.default_rng(1)
+        >>> with ShowerWriter("mine.h5", geometry) as writer:
+        ...     writer.append(e_inc, e_inc / 24 * rng.exponential(1, (300, 24)))
+        >>> settings = ["training.epochs=1", "prior.nodes_per_partition=12"]
+        >>> with ShowerFile("mine.h5") as file:
+        ...     train(load_config("quick", settings=settings), [file], "run")
+        True
+        >>> load_model("run").config.data.energy_gev  # that of the showers
+        (1.0, 10.0)
     """
     place, processes = RunFolder(Path(folder)), processes or Processes()
     geometry = common_geometry(files)

@@ -11,7 +11,7 @@ from calo4pqvae.boltzmann.lattices import zephyr
 from calo4pqvae.boltzmann.log_z.annealed import even_schedule
 from calo4pqvae.boltzmann.log_z.likelihood import log_z_bounds, mean_log_likelihood
 from calo4pqvae.boltzmann.log_z.normaliser import conditional_log_likelihood, exact_log_z
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
 from calo4pqvae.boltzmann.samplers.block_gibbs import GibbsSampler
 from calo4pqvae.errors import SamplerError
@@ -23,7 +23,7 @@ OPTIONS = {"chains": 400, "burn_in": 100}
 
 @pytest.fixture
 def prior(generator):
-    prior = BoltzmannPrior(FourPartiteGraph.complete((2, 4, 4, 4)), 2, 0.7, generator)
+    prior = BoltzmannMachine(FourPartiteGraph.complete((2, 4, 4, 4)), 2, 0.7, generator)
     prior.bias[1:] = torch.randn(2, 14, generator=generator)
     return prior
 

@@ -7,7 +7,7 @@ from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
 from calo4pqvae.boltzmann.log_z.annealed import even_schedule
 from calo4pqvae.boltzmann.log_z.likelihood import each_log_likelihood
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.exact import ExactSampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
@@ -21,7 +21,7 @@ BINS = 3
 @pytest.fixture
 def prior(generator):
     graph = FourPartiteGraph.complete([0, 2, 3, 2])
-    prior = BoltzmannPrior(graph, 1, 0.5, generator, coupling_bins=BINS)
+    prior = BoltzmannMachine(graph, 1, 0.5, generator, coupling_bins=BINS)
     prior.coupling_slope.copy_(2 * torch.randn(graph.n_edges, generator=generator))
     return prior
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from calo4pqvae._core.rng import SharedNoise, derive_seed
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.natural_gradient import REFRESH, fit_likelihood
 from calo4pqvae.boltzmann.placement import place
 from calo4pqvae.boltzmann.pseudo_likelihood import maximise
@@ -96,7 +96,7 @@ def fit_law(
 
 
 def wishes(
-    prior: BoltzmannPrior, bits: Bool[Tensor, "showers bits"], t: Float[Tensor, "showers 1"]
+    prior: BoltzmannMachine, bits: Bool[Tensor, "showers bits"], t: Float[Tensor, "showers 1"]
 ) -> Float[Tensor, "bits bits"]:
     """Say how much each pair of bits wants a coupler: the mean strength it would have.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
@@ -69,7 +69,7 @@ class LayeredQVAE(ShowerModel):
         geometry: CylindricalGeometry,
         scale: EnergyScale,
         code: EnergyCode,
-        prior: BoltzmannPrior,
+        prior: BoltzmannMachine,
         law: LongitudinalLaw,
         decoder: CausalDecoder,
         voxels: SharedVoxels,
@@ -109,7 +109,7 @@ class LayeredQVAE(ShowerModel):
         used[self.law.node_of_bit.cpu()] = used[self.prior.graph.partitions[0]] = True
         return used
 
-    def take_prior(self, prior: BoltzmannPrior, nodes: Bool[Tensor, " nodes"]) -> None:
+    def take_prior(self, prior: BoltzmannMachine, nodes: Bool[Tensor, " nodes"]) -> None:
         """Take another prior, of some of the nodes; bits stay on their nodes."""
         super().take_prior(prior, nodes)
         number = torch.cumsum(nodes, dim=0) - 1

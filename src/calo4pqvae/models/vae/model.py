@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
-from calo4pqvae.boltzmann.machine import BoltzmannPrior
+from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
@@ -52,6 +52,17 @@ class Calo4pQVAE(ShowerModel):
         decoder: gives bits and energies a hit mask and values.
         voxels: what is made of these.
 
+    Example:
+        >>> geometry = CylindricalGeometry.regular(6, 4, [0.0, 10.0, 20.0], threshold=0.1)
+        >>> config = load_config("quick", settings=["data.energy_gev=[1, 10]"])
+        >>> model = build_model(config, geometry).eval()  # untrained
+        >>> e_inc = torch.tensor([[2000.0], [5000.0]])
+        >>> bits = model.encode(torch.rand(2, 6, 4, 2), e_inc, SharedNoise(1))
+        >>> numbers = Recorder(SharedNoise(2))
+        >>> showers = model.decode(bits, e_inc, numbers)
+        >>> torch.equal(showers, model.decode(bits, e_inc, Replay(numbers.draws)))
+        True
+
     Source: seed paper, section 3.
     """
 
@@ -63,7 +74,7 @@ class Calo4pQVAE(ShowerModel):
         geometry: CylindricalGeometry,
         scale: EnergyScale,
         code: EnergyCode,
-        prior: BoltzmannPrior,
+        prior: BoltzmannMachine,
         encoder: HierarchicalEncoder,
         decoder: nn.Module,
         voxels: VoxelModel,

@@ -5,8 +5,8 @@ import yaml
 
 from calo4pqvae.errors import ConfigError, GeometryError
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.simulate.stack import Slab, Stack
-from calo4pqvae.simulate.stacks import load_stack, stacks
+from calo4pqvae.simulation.stack import Slab, Stack
+from calo4pqvae.simulation.stacks import load_stack, stacks
 
 TUNGSTEN = {"material": "W", "mm": 1.4}
 SILICON = {"material": "Si", "mm": 0.3, "sensitive": True}

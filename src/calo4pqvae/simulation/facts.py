@@ -9,10 +9,10 @@ import numpy as np
 from calo4pqvae import __version__
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.simulate.engine import HIGHEST, LOWEST, Particle
-from calo4pqvae.simulate.geant4 import versions
-from calo4pqvae.simulate.stack import Stack
-from calo4pqvae.simulate.tables import BUILT, Tables, build_tables, find_official
+from calo4pqvae.simulation.engine import HIGHEST, LOWEST, Particle
+from calo4pqvae.simulation.geant4 import versions
+from calo4pqvae.simulation.stack import Stack
+from calo4pqvae.simulation.tables import BUILT, Tables, build_tables, find_official
 from calo4pqvae.units import GeV, TeV
 
 __all__ = [

@@ -24,8 +24,8 @@ from calo4pqvae.errors import (
 )
 from calo4pqvae.shards.crew import Crew, Done
 from calo4pqvae.shards.folder import FIRST
-from calo4pqvae.simulate.engine import Particle
-from calo4pqvae.simulate.facts import (
+from calo4pqvae.simulation.engine import Particle
+from calo4pqvae.simulation.facts import (
     CPU_SECONDS,
     attributes,
     check_energies,
@@ -33,11 +33,11 @@ from calo4pqvae.simulate.facts import (
     find_tables,
     shower_seed,
 )
-from calo4pqvae.simulate.geant4 import elements_of
-from calo4pqvae.simulate.journal import Finished, Shot, ShowerJournal
-from calo4pqvae.simulate.stack import Stack
-from calo4pqvae.simulate.stacks import load_stack
-from calo4pqvae.simulate.tables import Tables
+from calo4pqvae.simulation.geant4 import elements_of
+from calo4pqvae.simulation.journal import Finished, Shot, ShowerJournal
+from calo4pqvae.simulation.stack import Stack
+from calo4pqvae.simulation.stacks import load_stack
+from calo4pqvae.simulation.tables import Tables
 from calo4pqvae.units import GeV
 
 __all__ = ["Progress", "Simulation", "simulate"]
@@ -56,6 +56,11 @@ class Simulation:
         seed: seed of all showers; each has its own, from this one and its number.
         first: number of the first shower.
         tables: ``auto`` (official ones where they are), ``official`` or ``built``.
+
+    Example:
+        >>> simulation = Simulation(draw_energies(100, 1e3, 1e4, seed=1), seed=1)
+        >>> simulation.stack.geometry.shape, len(list(simulation.shots()))
+        ((45, 16, 9), 100)
     """
 
     e_inc: Energies
@@ -119,6 +124,12 @@ def simulate(
         MissingExtraError: Geant4 or xraylib is not installed.
         OutputError: the file exists, or the work folder belongs to another simulation.
         SimulationError: Geant4 refuses the stack, or a worker died; finished showers are kept.
+
+    Example:
+        >>> simulate(Simulation(draw_energies(2, 1e3, 1e3, seed=1)), "showers.h5")
+        >>> with ShowerFile("showers.h5") as file:
+        ...     len(file)
+        2
     """
     path = Path(path)
     folder = path.with_name(f"{path.name}.work")
@@ -218,7 +229,7 @@ def _work(
         journal.keep(shots[shower.task[0]], shower.content, shower.told)
 
     crew = Crew(
-        "calo4pqvae.simulate.maker:ShotServer",
+        "calo4pqvae.simulation.maker:ShotServer",
         options,
         folder,
         min(workers, n_all - n_kept),

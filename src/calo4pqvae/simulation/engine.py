@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
-from calo4pqvae.simulate.construction import IN_FRONT, detector_construction
-from calo4pqvae.simulate.geant4 import geant4
-from calo4pqvae.simulate.scoring import make_scoring
-from calo4pqvae.simulate.stack import Stack
+from calo4pqvae.simulation.construction import IN_FRONT, detector_construction
+from calo4pqvae.simulation.geant4 import geant4
+from calo4pqvae.simulation.scoring import make_scoring
+from calo4pqvae.simulation.stack import Stack
 from calo4pqvae.units import GeV, TeV
 
 __all__ = ["HIGHEST", "LOWEST", "PARTICLES", "Engine", "Particle"]

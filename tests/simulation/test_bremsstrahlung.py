@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from calo4pqvae.simulate import bremsstrahlung
-from calo4pqvae.simulate.bremsstrahlung import (
+from calo4pqvae.simulation import bremsstrahlung
+from calo4pqvae.simulation.bremsstrahlung import (
     ELECTRON_MASS,
     FINE_STRUCTURE,
     RADIUS_SQUARED,

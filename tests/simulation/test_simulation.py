@@ -18,7 +18,7 @@ from calo4pqvae.cli.main import main
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import JournalError
 from calo4pqvae.shards.crew import Crew
-from calo4pqvae.simulate.facts import shower_seed
+from calo4pqvae.simulation.facts import shower_seed
 
 pytestmark = pytest.mark.skipif(
     find_spec("geant4_pybind") is None or find_spec("xraylib") is None,

@@ -11,8 +11,8 @@ import yaml
 
 from calo4pqvae.cli.main import main
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.simulate.scoring import LIGHT
-from calo4pqvae.simulate.stacks import load_stack
+from calo4pqvae.simulation.scoring import LIGHT
+from calo4pqvae.simulation.stacks import load_stack
 
 pytestmark = pytest.mark.skipif(
     find_spec("geant4_pybind") is None or find_spec("xraylib") is None,
@@ -44,12 +44,12 @@ def test_cells_and_ends_of_steps_agree_on_layers(tmp_path):
 
 ONE_EVENT = """
 import os, pathlib, sys, tempfile, numpy as np
-from calo4pqvae.simulate.stack import Slab, Stack
-from calo4pqvae.simulate.tables import build_tables
+from calo4pqvae.simulation.stack import Slab, Stack
+from calo4pqvae.simulation.tables import build_tables
 folder = pathlib.Path(tempfile.mkdtemp())
 os.environ.update(build_tables([1, 6, 14], folder).variables)
-from calo4pqvae.simulate import scoring
-from calo4pqvae.simulate.engine import Engine
+from calo4pqvae.simulation import scoring
+from calo4pqvae.simulation.engine import Engine
 
 stack = Stack(
     (Slab("C", 5.0), Slab("Si", 2.0, sensitive=True)), 8, 6, (0.0, 4.0, 10.0, 30.0), 1.0, 0.0,
@@ -98,12 +98,12 @@ def test_copy_numbers_are_layers_bins_and_rings():
 
 SEVERAL = """
 import os, pathlib, sys, tempfile, numpy as np
-from calo4pqvae.simulate.stacks import load_stack
-from calo4pqvae.simulate.tables import build_tables
+from calo4pqvae.simulation.stacks import load_stack
+from calo4pqvae.simulation.tables import build_tables
 folder = pathlib.Path(tempfile.mkdtemp())
 os.environ.update(build_tables([1, 14, 74], folder).variables)
-from calo4pqvae.simulate import scoring
-from calo4pqvae.simulate.engine import Engine
+from calo4pqvae.simulation import scoring
+from calo4pqvae.simulation.engine import Engine
 
 scoring.LIGHT = int(sys.argv[1])
 engine = Engine(load_stack("dataset-2"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calo4pqvae.errors import ConfigError, OutputError
-from calo4pqvae.simulate.tables import BUILT, OFFICIAL, build_tables, find_official
+from calo4pqvae.simulation.tables import BUILT, OFFICIAL, build_tables, find_official
 
 VARIABLES = ("G4LEDATA", "G4ENSDFSTATEDATA", "G4LEVELGAMMADATA", "GEANT4_DATA_DIR")
 

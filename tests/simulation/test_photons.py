@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calo4pqvae.simulate.photons import LAST, coherent, photo_effect
+from calo4pqvae.simulation.photons import LAST, coherent, photo_effect
 
 pytest.importorskip("xraylib")
 

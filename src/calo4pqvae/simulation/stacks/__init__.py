@@ -5,14 +5,14 @@ from pathlib import Path
 
 from calo4pqvae._core.intake import parse_yaml, read_yaml
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.simulate.stack import Stack
+from calo4pqvae.simulation.stack import Stack
 
 __all__ = ["load_stack", "stacks"]
 
 
 def stacks() -> list[str]:
     """List the stacks that come with the package."""
-    folder = files("calo4pqvae.simulate.stacks")
+    folder = files("calo4pqvae.simulation.stacks")
     return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
@@ -24,7 +24,7 @@ def load_stack(name: str) -> Stack:
         GeometryError: as for `Stack`.
     """
     if name in stacks():
-        text = (files("calo4pqvae.simulate.stacks") / f"{name}.yaml").read_text()
+        text = (files("calo4pqvae.simulation.stacks") / f"{name}.yaml").read_text()
     elif not name.endswith((".yaml", ".yml")):
         raise ConfigError(
             f"there is no stack {name!r}; choose one of {', '.join(stacks())}, "

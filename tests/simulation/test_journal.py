@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from calo4pqvae.errors import OutputError, PhysicsWarning, SimulationError
-from calo4pqvae.simulate.journal import Shot, ShowerJournal, pack_shower
+from calo4pqvae.simulation.journal import Shot, ShowerJournal, pack_shower
 
 FACTS = {"seed": 3, "stack": {"layers": 2, "r_edges_mm": (0.0, 1.0)}}
 N_VOXELS = 40
@@ -106,7 +106,7 @@ def test_any_changed_byte_never_gives_another_shower(path: Path, showers: np.nda
         changed[place] ^= int(rng.integers(1, 256))
         path.write_bytes(changed)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("calo4pqvae.simulate.journal._warn", lambda _: None)
+            patch.setattr("calo4pqvae.simulation.journal._warn", lambda _: None)
             with opened(path) as journal:
                 done = journal.done(SHOTS)
                 for number in done:

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.home import expanded
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.simulate.bremsstrahlung import scaled_cross_section
-from calo4pqvae.simulate.photons import Shell, coherent, photo_effect
+from calo4pqvae.simulation.bremsstrahlung import scaled_cross_section
+from calo4pqvae.simulation.photons import Shell, coherent, photo_effect
 from calo4pqvae.units import MeV, mm
 
 __all__ = ["BUILT", "OFFICIAL", "Tables", "build_tables", "find_official"]

@@ -3,9 +3,9 @@
 from types import ModuleType
 from typing import Any
 
-from calo4pqvae.simulate.geant4 import EMPTY, material_name
-from calo4pqvae.simulate.scoring import Scoring
-from calo4pqvae.simulate.stack import Placed, Stack
+from calo4pqvae.simulation.geant4 import EMPTY, material_name
+from calo4pqvae.simulation.scoring import Scoring
+from calo4pqvae.simulation.stack import Placed, Stack
 
 __all__ = ["IN_FRONT", "detector_construction"]
 

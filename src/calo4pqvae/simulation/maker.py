@@ -13,8 +13,8 @@ from calo4pqvae.errors import SimulationError
 from calo4pqvae.shards.folder import FIRST, SEQUENCE, digest_of
 from calo4pqvae.shards.ledger import waiting_for
 from calo4pqvae.shards.plan import Shard
-from calo4pqvae.simulate.engine import Engine, Particle
-from calo4pqvae.simulate.facts import (
+from calo4pqvae.simulation.engine import Engine, Particle
+from calo4pqvae.simulation.facts import (
     CPU_SECONDS,
     attributes,
     check_energies,
@@ -22,9 +22,9 @@ from calo4pqvae.simulate.facts import (
     find_tables,
     shower_seed,
 )
-from calo4pqvae.simulate.geant4 import elements_of
-from calo4pqvae.simulate.journal import pack_shower
-from calo4pqvae.simulate.stack import Stack
+from calo4pqvae.simulation.geant4 import elements_of
+from calo4pqvae.simulation.journal import pack_shower
+from calo4pqvae.simulation.stack import Stack
 
 __all__ = ["ShotServer", "SimulationMaker"]
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from calo4pqvae.simulate.stack import CELLS, Stack
+from calo4pqvae.simulation.stack import CELLS, Stack
 
 __all__ = ["CellScoring", "Scoring", "StepEndScoring", "make_scoring"]
 
