@@ -275,6 +275,9 @@ TABLE: dict[str, dict[str, Idle | None]] = {
             "--device cpu --gpu-watts 400", "with --device cpu", "--gpu-watts 400"
         ),
     },
+    "export onnx out.onnx": dict.fromkeys(
+        ("file", "form", "states", "sweeps", "model", "seed"), ALWAYS
+    ),
     "export cpp out": dict.fromkeys(("folder", "states", "sweeps", "model", "seed"), ALWAYS),
     "annealer status": {
         **CHIP,

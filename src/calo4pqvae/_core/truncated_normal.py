@@ -1,26 +1,47 @@
-"""The normal law in compiled loops over single numbers."""
+"""The normal distribution in compiled loops over single numbers."""
 
 import math
 from typing import no_type_check
 
 from calo4pqvae._core.jit import compiled
 
-__all__ = ["normal_between", "normal_from", "normal_up_to"]
+__all__ = [
+    "EDGE",
+    "FAR",
+    "MIDDLE",
+    "OVER",
+    "OVER_FIRST",
+    "TAIL",
+    "UNDER",
+    "UNDER_FIRST",
+    "normal_between",
+    "normal_from",
+    "normal_up_to",
+]
 
-_TINY = 1e-12
-_MIDDLE = (
+TINY = 1e-12
+"""Nearest that a probability to be inverted comes to 0 and 1."""
+
+FAR = 7.07106781186547
+"""Where the continued fraction takes over from Hart's [standard deviations]."""
+
+EDGE = 0.02425
+"""Probability below which Acklam's fraction of the tail holds."""
+
+OVER_FIRST, UNDER_FIRST = 0.0352624965998911, 0.0883883476483184
+MIDDLE = (
     (-39.69683028665376, 220.9460984245205, -275.9285104469687),
     (138.3577518672690, -30.66479806614716, 2.506628277459239),
     (-54.47609879822406, 161.5858368580409, -155.6989798598866),
     (66.80131188771972, -13.28068155288572, 1.0),
 )
-_TAIL = (
+TAIL = (
     (-0.007784894002430293, -0.3223964580411365, -2.400758277161838),
     (-2.549732539343734, 4.374664141464968, 2.938163982698783),
     (0.0, 0.007784695709041462, 0.3224671290700398),
     (2.445134137142996, 3.754408661907416, 1.0),
 )
-_OVER = (
+OVER = (
     0.700383064443688,
     6.37396220353165,
     33.912866078383,
@@ -28,7 +49,7 @@ _OVER = (
     221.213596169931,
     220.206867912376,
 )
-_UNDER = (
+UNDER = (
     1.75566716318264,
     16.064177579207,
     86.7807322029461,
@@ -52,12 +73,12 @@ def normal_up_to(x):
     z = abs(x)
     if z > 38.0:
         tail = 0.0
-    elif z < 7.07106781186547:
-        over, under = 0.0352624965998911, 0.0883883476483184
+    elif z < FAR:
+        over, under = OVER_FIRST, UNDER_FIRST
         for k in range(6):
-            over = over * z + _OVER[k]
+            over = over * z + OVER[k]
         for k in range(7):
-            under = under * z + _UNDER[k]
+            under = under * z + UNDER[k]
         tail = math.exp(-z * z / 2) * over / under
     else:
         rest = z + 1 / (z + 2 / (z + 3 / (z + 4 / (z + 0.65))))
@@ -68,15 +89,15 @@ def normal_up_to(x):
 @compiled()
 @no_type_check
 def normal_from(p):
-    """Invert the normal law, to a relative error of 1.2e-9 (P. J. Acklam's fractions)."""
-    if 0.02425 <= p <= 0.97575:
+    """Invert it, to a relative error of 1.2e-9 (P. J. Acklam's fractions)."""
+    if EDGE <= p <= 1 - EDGE:
         x = p - 0.5
         s = x * x
-        a, b, c, d = _MIDDLE
+        a, b, c, d = MIDDLE
     else:
         s = math.sqrt(-2 * math.log(min(p, 1 - p)))
         x = 1.0 if p < 0.5 else -1.0
-        a, b, c, d = _TAIL
+        a, b, c, d = TAIL
     over = ((((a[0] * s + a[1]) * s + a[2]) * s + b[0]) * s + b[1]) * s + b[2]
     under = ((((c[0] * s + c[1]) * s + c[2]) * s + d[0]) * s + d[1]) * s + d[2]
     return x * over / under
@@ -85,10 +106,10 @@ def normal_from(p):
 @compiled()
 @no_type_check
 def normal_between(low, high, uniform):
-    """Draw from a standard normal law between two ends, in the tail that keeps its digits."""
+    """Draw standard normal numbers between two ends, in the tail that keeps its digits."""
     mirrored = low > 0
     a, b = (-high, -low) if mirrored else (low, high)
     below, upto = normal_up_to(a), normal_up_to(b)
     p = below + uniform * (upto - below)
-    drawn = normal_from(min(max(p, _TINY), 1 - _TINY))
+    drawn = normal_from(min(max(p, TINY), 1 - TINY))
     return -drawn if mirrored else drawn

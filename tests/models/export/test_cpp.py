@@ -15,7 +15,8 @@ from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.autoregressive.core import Core
 from calo4pqvae.models.autoregressive.packing import pack, to_bytes
 from calo4pqvae.models.build import build_model
-from calo4pqvae.models.export.cpp import export_cpp, layered
+from calo4pqvae.models.export.cpp import export_cpp
+from calo4pqvae.models.export.layered import layered
 from calo4pqvae.models.storage import load_pretrained
 from calo4pqvae.testing.statistics import deviation_p_value
 

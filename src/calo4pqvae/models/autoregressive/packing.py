@@ -29,7 +29,7 @@ from calo4pqvae.models.voxels.truncated_normal import FAR_CUT, LEAST_CHANCE
 if TYPE_CHECKING:
     from calo4pqvae.models.autoregressive.model import LayeredQVAE
 
-__all__ = ["Arrays", "pack", "packable", "to_bytes"]
+__all__ = ["Arrays", "pack", "packable", "thresholds_of", "to_bytes"]
 
 Arrays = dict[str, np.ndarray]
 _Numbers = np.ndarray | Tensor | Sequence[float] | Sequence[int]
@@ -109,7 +109,7 @@ def _machine(
         "machine.sweeps": _integers(np.broadcast_to(sweeps, bins)),
         "machine.place": _integers(place),
         "machine.bias": bias,
-        "machine.thresholds": _thresholds(code),
+        "machine.thresholds": thresholds_of(code),
         "machine.ends": _integers(ends[1:]),
         "machine.first": _integers(first),
         "machine.block": _integers(block),
@@ -132,7 +132,7 @@ def _blocks(
     return first, pairs % places, values
 
 
-def _thresholds(code: EnergyCode) -> np.ndarray:
+def thresholds_of(code: EnergyCode) -> np.ndarray:
     """Scaled energies above which the nodes of the energy code are one.
 
     Raises:

@@ -11,15 +11,13 @@ import numpy as np
 
 from calo4pqvae._core.atomic import replacing, write_json
 from calo4pqvae._core.cpp import FLAGS
-from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.autoregressive.core.binding import SOURCES
-from calo4pqvae.models.autoregressive.model import LayeredQVAE
 from calo4pqvae.models.autoregressive.packing import pack, to_bytes
-from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.export.card import describe
+from calo4pqvae.models.export.layered import layered
 from calo4pqvae.models.storage import StoredModel
 
-__all__ = ["HEADER", "WEIGHTS", "core_header", "export_cpp", "layered"]
+__all__ = ["HEADER", "WEIGHTS", "core_header", "export_cpp"]
 
 HEADER, WEIGHTS, CARD = "calo4pqvae.h", "model.c4pqvae", "model.json"
 
@@ -65,20 +63,6 @@ def export_cpp(
             aside.write_bytes(content)
     write_json(folder / CARD, _card(stored, contents, sweeps, states))
     return sorted(folder / name for name in (*contents, CARD))
-
-
-def layered(model: ShowerModel) -> LayeredQVAE:
-    """Give the model as what can be exported.
-
-    Raises:
-        ConfigError: it is of another kind.
-    """
-    if not isinstance(model, LayeredQVAE):
-        raise ConfigError(
-            "models that draw layer after layer can be exported (preset best and its kind); "
-            "this one is of another kind"
-        )
-    return model
 
 
 def core_header() -> str:
