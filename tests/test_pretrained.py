@@ -1,10 +1,15 @@
-"""The model that comes with the package."""
+"""The models that come with the package."""
+
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 
 import calo4pqvae as c4
+from calo4pqvae._core.rng import SharedNoise
+from calo4pqvae.boltzmann.samplers.choose import choose_sampler
+from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
@@ -61,3 +66,38 @@ def test_it_makes_showers_from_one_gev_to_one_tev(stored, tmp_path):
 def test_energies_outside_its_range_are_refused(stored):
     with pytest.raises(ConfigError, match="range"):
         stored.model.condition(torch.tensor([[0.5 * GeV]]))
+
+
+def test_the_model_of_the_paper_fits_in_a_wheel_and_has_a_card(tmp_path):
+    """Ten megabytes as the wheel packs it."""
+    folder = pretrained_path("pretrained-paper")
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in folder.iterdir():
+            packed.write(path)
+    assert (tmp_path / "packed.zip").stat().st_size < 10e6
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for word in (
+        "geant4_wsi_low_train.h5",
+        "--preset paper-compact",
+        "half precision",
+        "Limits",
+    ):
+        assert word in card
+    with pytest.raises(CheckpointError, match="pretrained, pretrained-paper, not 'other'"):
+        pretrained_path("other")
+
+
+def test_the_model_of_the_paper_makes_drawn_and_point_values():
+    """Four partitions with the energy clamped; responses within five standard errors."""
+    model = c4.load_model("pretrained-paper").model
+    assert model.prior.graph.sizes == (302, 302, 302, 302)
+    e_inc = torch.full((120, 1), 50 * GeV)
+    t, code = model.condition(e_inc)
+    noise = SharedNoise(1)
+    bits = sample_machine(model.prior, choose_sampler(model.prior.graph, noise), t, code, 100)
+    assert torch.equal(bits[:, :302], code)
+    for kind in ("drawn", "point"):
+        model.choose_values(kind)
+        response = model.decode(bits, e_inc, SharedNoise(2)).sum(dim=(1, 2, 3)) / e_inc[:, 0]
+        assert abs(float(response.mean()) - 0.957) < 0.015
+        assert 0.003 < float(response.std()) < 0.04
