@@ -8,6 +8,7 @@ import dimod
 import numpy as np
 import pytest
 import torch
+from dwave.cloud.exceptions import SolverFailureError
 from dwave.system.testing import MockDWaveSampler
 from small_chip import BETA, couplings
 
@@ -129,6 +130,7 @@ def gibbs(problem, codes):
         {"conditioning": "flux"},
         {"conditioning": "flux", "gauges": 4},
         {"copies": None},
+        {"fields": "flux", "anneal_us": 0.02},
     ],
     ids=str,
 )
@@ -146,6 +148,25 @@ def test_states_of_the_emulator_are_those_of_gibbs(
         assert p > 1e-4 / 2
     a, b = (problem.double().energy(z) for z in (states, gibbs))
     assert abs(a.mean() - b.mean()) < 4 * (a.var() / 4000 + b.var() / 4000).sqrt()
+
+
+def test_a_fast_anneal_takes_no_h_and_no_more_flux_than_the_chip_holds(
+    problem, codes, make_annealer, sampler_of
+):
+    """Times of the fast range; fields that need more flux than is in use are refused."""
+    fast = {"fields": "flux", "anneal_us": 0.02}
+    sampler = sampler_of(make_annealer(), problem.graph, **fast)
+    sampler.sample(problem, codes(1, 10))
+    assert sampler.usage.time.anneal == pytest.approx(10 * 0.02)
+    assert 0 < sampler.usage.flux < 0.01
+    strong = sampler_of(make_annealer(), problem.graph, **fast, beta=0.2)
+    with pytest.raises(AnnealerError, match=r"fields h .* outside, by up to a factor"):
+        strong.sample(problem, codes(1, 2))
+    slow = sampler_of(make_annealer(), problem.graph, fields="flux", anneal_us=5e3)
+    with pytest.raises(AnnealerError, match="annealing_time must be"):
+        slow.sample(problem, codes(1, 2))
+    with pytest.raises(SolverFailureError, match="h is not allowed"):
+        make_annealer().sample_ising({0: 0.1}, {}, fast_anneal=True, annealing_time=0.02)
 
 
 def test_values_out_of_range(problem, codes, make_annealer, sampler_of):

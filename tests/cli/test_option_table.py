@@ -120,6 +120,7 @@ SENT = {
 USE = {
     "beta": ALWAYS,
     "conditioning": ALWAYS,
+    "fields": ALWAYS,
     "mode": ALWAYS,
     "gauges": ALWAYS,
     "copies": ALWAYS,
@@ -198,6 +199,7 @@ TABLE: dict[str, dict[str, Idle | None]] = {
             f"{EMULATOR} --rule paper",
         ),
         "conditioning": use("conditioning", "fold"),
+        "fields": use("fields", "flux"),
         "mode": use("mode", "shared"),
         "gauges": use("gauges", "0"),
         "copies": use("copies", "auto"),

@@ -28,6 +28,7 @@ VALUES = {
     "beta": "8.5", "temperature": "t.json", "rule": "energy", "conditioning": "fold",
     "mode": "shared", "gauges": "0", "copies": "1", "out_of_range": "refuse",
     "holding_field": "1", "anneal_us": "20", "relax": "9", "shims": "s.json",
+    "fields": "h",
 }  # fmt: skip
 """A value for each option about annealers, its default where it has one."""
 

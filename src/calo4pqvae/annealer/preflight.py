@@ -1,7 +1,7 @@
 """What must be known of a call before its first program is sent: values, ranges, times."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from calo4pqvae.annealer.chip.constants import Chip
 from calo4pqvae.annealer.jobs.budget import Plan, estimate
-from calo4pqvae.annealer.programs.flux import flux_of_field
+from calo4pqvae.annealer.programs.flux import USUAL_FLUX, flux_of_field
 from calo4pqvae.annealer.programs.placement import Placement
 from calo4pqvae.annealer.programs.programmer import Programmer
 from calo4pqvae.annealer.programs.ranges import (
@@ -125,10 +125,8 @@ class Preflight:
         self, problem: BoltzmannProblem, factor: float = 1.0, clip: Ranges | None = None
     ) -> Programmer:
         """Make programs whose values may be out of range."""
-        s, unit = self.settings, 0.0
-        if s.conditioning == "flux":
-            topology = str(self.properties.get("topology", {}).get("type", "zephyr"))
-            unit = flux_of_field(self.chip, topology)
+        s = self.settings
+        unit = self.flux_unit if s.conditioning == "flux" else 0.0
         return Programmer(
             problem,
             self.placement,
@@ -140,8 +138,17 @@ class Preflight:
             clip=clip,
         )
 
+    @property
+    def flux_unit(self) -> float:
+        """Flux bias that acts like a field of 1 [Phi_0]."""
+        topology = str(self.properties.get("topology", {}).get("type", "zephyr"))
+        return flux_of_field(self.chip, topology)
+
     def _ranges(self) -> Ranges:
         ranges = Ranges.of(self.properties)
+        if self.settings.fields == "flux":
+            most = USUAL_FLUX / abs(self.flux_unit)
+            ranges = replace(ranges, h=(-most, most))
         return ranges.for_any_gauge() if self.settings.gauges else ranges
 
     def _times(self) -> dict[str, Any]:

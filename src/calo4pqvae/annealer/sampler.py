@@ -110,7 +110,8 @@ class AnnealerSampler:
             used=used,
             held=settings.conditioning == "flux",
         )
-        backend = Backend(sampler, {"annealing_time": settings.anneal_us})
+        given: dict[str, Any] = {"annealing_time": settings.anneal_us}
+        backend = Backend(sampler, given | ({"fast_anneal": True} if settings.fast else {}))
         self.dispatcher = Dispatcher(
             backend, record or Record("run"), allow=self._allow, **dispatcher
         )
@@ -258,10 +259,14 @@ class AnnealerSampler:
         def build(number: int) -> Any:
             chains = [int(served[0]) for served in shares[number].chains]
             program = programmer.program(chains, clamped[chains])
-            self.usage.flux = max(self.usage.flux, float(np.abs(program.flux).max(initial=0)))
             signs = self._signs(key, number, len(program.qubits))
             program = program.flipped(signs) if self.settings.gauges else program
-            return program if self.shims is None else self.shims.apply(program, self.properties)
+            if self.shims is not None:
+                program = self.shims.apply(program, self.properties)
+            if self.settings.fields == "flux":
+                program = program.by_flux(self.preflight.flux_unit)
+            self.usage.flux = max(self.usage.flux, float(np.abs(program.flux).max(initial=0)))
+            return program
 
         for number, share in enumerate(shares):
             yield Job(first + number, share.reads, lambda number=number: build(number))

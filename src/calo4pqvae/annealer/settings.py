@@ -28,6 +28,8 @@ class Settings:
         most_reads: reads per programming at most; as many as the chip allows when None.
         limit_s: access time that may be spent [s]; None for any.
         relax: sweeps of block Gibbs sampling from each state that was read; 0 for none.
+        fields: ``h``, or ``flux`` to program all fields as flux biases, which is the only way
+            under a fast anneal, and anneal fast.
 
     Example:
         >>> Settings(beta=8.5, conditioning="flux", limit_s=2.0).mode
@@ -45,6 +47,12 @@ class Settings:
     most_reads: int | None = None
     limit_s: float | None = None
     relax: int = 0
+    fields: Literal["h", "flux"] = "h"
+
+    @property
+    def fast(self) -> bool:
+        """Whether the anneal is a fast one."""
+        return self.fields == "flux"
 
     def __post_init__(self) -> None:
         least = min(self.gauges, self.relax)

@@ -146,9 +146,9 @@ def _add_job(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument(
             "--reads",
             type=whole(_LEAST, _MOST),
-            default=128,
+            default=256 if name == "check" else 128,
             metavar="N",
-            help="reads of a batch (128)",
+            help="reads of a batch (128; 256 in a check)",
         )
     if name == "temperature":
         parser.add_argument(

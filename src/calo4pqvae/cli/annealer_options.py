@@ -23,6 +23,7 @@ DEFAULTS = {
     "imperfections": "typical",
     "rule": "energy",
     "conditioning": "fold",
+    "fields": "h",
     "mode": "shared",
     "gauges": 0,
     "relax": 0,
@@ -191,6 +192,12 @@ def add_use_options(
         "--conditioning",
         choices=("fold", "flux"),
         help="hold the energy's bits in the fields of the others, or by flux biases (paper)",
+    )
+    group.add_argument(
+        "--fields",
+        choices=("h", "flux"),
+        help="program fields as such, or all as flux biases under a fast anneal, where no h is "
+        "allowed; with --anneal-us in its range (h)",
     )
     group.add_argument(
         "--mode",

@@ -87,6 +87,7 @@ def make_sampler(
         anneal_us=args.anneal_us,
         limit_s=args.max_seconds,
         relax=args.relax,
+        fields=args.fields,
     )
     record = _record(args, backend, out)
     args.opened.callback(record.close)

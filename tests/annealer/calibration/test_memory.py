@@ -11,8 +11,8 @@ from calo4pqvae.boltzmann.samplers.cpu.compiled import CompiledGibbs
 
 
 def test_independent_reads_have_none(problem, codes):
-    """100 sets of 128 reads: the stated error is theirs, and at most 1 is called remembering
-    (0.5 % of seeds have more)."""
+    """100 sets of 128 reads: the stated error is theirs, and at most 4 are called remembering
+    (0.3 % of seeds have more)."""
     found = []
     for seed in range(100):
         kernel = CompiledGibbs(problem.graph, SharedNoise(seed))
@@ -21,7 +21,7 @@ def test_independent_reads_have_none(problem, codes):
     pulls = np.array([m.correlation / m.error for m in found])
     assert abs(pulls.mean()) < 0.4
     assert 0.75 < pulls.std() < 1.25
-    assert sum(m.remembers for m in found) <= 1
+    assert sum(m.remembers for m in found) <= 4
 
 
 def test_what_is_called_visible_is_seen(problem, codes):
@@ -37,6 +37,26 @@ def test_what_is_called_visible_is_seen(problem, codes):
             rows.append(rows[-1] if rng.random() < visible else read)
         seen += read_memory(states[rows], one).remembers
     assert seen >= 75
+
+
+def test_a_correlation_of_a_tenth_is_seen_with_the_recommended_reads(problem, codes):
+    """In 82 to 97 of 100 checks, where 90 is right: 1 % of seeds fail. A twin with half of the
+    reads sees it less often."""
+    kernel, rng = CompiledGibbs(problem.graph, SharedNoise(1)), np.random.default_rng(2)
+    pool = kernel.sample(problem, codes(1, 4096), 40)
+    pilot = read_memory(pool[:128], np.arange(128) // 16)
+    wanted = round(pilot.reads_for(0.1) / 16)
+    seen = []
+    for programmings in (wanted, max(1, wanted // 2)):
+        n = 16 * programmings
+        found = 0
+        for _ in range(100):
+            fresh = rng.random(n) >= 0.1
+            rows = rng.integers(0, 4096, n)[np.maximum.accumulate(fresh * np.arange(n))]
+            found += read_memory(pool[rows], np.arange(n) // 16).remembers
+        seen.append(found)
+    assert 82 <= seen[0] <= 97
+    assert seen[1] < seen[0] - 5
 
 
 def test_the_emulator_remembers_in_short_programmings_too(problem, codes, make_annealer):

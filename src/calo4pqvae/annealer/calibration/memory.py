@@ -1,5 +1,6 @@
 """Whether a read remembers the one before it in the same programming."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,12 @@ from torch import Tensor
 __all__ = ["Memory", "read_memory"]
 
 _SHUFFLES = 2_000
-_FALSE_ALARMS = 1e-3
-_POWER = 0.9
+_ALARM, _FOUND = float(norm.isf(0.01)), float(norm.ppf(0.9))
+"""Standard errors above which a correlation is none by chance (1 % of false alarms), and by
+which it must exceed them to be seen in 9 of 10 checks."""
+
+_ITERATIONS = 20
+"""Of a fixed point that halves its distance in each."""
 
 
 @dataclass(frozen=True)
@@ -21,20 +26,37 @@ class Memory:
     Attributes:
         correlation: 0 for independent reads, 1 if each repeats the one before.
         error: its standard error if reads are independent.
+        reads: reads that it was found from.
     """
 
     correlation: float
     error: float
+    reads: int = 0
 
     @property
     def remembers(self) -> bool:
-        """Whether chance is no explanation; it says so for 1 of 1,000 chips without memory."""
-        return bool(self.correlation > norm.isf(_FALSE_ALARMS) * self.error)
+        """Whether chance is no explanation; it says so for 1 of 100 chips without memory."""
+        return bool(self.correlation > _ALARM * self.error)
 
     @property
     def visible(self) -> float:
-        """Smallest correlation that is seen in 9 of 10 checks with as many reads."""
-        return float(norm.isf(_FALSE_ALARMS) + norm.ppf(_POWER)) * self.error
+        """Smallest correlation that is seen in 9 of 10 checks with as many reads.
+
+        That reads repeat, with a probability as large, scatters by itself.
+        """
+        found = math.inf if not self.reads else self.error
+        for _ in range(_ITERATIONS):
+            if not math.isfinite(found):
+                return math.inf
+            own = max(found * (1 - found), 0.0) / self.reads
+            found = _ALARM * self.error + _FOUND * math.sqrt(self.error**2 + own)
+        return found
+
+    def reads_for(self, correlation: float = 0.1) -> float:
+        """Reads that show this correlation in 9 of 10 checks, in as long programmings."""
+        each = self.error * math.sqrt(self.reads)
+        own = correlation * (1 - correlation)
+        return ((_ALARM * each + _FOUND * math.sqrt(each**2 + own)) / correlation) ** 2
 
 
 def read_memory(
@@ -63,13 +85,17 @@ def read_memory(
     found, size, shuffled = 0.0, 0.0, np.zeros(_SHUFFLES)
     for number in np.unique(programming):
         x = states.numpy()[programming == number].astype(np.float64)
+        n = len(x)
+        if n < 3:  # two reads less their mean are opposite, whatever they are
+            continue
         x -= x.mean(axis=0)
         overlap = x @ x.T
-        n = len(x)
         found += float(np.trace(overlap, 1))
-        size += float(np.trace(overlap)) * (n - 1) / n
+        # The mean holds 2 / n of what successive reads have in common.
+        size += float(np.trace(overlap)) * (n - 1) / n * (1 - 2 / n)
         order = np.argsort(rng.random((_SHUFFLES, n)), axis=1)
         shuffled += overlap[order[:, 1:], order[:, :-1]].sum(axis=1)
     if size <= 0:
-        return Memory(0.0, float("inf"))
-    return Memory((found - shuffled.mean()) / size, float(shuffled.std(ddof=1)) / size)
+        return Memory(0.0, float("inf"), len(states))
+    error = float(shuffled.std(ddof=1)) / size
+    return Memory(float(found - shuffled.mean()) / size, error, len(states))

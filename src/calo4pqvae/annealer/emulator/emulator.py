@@ -139,6 +139,8 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         h, (a, b, j), offset, names = vectors
         h, j = np.asarray(h, np.float64), np.asarray(j, np.float64)
         qubits, ends = np.array(names, dtype=np.int64), np.stack([a, b]).astype(np.int64)
+        if parameters.get("fast_anneal") and h.any():
+            raise _client.SolverFailureError("h is not allowed under a fast anneal")
         scale = self._check_values(qubits, ends, h, j, bool(parameters.get("auto_scale", True)))
         flux = np.asarray(parameters.get("flux_biases", np.zeros(self.graph.n_places)))
         time = self._time(len(qubits), reads, parameters)

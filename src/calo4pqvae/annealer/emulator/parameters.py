@@ -13,7 +13,8 @@ __all__ = ["check_parameters"]
 _client: Any = require("dwave.cloud.exceptions", "qpu")
 
 _HONOURED = {
-    "annealing_time", "answer_mode", "auto_scale", "flux_biases", "flux_drift_compensation",
+    "annealing_time", "answer_mode", "auto_scale", "fast_anneal", "flux_biases",
+    "flux_drift_compensation",
     "num_reads", "programming_thermalization", "readout_thermalization",
     "reduce_intersample_correlation",
 }  # fmt: skip
@@ -44,9 +45,12 @@ def check_parameters(
     low, high = properties["num_reads_range"]
     if int(reads) != reads or not low <= reads <= high:
         raise _client.SolverFailureError(f"num_reads must be {low} to {high}, not {reads}")
-    low, high = properties["annealing_time_range"]
+    fast = parameters.get("fast_anneal", False)
+    low, high = properties["fast_anneal_time_range" if fast else "annealing_time_range"]
     if not low <= parameters.get("annealing_time", low) <= high:
         raise _client.SolverFailureError(f"annealing_time must be {low} to {high} us")
+    if fast and "annealing_time" not in parameters:
+        raise _client.SolverFailureError("a fast anneal needs its annealing_time")
     mode = parameters.get("answer_mode", "histogram")
     if mode not in _MODES:
         raise _client.SolverFailureError(f"answer_mode must be one of {_MODES}, not {mode}")

@@ -40,6 +40,14 @@ class Program:
             self, h=self.h * signs, j=self.j * signs[a] * signs[b], flux=self.flux * signs
         )
 
+    def by_flux(self, unit: float) -> "Program":
+        """Express all fields by flux biases.
+
+        Arguments:
+            unit: flux bias that acts like a field of 1 [Phi_0].
+        """
+        return replace(self, h=np.zeros_like(self.h), flux=self.flux + unit * self.h)
+
     def model(self) -> Any:
         """State fields and couplings as a model of dimod, its variables the qubits."""
         return require("dimod", "qpu").BinaryQuadraticModel.from_numpy_vectors(
