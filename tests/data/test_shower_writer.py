@@ -293,3 +293,21 @@ def test_a_file_that_came_meanwhile_is_not_replaced(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["toy.h5"]
     with ShowerFile(tmp_path / "toy.h5") as file:
         assert len(file) == 50
+
+
+@pytest.mark.parametrize("compression", shower_writer.COMPRESSIONS)
+def test_every_compression_is_read_by_a_process_that_has_not_written(
+    tmp_path, toy_geometry, toy_showers, compression
+):
+    """A filter that the first look has loaded, in a process of its own, is loaded here, too."""
+    if compression == "zstd":
+        pytest.importorskip("hdf5plugin", reason="the extra zstd is not installed")
+    e_inc, voxels = toy_showers(300)
+    path = tmp_path / "packed.h5"
+    with ShowerWriter(path, toy_geometry, compression=compression) as writer:
+        writer.append(e_inc, voxels)
+    code = "import sys; from calo4pqvae.data.shower_file import ShowerFile\n"
+    code += "print(ShowerFile(sys.argv[1]).showers(slice(None)).tobytes().hex())"
+    read = [sys.executable, "-W", "ignore", "-c", code, str(path)]
+    told = subprocess.run(read, check=True, capture_output=True, text=True).stdout
+    assert bytes.fromhex(told) == voxels.tobytes()

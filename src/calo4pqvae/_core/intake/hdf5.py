@@ -5,15 +5,18 @@ its own folder, the one that the user named with it, or below; all of them must 
 """
 
 import os
+import sys
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import h5py
 
 from calo4pqvae._core.intake.child import in_child
 from calo4pqvae._core.intake.files import regular_file
 from calo4pqvae._core.intake.hdf5_file import find_item, folders_of, open_file
-from calo4pqvae._core.intake.hdf5_layout import check_layout
+from calo4pqvae._core.intake.hdf5_layout import FILTER_LIBRARY, check_layout
 from calo4pqvae._core.intake.hdf5_rows import Rows
 from calo4pqvae._core.intake.parsing import one_line, parsing
 from calo4pqvae.errors import ShowerFileError
@@ -72,12 +75,19 @@ class Hdf5File:
         key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
         if all(_known.get((*key, name)) for name in names):
             return
-        alone = in_child(lambda: self._examine(names), one_line(self.path), ShowerFileError)
-        for name, whole in alone.items():
+        seen = in_child(lambda: self._examine(names), one_line(self.path), ShowerFileError)
+        if seen["filters"]:  # the child has them, and this process needs them, too
+            import_module(FILTER_LIBRARY)
+        for name, whole in seen["alone"].items():
             _known[*key, name] = whole
 
-    def _examine(self, names: tuple[str, ...]) -> dict[str, bool]:
-        """Touch all that will be touched; say of each dataset if it needs no other file."""
+    def _examine(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Touch all that will be touched.
+
+        Returns:
+            of each dataset if it needs no other file, and whether the library of filters had
+            to be loaded.
+        """
         alone = {}
         with ExitStack() as opened:
             file = opened.enter_context(open_file(self.path))
@@ -90,7 +100,7 @@ class Hdf5File:
                     alone[name] = check_layout(found, self._folders) and found.file == file
                     _check_prefixes(self.path, alone[name])
                     Rows(self.path, found)[:1]
-        return alone
+        return {"alone": alone, "filters": FILTER_LIBRARY in sys.modules}
 
 
 def _read_attributes(path: Path, file: h5py.File) -> None:

@@ -17,7 +17,7 @@ from calo4pqvae._core.intake.hdf5_file import find_item, inside, open_file
 from calo4pqvae._core.intake.parsing import one_line
 from calo4pqvae.errors import ShowerFileError
 
-__all__ = ["LARGEST_CHUNK", "MOST_ROWS", "check_layout"]
+__all__ = ["FILTER_LIBRARY", "LARGEST_CHUNK", "MOST_ROWS", "check_layout"]
 
 MOST_ROWS = 2**24
 """Showers of one file; all their incident energies are kept in memory (64 MiB of float32)."""
@@ -36,6 +36,10 @@ FILTERS = {
     32015: "Zstandard", 32017: "SZ", 32026: "Blosc2", 32024: "SZ3", 32028: "SPERR",
 }  # fmt: skip
 """Numbers that the HDF Group gave to compression filters."""
+
+
+FILTER_LIBRARY = "hdf5plugin"
+"""Brings the filters of others, once it is imported."""
 
 
 def check_layout(dataset: h5py.Dataset, folders: tuple[Path, ...], depth: int = 0) -> bool:
@@ -103,7 +107,7 @@ def _check_filters(dataset: h5py.Dataset) -> None:
         code, _, _, name = plan.get_filter(number)
         if not h5py.h5z.filter_avail(code):
             with suppress(Exception):  # brings its filters along where it is installed
-                import_module("hdf5plugin")
+                import_module(FILTER_LIBRARY)
         if not h5py.h5z.filter_avail(code):
             known = FILTERS.get(code) or one_line(name.decode(errors="replace")) or "unknown"
             raise ShowerFileError(
