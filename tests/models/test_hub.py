@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from calo4pqvae.errors import CheckpointError, MissingExtraError
 from calo4pqvae.models.hub import fetch_model, names_a_hub
-from calo4pqvae.pretrained import pretrained_path
+from calo4pqvae.pretrained import SHIPPED, pretrained_path
 
 COMMIT = "a" * 40
 FILES = {
@@ -114,3 +115,12 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtraError, match=r"calo4pqvae\[hub\]"):
         fetch_model("hf://o/m")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_card_has_the_header_that_hubs_read(name):
+    text = (pretrained_path(name) / "README.md").read_text("utf-8")
+    header = yaml.safe_load(text.split("---\n")[1])
+    assert header["license"] == "apache-2.0"
+    assert header["library_name"] == "calo4pqvae"
+    assert {"calorimeter", "boltzmann-machine"} <= set(header["tags"])
