@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import calo4pqvae as c4
-from calo4pqvae.data.sample import sample_path
+from calo4pqvae import sample_path
 from calo4pqvae.pretrained import unseen_sample_rows
 from calo4pqvae.units import GeV
 
