@@ -1,10 +1,15 @@
 """The recipes of CONTRIBUTING.md, followed to the letter."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann import samplers
@@ -12,6 +17,8 @@ from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
 from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
+from calo4pqvae.simulation.stack import Stack
+from calo4pqvae.simulation.stacks import stacks
 from calo4pqvae.testing import ConformanceError, check_sampler
 
 ROOT = Path(__file__).parents[1]
@@ -26,8 +33,76 @@ def recipe(title: str) -> str:
     return text.split(f"## {title}\n")[1].split("\n## ")[0]
 
 
-def blocks(text: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+def blocks(text: str, language: str = "python") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("title", ["detector", "decoder", "sampler"])
+def test_a_recipe_names_files_that_hold_the_words_it_says(title):
+    """As in "`Sizes` and `Networks` of `src/..`"."""
+    text = recipe(f"Add a {title}")
+    told = re.findall(r"((?:`\w+`(?:,| and| or)? )+)of\s+`(src/\S+)`", text)
+    assert told
+    for words, path in told:
+        source = (ROOT / path).read_text("utf-8")
+        for word in re.findall(r"`(\w+)`", words):
+            assert re.search(rf"^(class |def )?{word}\b", source, re.MULTILINE), (word, path)
+
+
+def test_a_detector_is_one_file():
+    text = recipe("Add a detector")
+    folder = re.search(r"`(src/\S+/)NAME\.yaml`", text)[1]
+    assert sorted(path.stem for path in (ROOT / folder).glob("*.yaml")) == stacks()
+    stack = Stack.from_dict(yaml.safe_load(blocks(text, "yaml")[0]))
+    assert stack.geometry.shape == (24, 12, 4)
+
+
+TRY_THE_DECODER = """
+import torch
+from calo4pqvae import CylindricalGeometry, SharedNoise, build_model, load_config
+settings = ["model.kind=dense", "model.width=8", "prior.nodes_per_partition=6"]
+settings += ["data.energy_gev=[1,10]", "model.voxels.kind=drawn"]
+config = load_config("quick", settings=settings)
+model = build_model(config, CylindricalGeometry.regular(3, 4, [0, 10, 20], 0.1)).eval()
+e_inc, showers = torch.full((5, 1), 2000.0), torch.rand(5, 3, 4, 2)
+losses = model(showers, e_inc, SharedNoise(1), 5.0)
+losses.total(1.0).backward()
+assert all(p.grad is not None for p in model.decoder.parameters())
+bits = model.encode(showers, e_inc, SharedNoise(2))
+print(type(model.decoder).__name__, tuple(model.decode(bits, e_inc, SharedNoise(3)).shape))
+"""
+
+
+def test_a_decoder_is_one_file_one_dataclass_and_one_line(tmp_path):
+    """In a copy of the sources, to which exactly what the recipe says is done."""
+    text = recipe("Add a decoder")
+    network, settings, line = blocks(text)
+    copy = tmp_path / "calo4pqvae"
+    skip = shutil.ignore_patterns("__pycache__", "*.h5", "*.safetensors")
+    shutil.copytree(ROOT / "src" / "calo4pqvae", copy, ignore=skip)
+    (copy / "models" / "vae" / "dense.py").write_text(network, encoding="utf-8")
+    enter(
+        copy / "config" / "models.py",
+        "VaeConfig = ",
+        settings + "\n\nVaeConfig = DenseConfig | ",
+    )
+    imports = (
+        "from calo4pqvae.config.models import DenseConfig\n"
+        "from calo4pqvae.models.vae.dense import dense_networks\n"
+    )
+    build = copy / "models" / "vae" / "build.py"
+    enter(build, "from calo4pqvae.geometry", imports + "from calo4pqvae.geometry")
+    enter(build, "Networks]] = {\n", "Networks]] = {\n" + line)
+    words = [sys.executable, "-c", TRY_THE_DECODER]
+    known = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(words, check=False, capture_output=True, text=True, env=known)
+    assert done.stdout == "DenseDecoder (5, 3, 4, 2)\n", done.stderr
+
+
+def enter(path: Path, place: str, text: str) -> None:
+    source = path.read_text("utf-8")
+    assert source.count(place) == 1
+    path.write_text(source.replace(place, text), encoding="utf-8")
 
 
 def test_a_sampler_is_one_file_and_one_line(tmp_path, monkeypatch, capsys):

@@ -17,6 +17,7 @@ __all__ = [
     "DrawnVoxelsConfig",
     "ModelConfig",
     "PointVoxelsConfig",
+    "VaeConfig",
 ]
 
 Three = tuple[Count, Count, Count]
@@ -131,7 +132,7 @@ class AutoregressiveConfig:
     coupling_bins: Count = 1
 
 
-ModelConfig = Annotated[
-    Conv3dConfig | CompactConfig | DepthConfig | AutoregressiveConfig,
-    Field(discriminator="kind"),
-]
+VaeConfig = Conv3dConfig | CompactConfig | DepthConfig
+"""The kinds of the paper's model."""
+
+ModelConfig = Annotated[VaeConfig | AutoregressiveConfig, Field(discriminator="kind")]

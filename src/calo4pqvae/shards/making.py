@@ -1,12 +1,12 @@
 """How one shard comes to be: in a process of ours, of a batch system, or of Dask."""
 
-import importlib
 import os
 import socket
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Protocol, runtime_checkable
 
 from calo4pqvae.data.opening import sha256_of
@@ -47,8 +47,7 @@ class Recipe:
 
     def build(self) -> Maker:
         """Make the maker."""
-        module, _, name = self.maker.partition(":")
-        return getattr(importlib.import_module(module), name)(**self.options)
+        return resolve_name(self.maker)(**self.options)
 
 
 def make_shard(folder: ShardFolder, maker: Maker, shard: Shard) -> Entry:

@@ -5,13 +5,13 @@ answered by a line of JSON and the bytes that it announces. The process ends at 
 does, so that it never outlives its master.
 """
 
-import importlib
 import json
 import os
 import queue
 import sys
 import threading
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import IO, Any
 
 __all__ = ["main"]
@@ -54,8 +54,7 @@ def _read(lines: "queue.SimpleQueue[str]") -> None:
 def _serve(lines: "queue.SimpleQueue[str]", answers: IO[bytes]) -> None:
     """Become what is asked for, then do what comes."""
     wanted = json.loads(lines.get())
-    module, _, name = wanted["server"].partition(":")
-    server = getattr(importlib.import_module(module), name)(**wanted["options"])
+    server = resolve_name(wanted["server"])(**wanted["options"])
     _answer(answers, ready=True)
     while True:
         told, content = server.answer(json.loads(lines.get()))

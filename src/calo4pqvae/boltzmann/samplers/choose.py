@@ -1,6 +1,6 @@
 """The samplers by name, and which one runs where none is named: the fastest for the device."""
 
-import importlib
+from pkgutil import resolve_name
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.boltzmann.graph import PartiteGraph
@@ -47,5 +47,4 @@ def choose_sampler(
 def _make(name: str, graph: PartiteGraph, noise: SharedNoise) -> Sampler:
     if name not in SAMPLERS:
         raise SamplerError(f"there is no sampler {name!r}; name {', '.join(SAMPLERS)} or auto")
-    module, _, maker = SAMPLERS[name].partition(":")
-    return getattr(importlib.import_module(module), maker)(graph, noise)
+    return resolve_name(SAMPLERS[name])(graph, noise)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from calo4pqvae.config import (
+from calo4pqvae.config.models import (
     CompactConfig,
     Conv3dConfig,
     DepthConfig,
     DrawnVoxelsConfig,
     PointVoxelsConfig,
+    VaeConfig,
 )
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import Common
@@ -30,7 +31,7 @@ NETWORKS: dict[type, Callable[[Any, Sizes], Networks]] = {
 """What makes the networks of each kind."""
 
 
-def build_vae(config: Conv3dConfig | CompactConfig | DepthConfig, common: Common) -> Calo4pQVAE:
+def build_vae(config: VaeConfig, common: Common) -> Calo4pQVAE:
     """Build networks and voxels around what all models have."""
     voxels = _voxels(config.voxels, common["geometry"])
     shape, partitions = common["geometry"].shape, common["prior"].graph.sizes
