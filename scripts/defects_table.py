@@ -3,25 +3,28 @@
     python scripts/defects_table.py FILE.h5 [--showers 4000] [--fpd]
 
 One half of the showers is the reference, the other is spoilt. Each cell is the excess over the
-floor in errors, as the verdict counts it; beyond 3 the score sees the defect.
+floor in errors, as the verdict counts it; beyond 3 the score sees the defect. The worth is in
+showers of Geant4.
 """
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.evaluation.features.high_level import Features
-from calo4pqvae.evaluation.features.measured import Measured
-from calo4pqvae.evaluation.features.observables import apply_threshold
-from calo4pqvae.evaluation.scores import Scores
-from calo4pqvae.evaluation.separation.bins import VoxelSpectrum, voxel_edges
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.metrics.metric import Options
+from calo4pqvae.evaluation.metrics.registry import metric_classes
 
-SHOWN = (
-    "separation.e_tot", "separation.e_layer", "separation.ec_r", "separation.width_r",
-    "separation.sparsity", "separation.voxel", "auc.high", "precision", "recall", "coverage",
-)  # fmt: skip
+SHOWN = {
+    "worth": "worth", "auc.trees": "trees", "structure.largest": "largest pull",
+    "separation.e_tot": "total energy", "separation.e_layer": "layers",
+    "separation.ec_r": "centre in r", "separation.width_r": "width in r",
+    "separation.sparsity": "sparsity", "separation.voxel": "voxels", "auc.high": "network",
+    "precision": "precision", "recall": "recall", "coverage": "coverage",
+}  # fmt: skip
 
 Spoil = Callable[[np.ndarray], np.ndarray]
 
@@ -72,12 +75,6 @@ SPOILERS: dict[str, Spoil | None] = {
 }
 
 
-def measure(showers, e_inc, geometry, edges):
-    flat = showers.reshape(len(showers), -1).astype(np.float32)
-    spectrum = VoxelSpectrum.from_showers(flat, edges, geometry.threshold)
-    return Measured(Features.from_showers(e_inc, flat, geometry), spectrum)
-
-
 def main():
     """Print one row per defect."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -85,31 +82,36 @@ def main():
     parser.add_argument("--showers", type=int, default=4000)
     parser.add_argument("--fpd", action="store_true", help="FPD and KPD too (minutes)")
     args = parser.parse_args()
+    half = args.showers
     with ShowerFile(args.file) as file:
-        geometry, half = file.geometry, args.showers
-        reference = Measured.reference(file, np.arange(half))
-        edges = voxel_edges(file, np.arange(half))
-        rows = np.arange(half, 2 * half)
+        geometry, rows = file.geometry, np.arange(half, 2 * half)
+        reference = replace(Measured.from_file(file, np.arange(half)), file=None)
         e_inc, showers = file.e_inc(rows), file.showers(rows)
     showers = showers.reshape(-1, *geometry.shape)
-    scores = Scores(reference, batches=2)
-    shown = (("fpd", "kpd") if args.fpd else ()) + SHOWN
-    print(f"| defect | {' | '.join(shown)} | voxels below threshold |")
+    shown = ({"fpd": "FPD", "kpd": "KPD"} if args.fpd else {}) | SHOWN
+    options = Options(batches=2)
+    metrics = [
+        made(reference, options)
+        for made in metric_classes()
+        if set(made.names(options)) & set(shown)
+    ]
+    print(f"| defect | {' | '.join(shown.values())} | voxels below threshold |")
     print(f"|---|{'--:|' * (len(shown) + 1)}")
     for name, spoil in SPOILERS.items():
-        spoilt = showers if spoil is None else spoil(showers)
-        energies = e_inc
+        spoilt, energies = (showers if spoil is None else spoil(showers)), e_inc
         if spoil is mode_collapse:
             energies = e_inc[np.arange(len(e_inc)) % (len(e_inc) // 20)]
-        sample = measure(spoilt, energies, geometry, edges)
-        entries = scores.of(sample) if args.fpd else scores.without_distances(sample)
-        _, removed = apply_threshold(
-            spoilt.reshape(len(spoilt), -1).astype(np.float64), geometry.threshold
-        )
-        cells = [f"{entries[key]['excess']:+.1f}" for key in shown]
-        print(
-            f"| {name} | {' | '.join(cells)} | {removed.sum() / spoilt.size:.1%} |", flush=True
-        )
+        flat = spoilt.reshape(len(spoilt), -1).astype(np.float32)
+        sample = Measured.from_showers(energies, flat, geometry, like=reference)
+        found = {k: v for metric in metrics for k, v in metric.of(sample).items()}
+        worth = found["worth"]
+        cells = [
+            (f"{worth.value:,.0f}" if np.isfinite(worth.value) else worth.reason)
+            if key == "worth" else f"{found[key].excess:+.1f}"
+            for key in shown
+        ]  # fmt: skip
+        removed = sample.observables.below_threshold.sum() / spoilt.size
+        print(f"| {name} | {' | '.join(cells)} | {removed:.1%} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import json
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.distances.frechet import fpd, sample_sizes
 from calo4pqvae.evaluation.distances.kernel import kpd
-from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.measured.measured import Measured
 
 SIZES, BATCHES = (10_000, 50_000, 10), 20
 
@@ -50,18 +51,16 @@ print(json.dumps(out))
 def synthetic(n):
     """Two samples of n feature vectors that look like Geant4's."""
     with ShowerFile(sample_path()) as file:
-        seen = Features.from_file(file)
+        seen = Measured.from_file(file).features
     rng = np.random.default_rng(0)
     squares, directions = np.linalg.eigh(np.cov(seen.values, rowvar=False))
     root = directions * np.sqrt(squares.clip(min=0))
     mean = seen.values.mean(axis=0)
     return [
-        Features(
-            mean + spread * rng.standard_normal((n, len(mean))) @ root.T,
-            seen.columns,
-            np.ones(n),
-            seen.geometry,
-            seen.feature_set,
+        replace(
+            seen,
+            e_inc=np.ones(n),
+            values=mean + spread * rng.standard_normal((n, len(mean))) @ root.T,
         )
         for spread in (1.0, 1.02)
     ]

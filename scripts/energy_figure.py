@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.measured.observables import Observables
 from calo4pqvae.evaluation.plotting.style import house_style, looks, save
 from calo4pqvae.units import GeV
 
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     for word in arguments[1:]:
         label, _, path = word.partition("=")
         with ShowerFile(path) as file:
-            points[label] = measure(Observables.from_file(file))
+            points[label] = measure(Measured.from_file(file).observables)
     save(draw(points), Path(arguments[0]))
     return 0
 

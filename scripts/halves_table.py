@@ -18,7 +18,7 @@ import torch
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.distances.frechet import Gaussian, frechet_distance
-from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.measured.measured import Measured
 
 
 def main():
@@ -53,7 +53,7 @@ def main():
 def read(path: str) -> np.ndarray:
     """Read the official features of a file."""
     with ShowerFile(path) as file:
-        return Features.from_file(file).values
+        return Measured.from_file(file).features.values
 
 
 def gaussian(values: np.ndarray) -> Gaussian:

@@ -3,7 +3,8 @@
     python scripts/results_table.py quick=demo/metrics.json paper=other/metrics.json
 
 Each column is the `metrics.json` of `calo4pqvae evaluate` or `calo4pqvae demo`; a name with
-`:reconstructed` takes the block of the reconstructed showers.
+`:reconstructed` takes the block of the reconstructed showers. Value and floor are taken on
+equally many showers.
 """
 
 import json
@@ -15,7 +16,7 @@ ROWS = {
     "sparsity": ("mean sparsity - Geant4", 1, ""),
     "profile.longitudinal": ("longitudinal profile, largest deviation", 100, "%"),
     "profile.radial": ("radial profile, largest deviation", 100, "%"),
-    "separation.response": ("separation power, response", 1e3, "10⁻³"),
+    "separation.e_tot": ("separation power, response", 1e3, "10⁻³"),
     "separation.sparsity": ("separation power, sparsity", 1e3, "10⁻³"),
     "separation.voxel": ("separation power, voxel energy", 1e3, "10⁻³"),
     "separation.e_layer": ("separation power, layer energies", 1e3, "10⁻³"),
@@ -32,8 +33,8 @@ def main(arguments: list[str]) -> int:
     for argument in arguments:
         name, _, path = argument.partition("=")
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        block = content["reconstructed"] if name.endswith(":reconstructed") else content
-        columns[name.replace(":", ", ")] = block["metrics"]
+        block = "reconstructed" if name.endswith(":reconstructed") else "generated"
+        columns[name.replace(":", ", ")] = content[block]["metrics"]
     if not columns:
         print(__doc__, file=sys.stderr)
         return 2
@@ -56,6 +57,7 @@ def _rows(metrics: dict) -> list[tuple[str, tuple[str, float, str]]]:
 
 
 def _cell(entry: dict, factor: float) -> str:
+    entry = entry.get("matched") or entry
     value, error = factor * entry["value"], factor * entry["error"]
     return f"{value:.3g} ± {error:.2g}"
 

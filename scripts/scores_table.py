@@ -25,7 +25,9 @@ ROWS = (
     ("separation.width_r", "separation, width r", 1e3),
     ("separation.sparsity", "separation, sparsity", 1e3),
     ("separation.voxel", "separation, voxel energy", 1e3),
+    ("auc.trees", "trees on features and structure, area under the curve", 1),
     ("auc.high", "classifier, area under the curve", 1),
+    ("worth", "worth in showers of Geant4", 1),
 )
 
 
@@ -34,7 +36,8 @@ def main(arguments: list[str]) -> int:
     columns = {}
     for word in arguments:
         name, _, path = word.partition("=")
-        columns[name] = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        columns[name] = content["generated"]["metrics"]
     if not columns:
         print(__doc__, file=sys.stderr)
         return 2
@@ -42,28 +45,19 @@ def main(arguments: list[str]) -> int:
     print("| score | " + " | ".join(heads) + " |")
     print("|---" + "|--:" * len(heads) + "|")
     for key, label, factor in ROWS:
-        cells = [text for content in columns.values() for text in pair(content, key, factor)]
+        cells = [text for one in columns.values() for text in pair(one.get(key), factor)]
         print(f"| {label}{' [10⁻³]' if factor == 1e3 else ''} | " + " | ".join(cells) + " |")
     return 0
 
 
-def pair(content: dict, key: str, factor: float) -> tuple[str, str]:
+def pair(entry: dict | None, factor: float) -> tuple[str, str]:
     """Format a score, and its matched value beside the floor."""
-    entry = find(content, key)
     if entry is None or entry.get("value") is None:
         return "-", "-"
     matched, floor = entry.get("matched"), entry.get("floor")
     if not matched or not floor:
         return show(entry, factor), "-"
     return show(entry, factor), f"{show(matched, factor)} ({show(floor, factor)})"
-
-
-def find(content: dict, key: str) -> dict | None:
-    """Look a score up, wherever the file keeps it."""
-    for place in (content, content.get("metrics", {}), content.get("scores", {})):
-        if isinstance(place.get(key), dict):
-            return place[key]
-    return None
 
 
 def show(entry: dict, factor: float) -> str:

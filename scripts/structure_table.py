@@ -11,10 +11,10 @@ import argparse
 import numpy as np
 
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.structure.correlations import FUNCTIONS
 from calo4pqvae.evaluation.structure.names import OBSERVABLES
 from calo4pqvae.evaluation.structure.pulls import BEYOND, CHANCE, pulls
-from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.evaluation.structure.windows import windows_of
 
 SHOWN = (
@@ -89,9 +89,9 @@ def main():
     parser.add_argument("--splits", type=int, default=10, help="pairs of halves of Geant4")
     args = parser.parse_args()
     with ShowerFile(args.generated) as file:
-        sample = Structure.from_file(file)
+        sample = Measured.from_file(file).structure
     with ShowerFile(args.reference) as file:
-        reference = Structure.from_file(file)
+        reference = Measured.from_file(file).structure
     print(f"{len(sample)} generated showers, {len(reference)} of Geant4\n")
     print_means(sample, reference)
     print_functions(sample, reference)

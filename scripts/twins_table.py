@@ -9,17 +9,15 @@ Geant4.
 """
 
 import argparse
-import tempfile
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.evaluation.features.measured import Measured
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.metrics.metric import Options
+from calo4pqvae.evaluation.metrics.registry import metric_classes
 from calo4pqvae.evaluation.power.twins import KINDS, spoilt
-from calo4pqvae.evaluation.scores import Scores
-from calo4pqvae.evaluation.sight import Sight
 
 SHOWN = {
     "auc.trees": "trees, both", "auc.trees_structure": "trees, structure",
@@ -32,40 +30,34 @@ SHOWN = {
 }  # fmt: skip
 
 
-def write(path, e_inc, showers, geometry):
-    with ShowerWriter(path, geometry, {"sampler": "twin of Geant4"}, overwrite=True) as writer:
-        writer.append(e_inc, showers)
-
-
-def print_twin(name, path, scores, sight, shown):
-    with ShowerFile(path) as file:
-        sample = scores.reference.like(file)
-        entries = sight.of(file, sample.features)
-        if set(shown) - set(entries):
-            entries |= scores.of(sample)
-    value = entries["worth"]["value"]
-    worth = "reference ends" if value is None else f"{value:,.0f}"
-    cells = [
-        "-" if entries[key]["excess"] is None else f"{entries[key]['excess']:+.1f}"
-        for key in shown
-    ]
+def print_twin(name, sample, metrics, shown):
+    found = {k: v for metric in metrics for k, v in metric.of(sample).items()}
+    value = found["worth"].value
+    worth = f"{value:,.0f}" if np.isfinite(value) else "reference ends"
+    excesses = (found[key].excess for key in shown)
+    cells = ("-" if excess is None else f"{excess:+.1f}" for excess in excesses)
     print(f"| {name} | {worth} | {' | '.join(cells)} |", flush=True)
 
 
-def print_table(source, n, twins, path, shown):
-    rows = np.arange(n, 2 * n)
-    e_inc, showers = source.e_inc(rows), source.showers(rows)
-    scores = Scores(Measured.reference(source, np.arange(n)), batches=1)
-    sight = Sight(source, np.arange(n), scores.reference.features)
+def print_table(source, n, twins, shown):
+    rows, options = np.arange(n, 2 * n), Options(batches=1)
+    e_inc, showers, geometry = source.e_inc(rows), source.showers(rows), source.geometry
+    reference = replace(Measured.from_file(source, np.arange(n)), file=None)
+    wanted = {"worth", *shown}
+    metrics = [
+        made(reference, options)
+        for made in metric_classes()
+        if set(made.names(options)) & wanted
+    ]
     print(f"\n{n:,} against {n:,} showers\n")
     print(f"| twin | worth | {' | '.join(shown.values())} |")
     print(f"|---|--:|{'--:|' * len(shown)}", flush=True)
-    write(path, e_inc, showers, source.geometry)
-    print_twin("none", path, scores, sight, shown)
+    sample = Measured.from_showers(e_inc, showers, geometry, like=reference)
+    print_twin("none", sample, metrics, shown)
     for twin in twins:
-        size = twin.sizes[0]
-        write(path, e_inc, spoilt(twin, size, showers, source.geometry), source.geometry)
-        print_twin(twin.describe(size), path, scores, sight, shown)
+        made = spoilt(twin, twin.sizes[0], showers, geometry)
+        sample = Measured.from_showers(e_inc, made, geometry, like=reference)
+        print_twin(twin.describe(twin.sizes[0]), sample, metrics, shown)
 
 
 def main():
@@ -78,9 +70,9 @@ def main():
     args = parser.parse_args()
     shown = dict(list(SHOWN.items())[:6]) if args.structure else SHOWN
     twins = [twin for twin in KINDS if args.only is None or twin.name in args.only]
-    with ShowerFile(args.file) as source, tempfile.TemporaryDirectory() as folder:
+    with ShowerFile(args.file) as source:
         for n in args.showers:
-            print_table(source, n, twins, Path(folder) / "twin.h5", shown)
+            print_table(source, n, twins, shown)
 
 
 if __name__ == "__main__":

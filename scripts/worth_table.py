@@ -12,15 +12,15 @@ import numpy as np
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.classifiers.trees import separate
-from calo4pqvae.evaluation.structure.showers import Structure
-from calo4pqvae.evaluation.worth import worth
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.metrics.worth import worth
 
 REPEATS = 20
 
 
 def measured(path):
     with ShowerFile(path) as file:
-        return Structure.from_file(file)
+        return Measured.from_file(file).structure
 
 
 def interval(found):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -17,6 +18,13 @@ from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
 from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
+from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.data.shower_writer import ShowerWriter
+from calo4pqvae.evaluation import metrics
+from calo4pqvae.evaluation.evaluate import Evaluation, evaluate
+from calo4pqvae.evaluation.metrics.metric import Options
+from calo4pqvae.evaluation.metrics.registry import METRICS
+from calo4pqvae.evaluation.report.rows import metric_rows
 from calo4pqvae.simulation.stack import Stack
 from calo4pqvae.simulation.stacks import stacks
 from calo4pqvae.testing import ConformanceError, check_sampler
@@ -134,3 +142,39 @@ def test_a_sampler_is_one_file_and_one_line(tmp_path, monkeypatch, capsys):
         check_sampler(
             lambda graph, seed: choose_sampler(graph, SharedNoise(seed), name), chains=FEW
         )
+
+
+def test_a_metric_is_one_file_and_one_line(tmp_path, monkeypatch, toy_geometry, toy_showers):
+    """Halves of toy showers pass; showers that begin a layer later, the wrong twin, do not."""
+    text = recipe("Add a metric")
+    source, line = blocks(text)
+    name, home = next(iter(ast.literal_eval(f"{{{line.strip()}}}").items()))
+    registry = ROOT / re.search(r"`METRICS` of `(\S+registry\.py)`", text)[1]
+    assert "METRICS = {" in registry.read_text("utf-8")
+    module = home.partition(":")[0].rpartition(".")[2]
+    (tmp_path / f"{module}.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
+    for other in set(METRICS) - {"windows"}:
+        monkeypatch.delitem(METRICS, other)
+    monkeypatch.setitem(METRICS, name, home)
+
+    e_inc, showers = toy_showers(1600)
+    late = np.roll(showers.reshape(-1, *toy_geometry.shape), 1, axis=1).reshape(showers.shape)
+    half = slice(800, 1600)
+    for label, part in {
+        "geant4": showers[:800],
+        "same": showers[half],
+        "late": late[half],
+    }.items():
+        with ShowerWriter(tmp_path / f"{label}.h5", toy_geometry) as writer:
+            writer.append(e_inc[:800] if label == "geant4" else e_inc[half], part)
+    found = {}
+    with ShowerFile(tmp_path / "geant4.h5") as reference:
+        judge = Evaluation(reference, options=Options("none"))
+        for label in ("same", "late"):
+            with ShowerFile(tmp_path / f"{label}.h5") as file:
+                block = evaluate(judge, judge.measure(file))["generated"]
+            found[label] = metric_rows(block["metrics"])[-1]
+    assert found["same"].label == "Median depth, off by"
+    assert found["same"].verdict == "within floor"
+    assert found["late"].verdict == "above floor"

@@ -159,11 +159,13 @@ def write_display(folder: Path, _variant: int) -> None:
 def write_metrics(folder: Path, _variant: int) -> None:
     """Metrics of showers against themselves."""
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.evaluation.evaluate import evaluate, write_metrics
+    from calo4pqvae.evaluation.evaluate import Evaluation, evaluate, write_metrics
+    from calo4pqvae.evaluation.metrics.metric import Options
 
     write_showers(folder, 0)
     with ShowerFile(folder / "x.h5") as file:
-        write_metrics(evaluate(file, file), folder / "metrics.json")
+        judge = Evaluation(file, options=Options("none", batches=1))
+        write_metrics(evaluate(judge, judge.measure(file)), folder / "metrics.json")
     (folder / "x.h5").unlink()
 
 

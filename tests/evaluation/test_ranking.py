@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from calo4pqvae.evaluation.ranking import Standing, error_of_difference, rank, ranked_by
-from calo4pqvae.evaluation.verdict import ABOVE
+from calo4pqvae.evaluation.result import Result, Score, undefined
+from calo4pqvae.evaluation.verdict import Floor
 
 
 def standing(name, excess, *, common=0.0, own=0.01, n_floor=500, floor_error=0.0, seed=0):
@@ -41,12 +42,8 @@ def test_floors_of_unlike_size_add_their_errors():
 
 def test_the_excess_over_the_own_floor_ranks():
     """A score rises as showers get fewer, and so does the floor."""
-    few = {"value": 0.2, "matched": {"value": 0.9}, "floor": {"value": 0.8, "error": 0, "n": 9}}
-    many = {
-        "value": 0.4,
-        "matched": {"value": 0.5},
-        "floor": {"value": 0.1, "error": 0, "n": 99},
-    }
+    few = Result(Score(0.2, 0.1, 20), Floor(0.8, 0.0, 0.1, n=9), Score(0.9, 0.1, 9))
+    many = Result(Score(0.4, 0.1, 1000), Floor(0.1, 0.0, 0.1, n=99), Score(0.5, 0.1, 99))
     redraws = np.linspace(-0.01, 0.01, 40)
     standings = [
         Standing.of("many", many, redraws, 1000),
@@ -79,12 +76,13 @@ def test_what_the_first_score_does_not_see_the_next_one_may():
 
 
 def test_scores_with_a_verdict_for_every_system_rank():
-    whole = {"fpd": {"verdict": ABOVE}, "separation.e_layer": {"verdict": ABOVE}}
-    small = {"fpd": {"verdict": None}, "separation.e_layer": {"verdict": ABOVE}}
-    both = {"fpd": {"verdict": ABOVE}, "fpd.legacy": {"verdict": ABOVE}}
-    assert ranked_by({"one": whole, "two": whole}) == ["fpd", "separation.e_layer"]
-    assert ranked_by({"one": whole, "two": small}) == ["separation.e_layer"]
-    assert ranked_by({"one": both}) == ["fpd"]
-    assert ranked_by({"one": whole, "two": {}}) == []
-    assert ranked_by({}) == []
+    above = Result(Score(1.0, 0.1, 99), Floor(0.1, 0.0, 0.1))
+    whole = {"fpd": above, "separation.e_layer": above}
+    small = {"fpd": undefined("too few"), "separation.e_layer": above}
+    both = {"fpd": above, "fpd.legacy": above}
+    assert ranked_by([whole, whole]) == ["fpd", "separation.e_layer"]
+    assert ranked_by([whole, small]) == ["separation.e_layer"]
+    assert ranked_by([both]) == ["fpd"]
+    assert ranked_by([whole, {}]) == []
+    assert ranked_by([]) == []
     assert rank({}) == []

@@ -3,20 +3,21 @@
 import pytest
 
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.comparison import comparison_names
+from calo4pqvae.evaluation.metrics.metric import Options
+from calo4pqvae.evaluation.metrics.registry import metric_names
 from calo4pqvae.evaluation.requirements import Requirement
 
 METRICS = {
-    "schema": 3,
-    "fpd": {"value": 0.1, "error": 0.01},
-    "separation.e_tot": {"value": 0.02, "error": None},
-    "kpd": {"value": None, "error": None, "reason": "too few showers"},
-    "metrics": {
-        "separation.e_tot": {"value": 0.5, "error": 0.1},
-        "response.5-10 GeV": {"value": -0.01, "error": 0.1},
-    },
+    "generated": {
+        "metrics": {
+            "fpd": {"value": 0.1, "error": 0.01},
+            "kpd": {"value": None, "error": None, "reason": "too few showers"},
+            "separation.e_tot": {"value": 0.02, "error": None},
+            "response.5-10 GeV": {"value": -0.01, "error": 0.1},
+        }
+    }
 }
-KNOWN = ["fpd", "kpd", "separation.e_tot", *comparison_names([(5e3, 10e3)])]
+KNOWN = list(metric_names(Options(classifiers="none", windows=[(5e3, 10e3)])))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ KNOWN = ["fpd", "kpd", "separation.e_tot", *comparison_names([(5e3, 10e3)])]
         ("fpd>0.1", False),
         ("fpd>=1e-1", True),
         ("separation.e_tot<0.01", False),
-        ("separation.e_tot<0.1", True),  # of the official bins
+        ("separation.e_tot<0.1", True),
         ("response.5-10 GeV > -0.02", True),
         ("response.5-10 GeV<-0.02", False),
         ("profile.radial<1", False),  # left out of this evaluation
@@ -56,7 +57,7 @@ def test_what_is_no_requirement_is_refused(text):
         ("separation.etot<1", "did you mean 'separation.e_tot'"),
         ("response.5-11 GeV<1", "did you mean 'response.5-10 GeV'"),
         ("auc.high<0.6", "with these classifiers"),
-        ("schema<4", "choose from fpd, kpd"),
+        ("schema<4", "choose from worth, structure.beyond"),
     ],
 )
 def test_a_metric_that_will_not_be_measured_is_refused_before_the_work(text, says):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from calo4pqvae.evaluation.distances.one_dimensional import wasserstein, weighted_mean
-from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.distances.one_dimensional import Merged, weighted_mean
+from calo4pqvae.evaluation.measured.observables import Observables
 from calo4pqvae.evaluation.resampling import Resampling, measure
 from calo4pqvae.geometry import CylindricalGeometry
 
@@ -81,7 +81,7 @@ def test_error_and_floor_are_the_spread_of_repeated_experiments(rng, paired):
 
 def test_floor_of_a_distance_is_what_geant4_reads_against_itself(rng):
     def distance(s, r, w, v):
-        return wasserstein(s.response, r.response, w, v)
+        return Merged.of(s.response, r.response).wasserstein(w, v)
 
     def experiment() -> tuple[Observables, Observables]:
         return observe(rng, 10 ** rng.uniform(3, 5, 200)), observe(

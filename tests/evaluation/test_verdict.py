@@ -12,6 +12,7 @@ from calo4pqvae.evaluation.verdict import (
     CHANCE,
     WITHIN,
     Floor,
+    Verdict,
     expected_by_chance,
     judge,
 )
@@ -42,7 +43,7 @@ def test_three_errors_are_tolerated(value, sides, verdict, excess):
 
 def test_a_classifier_that_sees_a_difference_is_not_within():
     """Area 0.710 on 1,050 showers a side; halves of Geant4 had read 0.547 +- 0.054."""
-    from calo4pqvae.evaluation.classifiers.entries import undistinguished
+    from calo4pqvae.evaluation.metrics.networks import undistinguished
 
     found = judge(0.710, undistinguished(1050), "above")
     assert found.verdict == ABOVE
@@ -76,8 +77,8 @@ def test_what_does_not_scatter_is_judged_without_an_excess():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_undefined_numbers_have_no_verdict(value):
-    assert judge(value, EXACT, "above") is None
-    assert judge(1.0, Floor(1.0, 0.0, value), "above") is None
+    assert judge(value, EXACT, "above") == Verdict()
+    assert judge(1.0, Floor(1.0, 0.0, value), "above") == Verdict()
 
 
 def test_chance_excesses_are_counted_by_their_kind():

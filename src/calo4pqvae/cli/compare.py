@@ -10,7 +10,7 @@ from calo4pqvae.cli.inputs import (
     RULES_OF_REFERENCE,
     add_geometry,
     add_reference,
-    classifier_inputs,
+    evaluation_options,
     open_showers,
     reference_rows,
 )
@@ -59,17 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write comparison.json, then the figures and the page, and print the tables."""
     from calo4pqvae._core.lock import output_lock
-    from calo4pqvae.evaluation.report.comparison import compare_to_folder
+    from calo4pqvae.evaluation.report.folder import compare_to_folder
 
-    named, inputs = _names(args.systems), classifier_inputs(args)
+    named, options = _names(args.systems), evaluation_options(args)
     rows = reference_rows(args)
     with ExitStack() as files:
         reference, *opened = open_showers([args.reference, *named.values()], args, files)
         systems = dict(zip(named, opened, strict=True))
         files.enter_context(output_lock(args.output, "compare", folder=True))
-        result = compare_to_folder(
-            systems, reference, args.output, rows, args.classifiers, inputs
-        )
+        result = compare_to_folder(systems, reference, args.output, rows, options)
     _print(result)
     made = [args.output / f"comparison.{kind}" for kind in ("json", "html")]
     print(f"wrote {' and '.join(str(path) for path in made if path.exists())}")
@@ -93,19 +91,19 @@ def _names(words: list[str]) -> dict[str, str]:
 def _print(result: dict) -> None:
     """Print the places, the scores that tell most, and what chance explains."""
     from calo4pqvae.evaluation.report.cards import summarise
-    from calo4pqvae.evaluation.report.rows import entries_of, metric_rows
+    from calo4pqvae.evaluation.report.rows import metric_rows
     from calo4pqvae.evaluation.verdict import RULE
 
     _print_places(result)
     order = [place["name"] for place in result["ranking"]] or list(result["systems"])
-    rows = {name: metric_rows(entries_of(result["systems"][name])) for name in order}
+    rows = {name: metric_rows(result["systems"][name]["metrics"]) for name in order}
     shown = [
         (name, row) for key in SHOWN for name in order for row in rows[name] if row.name == key
     ]
-    caption = f"scores against {result['n_reference']} showers of Geant4"
+    caption = f"scores against {result['reference']['n']} showers of Geant4"
     cells = [(quantity(row), name, *score_cells(row)) for name, row in shown]
     table(caption, ("quantity", "system", *COLUMNS), cells, texts=2)
-    print_on_all(f"{result['n_reference']} of Geant4", shown)
+    print_on_all(f"{result['reference']['n']} of Geant4", shown)
     for name, row in shown:
         if row.drawn is None and row.note:
             print(f"{name}, {row.label}: {row.note}")
@@ -117,7 +115,6 @@ def _print(result: dict) -> None:
 
 def _print_places(result: dict) -> None:
     """Print the places, and by how much each system is behind the first."""
-    from calo4pqvae.evaluation.report.names import name_of
     from calo4pqvae.evaluation.report.rows import plus_minus
 
     if not result["ranking"]:
@@ -125,15 +122,15 @@ def _print_places(result: dict) -> None:
         return
     rows = []
     for place in result["ranking"]:
-        name = name_of(place["by"])
-        behind = plus_minus(place["behind"], place["behind_error"], name.scale)
+        shown = result["systems"][place["name"]]["metrics"][place["by"]]
+        behind = plus_minus(place["behind"], place["behind_error"], shown["scale"])
         rows.append(
             (
                 place["name"],
-                f"{name.label} [{name.unit.removeprefix('× ')}]",
+                f"{shown['label']} [{shown['unit'].removeprefix('× ')}]",
                 place["place"],
                 f"{place['n']:,}",
-                plus_minus(place["value"], place["error"], name.scale),
+                plus_minus(place["value"], place["error"], shown["scale"]),
                 behind if place["behind_error"] else "",
             )
         )

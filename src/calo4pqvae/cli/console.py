@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["Progress", "progress", "table"]
+__all__ = ["Progress", "progress", "say", "table"]
 
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -77,6 +77,11 @@ def table(
     needed = Measurement.get(console, console.options, grid)
     console.width = max(needed.minimum, min(needed.maximum, terminal))
     console.print(grid)
+
+
+def say(note: str) -> None:
+    """Tell the user something beside the result, on stderr."""
+    print(f"calo4pqvae: {note}", file=sys.stderr, flush=True)
 
 
 def _is_terminal(stream: Any) -> bool:

@@ -80,7 +80,8 @@ def _config(args: argparse.Namespace) -> "Config":
 
 def _trained(config: "Config", sample: "ShowerFile", folder: Path) -> "StoredModel":
     """Train, go on, or take the finished model of the same configuration."""
-    from calo4pqvae.cli.train import say, show_training, stop_on_signal
+    from calo4pqvae.cli.console import say
+    from calo4pqvae.cli.train import show_training, stop_on_signal
     from calo4pqvae.models.storage import load_model
     from calo4pqvae.training.run import train
 
@@ -119,9 +120,10 @@ def _make_showers(
 
 def _evaluate(sample: "ShowerFile", rows: "np.ndarray", folder: Path) -> dict:
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.evaluation.report.build import build_report
+    from calo4pqvae.evaluation.metrics.metric import Options
     from calo4pqvae.evaluation.report.folder import evaluate_to_folder
     from calo4pqvae.evaluation.report.lost import losing
+    from calo4pqvae.evaluation.report.pages import build_report
     from calo4pqvae.units import GeV
 
     with (
@@ -129,7 +131,8 @@ def _evaluate(sample: "ShowerFile", rows: "np.ndarray", folder: Path) -> dict:
         ShowerFile(folder / "reconstructed.h5") as reconstructed,
     ):
         windows = [(low * GeV, high * GeV) for low, high in WINDOWS_GEV]
-        metrics = evaluate_to_folder(generated, sample, folder, reconstructed, rows, windows)
+        options = Options(windows=windows)
+        metrics = evaluate_to_folder(generated, sample, folder, reconstructed, rows, options)
     with losing(folder / "metrics.json") as lost, lost.part(folder / "report.html"):
         build_report(folder, folder / "report.html")
     return metrics

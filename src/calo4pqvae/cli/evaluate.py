@@ -12,7 +12,7 @@ from calo4pqvae.cli.inputs import (
     RULES_OF_REFERENCE,
     add_geometry,
     add_reference,
-    classifier_inputs,
+    evaluation_options,
     open_showers,
     reference_rows,
 )
@@ -28,13 +28,10 @@ from calo4pqvae.cli.verdicts import (
 from calo4pqvae.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.evaluation.classifiers.training import Kind
-    from calo4pqvae.evaluation.comparison import Windows
+    from calo4pqvae.evaluation.metrics.metric import Options, Windows
     from calo4pqvae.evaluation.requirements import Requirement
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -90,9 +87,8 @@ def run(args: argparse.Namespace) -> int:
     from calo4pqvae._core.lock import output_lock
     from calo4pqvae.evaluation.report.folder import evaluate_to_folder
 
-    inputs = classifier_inputs(args)
-    windows = read_windows(args.windows_gev)
-    requirements = _requirements(args, inputs, windows)
+    options = evaluation_options(args, read_windows(args.windows_gev))
+    requirements = _requirements(args, options)
     rows = reference_rows(args)
     with ExitStack() as files:
         generated, reference = open_showers([args.generated, args.reference], args, files)
@@ -102,33 +98,21 @@ def run(args: argparse.Namespace) -> int:
             path = _reconstruct(args, generated, reference, rows)
         reconstructed = None if path is None else open_showers([path], args, files)[0]
         metrics = evaluate_to_folder(
-            generated,
-            reference,
-            args.output,
-            reconstructed,
-            rows,
-            windows,
-            args.classifiers,
-            inputs,
+            generated, reference, args.output, reconstructed, rows, options
         )
     print_metrics(metrics)
     print(f"wrote {args.output / 'metrics.json'} and {args.output / 'figures'}")
     return _judge(requirements, metrics)
 
 
-def _requirements(
-    args: argparse.Namespace, inputs: "Sequence[Kind]", windows: "Windows"
-) -> "list[Requirement]":
+def _requirements(args: argparse.Namespace, options: "Options") -> "list[Requirement]":
     """Read what is required, and refuse what will not be measured, before the work."""
-    from calo4pqvae.evaluation.comparison import comparison_names
+    from calo4pqvae.evaluation.metrics.registry import metric_names
     from calo4pqvae.evaluation.requirements import Requirement
-    from calo4pqvae.evaluation.scores import score_names
-    from calo4pqvae.evaluation.sight import sight_names
 
     if not args.require:
         return []
-    scored = [*score_names(args.classifiers, inputs), *sight_names(args.classifiers)]
-    known = [*scored, *comparison_names(windows)]
+    known = list(metric_names(options))
     return [Requirement.parse(text, known) for text in args.require]
 
 
@@ -142,7 +126,7 @@ def _judge(requirements: "list[Requirement]", metrics: dict) -> int:
 
 def read_windows(words: list[str] | None) -> "Windows":
     """Read windows of incident energy such as 5-10 [GeV]; those of the paper by default."""
-    from calo4pqvae.evaluation.comparison import WINDOWS, window_name
+    from calo4pqvae.evaluation.metrics.metric import WINDOWS, window_name
     from calo4pqvae.units import GeV
 
     windows: dict[str, tuple[float, float]] = {}
@@ -186,16 +170,16 @@ def _reconstruct(
 def print_metrics(metrics: dict) -> None:
     """Print the numbers of an evaluation as tables on stdout."""
     from calo4pqvae.evaluation.report.cards import summarise
-    from calo4pqvae.evaluation.report.rows import entries_of, metric_rows
+    from calo4pqvae.evaluation.report.rows import metric_rows
     from calo4pqvae.evaluation.verdict import RULE
 
-    blocks = {"generated": metrics, "reconstructed": metrics.get("reconstructed")}
-    for name, block in blocks.items():
-        if block is None:
+    for name in ("generated", "reconstructed"):
+        if name not in metrics:
             continue
-        count = f"{metrics[f'n_{name}']} {name} showers, {metrics['n_reference']} of Geant4"
+        block = metrics[name]
+        count = f"{block['n']} {name} showers, {metrics['reference']['n']} of Geant4"
         print_lead(count, block)
-        rows = metric_rows(entries_of(block))
+        rows = metric_rows(block["metrics"])
         cells = [(quantity(row), *score_cells(row)) for row in rows]
         table(count, ("quantity", *COLUMNS), cells)
         print_on_all(count, [(name, row) for row in rows])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.evaluation.classifiers.training import Kind
+    from calo4pqvae.evaluation.metrics.metric import Options, Windows
     from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "add_geometry",
     "add_reference",
     "add_settings",
-    "classifier_inputs",
+    "evaluation_options",
     "open_showers",
     "read_geometry",
     "reference_rows",
@@ -104,9 +104,14 @@ def add_reference(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def classifier_inputs(args: argparse.Namespace) -> "list[Kind]":
-    """Say what classifiers are given, each kind once."""
-    return list(dict.fromkeys(args.classifier_inputs or ["high"]))
+def evaluation_options(args: argparse.Namespace, windows: "Windows | None" = None) -> "Options":
+    """Gather how showers are to be compared; each kind of classifier once."""
+    from calo4pqvae.cli.console import progress, say
+    from calo4pqvae.evaluation.metrics.metric import WINDOWS, Options
+
+    inputs = tuple(dict.fromkeys(args.classifier_inputs or ["high"]))
+    chosen = WINDOWS if windows is None else windows
+    return Options(args.classifiers, inputs, chosen, progress=progress, say=say)
 
 
 def reference_rows(args: argparse.Namespace) -> "np.ndarray | None":

@@ -87,7 +87,7 @@ def read_stack(path: Path) -> Any:
 
 def read_metrics(path: Path) -> Any:
     """Read the metrics of an evaluation and make the page of them."""
-    from calo4pqvae.evaluation.report.build import render_report
+    from calo4pqvae.evaluation.report.pages import render_report
 
     return render_report(path.parent)
 
@@ -163,7 +163,9 @@ READERS: dict[str, Reader] = {
         ("calo4pqvae.simulation.stacks",),
     ),
     "metrics": Reader(
-        f"{_HERE}:read_metrics", (ConfigError,), ("calo4pqvae.evaluation.report.build",)
+        f"{_HERE}:read_metrics",
+        (ConfigError,),
+        ("calo4pqvae.evaluation.evaluate", "calo4pqvae.evaluation.report.pages"),
     ),
     "showers to display": Reader(
         "calo4pqvae.evaluation.report.events:read_events", (ConfigError,)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page."""
-    from calo4pqvae.evaluation.report.build import build_report
+    from calo4pqvae.evaluation.report.pages import build_report
 
     print(f"wrote {build_report(args.folder, args.output or args.folder / 'report.html')}")
     return 0

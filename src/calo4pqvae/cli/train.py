@@ -1,10 +1,10 @@
 """`calo4pqvae train`: shower files in, a run folder with a trained model out."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calo4pqvae.cli.console import say
 from calo4pqvae.cli.inputs import (
     RULES_OF_GEOMETRY,
     add_geometry,
@@ -104,11 +104,6 @@ def run(args: argparse.Namespace) -> int:
         hint = f"stopped; go on with 'calo4pqvae train --resume --out {args.out}'"
         print(where if finished else hint)
     return 0 if finished else 130
-
-
-def say(note: str) -> None:
-    """Tell the user something beside the result."""
-    print(f"calo4pqvae: {note}", file=sys.stderr, flush=True)
 
 
 def show_training(config: "Config"):  # noqa: ANN201 - a context manager of a callback

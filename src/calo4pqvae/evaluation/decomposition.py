@@ -11,49 +11,40 @@ from typing import Any
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.distances.frechet import fpd
 from calo4pqvae.evaluation.distances.kernel import kpd
-from calo4pqvae.evaluation.entries import number
-from calo4pqvae.evaluation.features.measured import Measured
-from calo4pqvae.evaluation.separation.powers import separation_powers
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.metrics.separations import separation_powers
 
 __all__ = ["parts"]
 
 SEPARATIONS = (
-    "e_tot",
-    "e_layer",
-    "ec_eta",
-    "ec_r",
-    "width_eta",
-    "width_r",
-    "sparsity",
-    "voxel",
-)
+    "e_tot", "e_layer", "ec_eta", "ec_r", "width_eta", "width_r", "sparsity", "voxel",
+)  # fmt: skip
 
 
 def parts(
     generated: Measured, reconstructed: Measured, metrics: Mapping[str, Any]
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, dict[str, Any]]:
     """Split distances into the decoder's and the prior's part.
 
     Arguments:
         generated: sampled showers.
         reconstructed: showers of Geant4 after encoder and decoder, in the same bins.
-        metrics: content of metrics.json with the scores of both against Geant4.
+        metrics: content of metrics.json with the blocks of both against Geant4.
 
     Returns:
         By score, such as ``fpd``: ``decoder`` (reconstructed against Geant4), ``prior``
         (sampled against reconstructed), ``total`` (sampled against Geant4) and ``floor``;
-        None where it is undefined.
+        None or NaN where it is undefined.
     """
-    prior = _distances(generated, reconstructed)
+    decoded, sampled = (metrics[name]["metrics"] for name in ("reconstructed", "generated"))
     return {
         name: {
-            "decoder": metrics["reconstructed"][name]["value"],
+            "decoder": decoded[name]["value"],
             "prior": value,
-            "total": metrics[name]["value"],
-            "floor": (metrics[name]["floor"] or {}).get("value"),
+            "total": sampled[name]["value"],
+            "floor": (sampled[name]["floor"] or {}).get("value"),
         }
-        for name, value in prior.items()
-        if name in metrics
+        for name, value in _distances(generated, reconstructed).items()
     }
 
 
@@ -62,14 +53,8 @@ def _distances(generated: Measured, reconstructed: Measured) -> dict[str, float 
     found: dict[str, float | None] = {}
     for name, distance in (("fpd", fpd), ("kpd", kpd)):
         try:
-            found[name] = number(distance(reconstructed.features, generated.features).value)
+            found[name] = distance(reconstructed.features, generated.features).value
         except ConfigError:
             found[name] = None
-    apart = separation_powers(
-        reconstructed.features,
-        generated.features,
-        (reconstructed.spectrum, generated.spectrum),
-    )
-    return found | {
-        f"separation.{name}": number(apart[name]) for name in SEPARATIONS if name in apart
-    }
+    apart = separation_powers(reconstructed, generated)
+    return found | {f"separation.{name}": apart[name] for name in SEPARATIONS}

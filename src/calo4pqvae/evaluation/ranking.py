@@ -11,9 +11,11 @@ No single score sees every defect: to a Fréchet distance the energy of showers 
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+
+from calo4pqvae.evaluation.result import Result
 
 __all__ = ["RANKED_BY", "Place", "Standing", "rank", "ranked_by"]
 
@@ -71,19 +73,20 @@ class Standing(NamedTuple):
     n: int
 
     @classmethod
-    def of(cls, name: str, entry: Mapping[str, Any], redraws: np.ndarray, n: int) -> "Standing":
-        """Take a system's standing from an entry with a floor."""
-        floor, matched = entry["floor"], entry.get("matched", entry)
-        error = floor["error"] or 0.0
-        return cls(name, matched["value"] - floor["value"], redraws, error, floor["n"], n)
+    def of(cls, name: str, result: Result, redraws: np.ndarray, n: int) -> "Standing":
+        """Take a system's standing from a result with a floor."""
+        floor = result.floor
+        assert floor is not None
+        excess = result.judged.value - floor.value
+        return cls(name, excess, redraws, floor.error, floor.n, n)
 
 
-def ranked_by(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def ranked_by(systems: Sequence[Mapping[str, Result]]) -> list[str]:
     """Choose the scores that rank: those with a verdict for every system."""
     defined = [
         name
         for name in RANKED_BY
-        if systems and all((one.get(name) or {}).get("verdict") for one in systems.values())
+        if systems and all(name in one and one[name].verdict for one in systems)
     ]
     return [name for name in defined if name != "fpd.legacy" or "fpd" not in defined]
 

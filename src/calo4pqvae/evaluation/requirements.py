@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.entries import entries_of
 
 __all__ = ["Requirement"]
 
@@ -73,12 +72,10 @@ class Requirement:
     def value(self, metrics: Mapping[str, Any]) -> float | None:
         """Look the value up; None where it is undefined.
 
-        Of two metrics with one name, those of the official bins come first.
+        Arguments:
+            metrics: content of metrics.json.
         """
-        for name, entry in entries_of(metrics):
-            if name == self.name:
-                return entry["value"]
-        return None
+        return metrics["generated"]["metrics"].get(self.name, {}).get("value")
 
     def __str__(self) -> str:
         return f"{self.name}{self.relation}{self.bound:g}"

@@ -4,15 +4,19 @@ The floor of a distance is what it reads when both sides are Geant4. It is not z
 finite samples differ. A value at its floor is as good as the sample can show.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Num
 
-from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.measured.observables import Observables
+from calo4pqvae.evaluation.result import Result, Score
+from calo4pqvae.evaluation.verdict import Floor, Sides
 
 __all__ = ["Estimate", "Resampling", "Statistic", "measure"]
 
@@ -31,6 +35,33 @@ class Estimate(NamedTuple):
     floor_value: np.ndarray
     floor_error: np.ndarray
     redraws: int = 100
+
+    def column(self, index: int) -> "Estimate":
+        """Take one column of an estimate that has many."""
+        return Estimate(*(np.asarray(part[index]) for part in self[:4]), redraws=self.redraws)
+
+    def result(
+        self,
+        sizes: tuple[int, int],
+        sides: Sides = "above",
+        reason: str = "",
+        more: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Result:
+        """Hold an estimate of a single number against its floor.
+
+        Arguments:
+            sizes: showers of the sample and of the reference.
+            sides: what counts as worse.
+            reason: why something of it is undefined, if known.
+            more: whatever else there is to say.
+        """
+        value, error, middle, scatter = (float(part) for part in self[:4])
+        floor_error = scatter / math.sqrt(self.redraws)
+        floor = Floor(middle, floor_error, math.hypot(scatter, floor_error), self.redraws - 1)
+        if not all(map(math.isfinite, (value, middle, scatter))):
+            reason = reason or "undefined: the reference is zero or does not vary here"
+        n, m = sizes
+        return Result(Score(value, error, n), floor, None, sides, reason, m, more)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,20 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.result import Score
 from calo4pqvae.evaluation.verdict import Floor
 
-__all__ = ["Split", "averaged", "averaged_floor", "draw_splits", "marks"]
+__all__ = [
+    "SPLITS", "Split", "averaged", "averaged_floor", "draw_splits", "marks", "redrawn_rows",
+]  # fmt: skip
 
 Rows = Int[np.ndarray, " rows"]
+
+SPLITS = 24
+"""Splits for a floor and what is set beside it; fewer leave the floor's error too vague."""
+
+REDRAWS = 40
+"""Redraws for the error of a difference between systems, which they give to 11 %."""
 
 _MOST = 4
 """Splits are at most so many times more than asked for, however large the sample."""
@@ -34,7 +42,11 @@ class Split(NamedTuple):
 
 
 def draw_splits(
-    n_reference: int, n_sample: int, at_least: int, seed: int, at_most_rows: int | None = None
+    n_reference: int,
+    n_sample: int,
+    at_least: int = SPLITS,
+    seed: int = 42,
+    at_most: int | None = None,
 ) -> list[Split]:
     """Draw parts at random; the parts of the reference depend on their size alone.
 
@@ -46,12 +58,12 @@ def draw_splits(
         n_sample: showers of the sample.
         at_least: number of splits.
         seed: of the draws.
-        at_most_rows: largest size of a part.
+        at_most: largest size of a part.
 
     Returns:
         The splits; empty if a part would have no rows.
     """
-    m = min(n_reference // 2, n_sample, at_most_rows or n_sample)
+    m = min(n_reference // 2, n_sample, at_most or n_sample)
     if m == 0:
         return []
     order = np.random.default_rng((seed, 0)).permutation(n_sample)
@@ -61,6 +73,15 @@ def draw_splits(
         mine = order[(i * m + np.arange(m)) % n_sample]
         splits.append(Split(halves[:m], halves[m : 2 * m], mine))
     return splits
+
+
+def redrawn_rows(sizes: tuple[int, int], seed: int) -> tuple[list[Rows], list[Rows]]:
+    """Draw the rows of both sides with replacement, those of the reference alike for all."""
+    reference, sample = (
+        [np.random.default_rng((of_side, i)).integers(n, size=n) for i in range(REDRAWS)]
+        for of_side, n in zip((seed, seed + 1), sizes, strict=True)
+    )
+    return reference, sample
 
 
 def marks(parts: Sequence[Rows], n: int) -> Float[np.ndarray, "n parts"]:
@@ -83,7 +104,7 @@ def averaged_floor(
     k, share = len(values), _share(sizes)
     single = float(np.std(scatter, ddof=1))
     spread = single * math.sqrt(share**2 + 2 / k)
-    return Floor(float(np.mean(values)), single / math.sqrt(k), spread, k - 1)
+    return Floor(float(np.mean(values)), single / math.sqrt(k), spread, k - 1, sizes[2])
 
 
 def averaged(

@@ -59,12 +59,14 @@ class Floor(NamedTuple):
         error: error of this mean, 0 where it is known exactly.
         spread: standard deviation of the number less the floor, if the showers are Geant4's.
         freedom: degrees of freedom of the spread; infinite where it is known exactly.
+        n: showers on each side of the comparison; 0 where that is as many as the number has.
     """
 
     value: float
     error: float
     spread: float
     freedom: float = math.inf
+    n: int = 0
 
     @property
     def tolerance(self) -> float:
@@ -75,7 +77,7 @@ class Floor(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """How a number stands to its floor.
+    """How a number stands to its floor; all None where the number or the floor is undefined.
 
     Arguments:
         verdict: `WITHIN`, `ABOVE` or `BELOW`.
@@ -84,19 +86,23 @@ class Verdict(NamedTuple):
         tolerance: what is tolerated, in the unit of the number.
     """
 
-    verdict: str
-    excess: float | None
-    tolerance: float
+    verdict: str | None = None
+    excess: float | None = None
+    tolerance: float | None = None
 
 
-def judge(value: float, floor: Floor, sides: Sides) -> Verdict | None:
-    """Hold a number against its floor; None where either is undefined.
+def judge(value: float, floor: Floor, sides: Sides) -> Verdict:
+    """Hold a number against its floor.
 
     The excess of a difference counts its size, that of other numbers keeps its sign.
+
+    Example:
+        >>> judge(1.5, Floor(1.0, 0.0, 0.1), "above").verdict
+        'above floor'
     """
     tolerance, off = floor.tolerance, value - floor.value
     if not (math.isfinite(tolerance) and math.isfinite(off)):
-        return None
+        return Verdict()
     off = abs(off) if sides == "size" else off
     excess = TOLERANCE * off / tolerance if tolerance > 0 else None
     if off > tolerance:

@@ -1,5 +1,6 @@
 """Classifiers on laws whose AUC and divergence are known, and their scores by hand."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -8,19 +9,17 @@ import torch
 from scipy.stats import norm
 from torch import nn
 
-from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError, TrainingError
 from calo4pqvae.evaluation.classifiers.classifier import (
     OFFICIAL,
     QUICK,
     Classification,
     classify,
-    classify_halves,
-    low_level,
+    expected_seconds,
 )
 from calo4pqvae.evaluation.classifiers.networks import Dense, ResNet
 from calo4pqvae.evaluation.classifiers.scores import Calibration, area_under_curve, divergence
+from calo4pqvae.evaluation.measured.measured import low_level
 
 SMALL = replace(QUICK, hidden=(16, 16), learning_rate=3e-3, batch_size=100, epochs=15)
 SMALL_OFFICIAL = replace(OFFICIAL, hidden=(16,), planes=(4, 4, 4, 4), batch_size=100, epochs=12)
@@ -201,24 +200,35 @@ def test_the_larger_side_is_cut(rng):
     assert found.auc.n == 150
 
 
-def test_the_floor_is_that_of_two_halves(rng):
-    found = classify_halves(rng.normal(size=(1001, 3)), setup=SMALL)
+def test_two_samples_of_one_law_are_not_told_apart_and_every_epoch_is_shown(rng):
+    steps = []
+    sides = rng.normal(size=(2, 500, 3))
+    found = classify(*sides, setup=SMALL, step=lambda: steps.append(1))
     assert found.auc.n == 500
     assert abs(found.auc.value - 0.5) < 4 * found.auc.error
+    assert len(steps) == sum(found.epochs)
+
+
+@pytest.mark.parametrize("kind", ["high", "resnet"])
+def test_the_time_of_a_training_is_told_in_advance(kind, monkeypatch):
+    """By a clock on which one batch takes a second; nobody's random numbers are touched."""
+    ticks = itertools.count()
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
+    before = torch.random.get_rng_state()
+    shape = (2, 2, 3) if kind == "resnet" else None
+    setup = replace(SMALL, planes=(4, 4, 4, 4))
+    found = [expected_seconds(kind, setup, n, 13, shape) for n in (100, 1000)]
+    assert found == [15 * 2, 15 * 12]
+    assert torch.equal(before, torch.random.get_rng_state())
 
 
 @pytest.fixture
-def low_level_pair(tmp_path, toy_geometry, toy_showers) -> tuple[np.ndarray, np.ndarray]:
+def low_level_pair(toy_geometry, toy_showers) -> tuple[np.ndarray, np.ndarray]:
     """Toy showers, and others whose last layers shine too much."""
     e_inc, showers = toy_showers(1200)
     brighter = showers[600:] * np.where(toy_geometry.layer_of_voxel > 3, 3, 1)
-    sides = []
-    for name, deposits in (("one", showers[:600]), ("other", brighter.astype(np.float32))):
-        with ShowerWriter(tmp_path / f"{name}.h5", toy_geometry) as writer:
-            writer.append(e_inc[600:] if name == "other" else e_inc[:600], deposits)
-        with ShowerFile(tmp_path / f"{name}.h5") as file:
-            sides.append(low_level(file))
-    return sides[0], sides[1]
+    energies = e_inc[:, 0].astype(np.float64)
+    return low_level(energies[:600], showers[:600]), low_level(energies[600:], brighter)
 
 
 @pytest.mark.parametrize("kind", ["low", "resnet"])
@@ -228,21 +238,6 @@ def test_both_networks_see_a_defect_in_voxels(low_level_pair, toy_geometry, kind
     found = classify(*low_level_pair, kind, setup, shape=toy_geometry.shape)
     assert found.auc.value > 0.5 + 5 * found.auc.error
     assert isinstance(found, Classification)
-
-
-def test_low_level_inputs(tmp_path, toy_geometry, toy_showers):
-    e_inc, showers = toy_showers(600)
-    with ShowerWriter(tmp_path / "showers.h5", toy_geometry) as writer:
-        writer.append(e_inc, showers)
-    rows = np.arange(580, 3, -7)
-    with ShowerFile(tmp_path / "showers.h5") as file:
-        made = low_level(file, rows)
-        stored = low_level(file, rows, tmp_path / "rows")
-    np.testing.assert_allclose(made[:, 0], np.log10(e_inc[rows, 0]), rtol=1e-6)
-    np.testing.assert_allclose(made[:, 1:], showers[rows] / e_inc[rows], rtol=1e-6)
-    assert made.dtype == stored.dtype == np.float32
-    np.testing.assert_array_equal(made, stored)
-    assert (tmp_path / "rows").stat().st_size == made.nbytes
 
 
 def test_refuses_what_it_cannot_learn_from(rng):

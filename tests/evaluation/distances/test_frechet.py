@@ -22,7 +22,8 @@ from calo4pqvae.evaluation.distances.frechet import (
     sample_sizes,
 )
 from calo4pqvae.evaluation.distances.kernel import kpd
-from calo4pqvae.evaluation.features.high_level import FEATURE_SETS, Features
+from calo4pqvae.evaluation.measured.features import FEATURE_SETS, Features
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.geometry import CylindricalGeometry
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "distances.json").read_text())
@@ -62,11 +63,12 @@ def by_square_root(a: Gaussian, b: Gaussian) -> float:
 
 def golden_pair(feature_set: str) -> list[Features]:
     with ShowerFile(sample_path()) as file:
-        reference = Features.from_file(file, np.arange(*GOLDEN["reference_rows"]), feature_set)
+        reference = Measured.from_file(file, np.arange(*GOLDEN["reference_rows"])).features
         rows = np.arange(*GOLDEN["generated_rows"])
         showers = file.showers(rows).astype(np.float64) * GOLDEN["response"]
         e_inc = file.e_inc(rows)
-        return [reference, Features.from_showers(e_inc, showers, file.geometry, feature_set)]
+        sides = [reference, Features.from_showers(e_inc, showers, file.geometry)]
+    return sides if feature_set == FEATURE_SETS[0] else [side.legacy for side in sides]
 
 
 @pytest.mark.parametrize("feature_set", FEATURE_SETS)
@@ -190,7 +192,7 @@ def test_refusals_say_what_to_do(toy, toy_geometry, toy_showers):
             fpd(toy, toy, **{**QUICK, **wrong})
     with pytest.raises(ConfigError, match="at least 1 redraw"):
         fpd(toy, toy, batches=0)
-    legacy = Features.from_showers(*toy_showers(600), toy_geometry, "legacy-226")
+    legacy = Features.from_showers(*toy_showers(600), toy_geometry).legacy
     with pytest.raises(ConfigError, match="measure both alike"):
         fpd(toy, legacy, **QUICK)
     elsewhere = replace(toy, geometry=CylindricalGeometry(toy_geometry.layers, 0.1))

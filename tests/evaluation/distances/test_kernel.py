@@ -8,7 +8,7 @@ import pytest
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.distances import kernel as kernel_distance
 from calo4pqvae.evaluation.distances.kernel import kpd
-from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.measured.features import Features
 
 
 @pytest.fixture

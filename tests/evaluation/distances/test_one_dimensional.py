@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
 from calo4pqvae.evaluation.distances.one_dimensional import (
-    binned,
+    Merged,
     separation,
-    wasserstein,
     weighted_mean,
     weighted_width,
 )
@@ -42,18 +41,12 @@ def test_separation_of_two_samples_of_one_law_is_at_its_floor(rng):
     assert separation(p, q).mean() == pytest.approx((bins - 1) / (2 * n), rel=0.1)
 
 
-def test_bins_drop_nothing():
-    values = np.array([-5.0, 0.0, 0.5, 1.0, 2.0, 9.0])
-    weights = np.array([[1, 1, 1, 1, 1, 1], [2, 0, 0, 0, 0, 3]])
-    counts = binned(values, np.array([0.0, 1.0, 2.0]), weights)
-    np.testing.assert_array_equal(counts, [[1, 2, 1, 2], [2, 0, 0, 3]])
-
-
 @settings(deadline=None)
 @given(st.floats(-1e3, 1e3), st.integers(1, 50))
 def test_wasserstein_of_a_shift_is_the_shift(shift, n):
     x = np.linspace(0.0, 10.0, n)
-    assert wasserstein(x, x + shift, ones(n), ones(n))[0] == pytest.approx(abs(shift), abs=1e-9)
+    found = Merged.of(x, x + shift).wasserstein(ones(n), ones(n))
+    assert found[0] == pytest.approx(abs(shift), abs=1e-9)
 
 
 @settings(deadline=None)
@@ -64,7 +57,7 @@ def test_wasserstein_agrees_with_scipy(seed):
     u, v = rng.integers(0, 4, (3, 13)), rng.integers(0, 4, (3, 29))
     u[:, 0] += 1
     v[:, 0] += 1
-    got = wasserstein(x, y, u, v)
+    got = Merged.of(x, y).wasserstein(u, v)
     expected = [wasserstein_distance(x, y, a, b) for a, b in zip(u, v, strict=True)]
     np.testing.assert_allclose(got, expected, rtol=1e-10)
 

@@ -3,18 +3,11 @@
 import numpy as np
 import pytest
 
-from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.distances import prdc as module
-from calo4pqvae.evaluation.distances.prdc import (
-    PRDC,
-    log_voxels,
-    prdc,
-    prdc_floor,
-    standardised,
-)
-from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.distances.prdc import PRDC, prdc
+from calo4pqvae.evaluation.measured.features import Features
+from calo4pqvae.evaluation.metrics.neighbours import standardised
 
 
 def values(scores: PRDC) -> np.ndarray:
@@ -123,34 +116,16 @@ def test_sides_are_cut_to_the_same_number(rng):
     assert cut != prdc(reference, generated, max_showers=200, seed=1)
 
 
-def test_the_floor_is_that_of_two_halves(rng):
-    reference = rng.normal(size=(601, 3))
-    floor = prdc_floor(reference)
-    assert floor.coverage.n == 300
+def test_the_coverage_of_one_law_is_known(rng):
+    found = prdc(*rng.normal(size=(2, 300, 3)))
     # 5 errors
-    assert floor.coverage.value == pytest.approx(1 - 2**-5, abs=5 * floor.coverage.error)
-    assert prdc_floor(reference, max_showers=100).coverage.n == 100
-
-
-def test_reads_the_official_points(tmp_path, toy_geometry, toy_showers):
-    e_inc, showers = toy_showers(700)
-    with ShowerWriter(tmp_path / "showers.h5", toy_geometry) as writer:
-        writer.append(e_inc, showers)
-    with ShowerFile(tmp_path / "showers.h5") as file:
-        everything = log_voxels(file)
-        some = log_voxels(file, np.arange(100, 400), max_showers=50)
-    expected = np.where(showers > 0, np.log10(np.where(showers > 0, showers, 1)), -1.0)
-    np.testing.assert_allclose(everything, expected, atol=1e-6)
-    assert everything.dtype == np.float32
-    assert some.shape == (50, toy_geometry.n_voxels)
-    known = {row.tobytes() for row in everything[100:400]}
-    assert len({row.tobytes() for row in some} & known) == 50
+    assert found.coverage.value == pytest.approx(1 - 2**-5, abs=5 * found.coverage.error)
 
 
 def test_features_count_alike_whatever_their_unit(toy_geometry, toy_showers):
     features = Features.from_showers(*toy_showers(200), toy_geometry)
     one, other = features.take(np.arange(100)), features.take(np.arange(100, 200))
-    a, b = standardised(one, other)
+    a, b = standardised(one, one, other)
     widths = a.std(axis=0)
     np.testing.assert_allclose(widths[one.values.std(axis=0) > 0], 1)
     np.testing.assert_allclose(b * one.values.std(axis=0), other.values, atol=1e-12)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.measured.observables import Observables, voxel_edges
 from calo4pqvae.evaluation.plotting.style import REFERENCE
 
 
@@ -16,8 +16,9 @@ def samples(toy_geometry, toy_showers) -> dict[str, Observables]:
         "reconstructed": slice(100, 200),
         "generated": slice(200, 300),
     }
+    edges = voxel_edges([showers], toy_geometry.threshold)
     return {
-        label: Observables.from_showers(e_inc[part], showers[part], toy_geometry)
+        label: Observables.from_showers(e_inc[part], showers[part], toy_geometry, edges)
         for label, part in parts.items()
     }
 
@@ -27,5 +28,5 @@ def nine(samples) -> dict[str, Observables]:
     """Geant4 and eight systems, as many as a comparison is made for."""
     generated = samples["generated"]
     rows = np.arange(len(generated))
-    systems = {f"system {i}": generated.select(np.roll(rows, i)[: 60 + i]) for i in range(8)}
+    systems = {f"system {i}": generated.take(np.roll(rows, i)[: 60 + i]) for i in range(8)}
     return {REFERENCE: samples[REFERENCE], **systems}

@@ -77,7 +77,7 @@ def test_windows_without_showers_have_no_panel_but_are_named(samples):
 
 
 def test_a_sample_with_few_showers_is_left_out_of_a_window_alone(samples):
-    few = samples["reconstructed"].select(np.arange(5))
+    few = samples["reconstructed"].take(np.arange(5))
     figure = energy_in_windows({**samples, "reconstructed": few}, [(100.0, 1e4)])
     assert titles(figure) == ["0.1–10 GeV incident"]
     assert np.isnan(heights(figure.axes[0], "reconstructed")).all()
@@ -91,5 +91,5 @@ def test_the_legend_names_samples_and_sizes(samples):
         return [text.get_text() for text in totals(given).legends[0].get_texts()]
 
     assert entries(samples) == [REFERENCE, "reconstructed", "generated", "100 showers each"]
-    fewer = {**samples, "generated": samples["generated"].select(np.arange(60))}
+    fewer = {**samples, "generated": samples["generated"].take(np.arange(60))}
     assert entries(fewer)[-1] == "generated, 60 showers"

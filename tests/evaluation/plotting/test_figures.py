@@ -1,6 +1,7 @@
 """Every figure draws, from any reasonable samples, and leaves no trace in matplotlib."""
 
 import re
+from pkgutil import resolve_name
 
 import matplotlib as mpl
 import numpy as np
@@ -8,11 +9,18 @@ import pytest
 from matplotlib import pyplot as plt
 
 from calo4pqvae.errors import GeometryError
-from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.measured.observables import Observables
 from calo4pqvae.evaluation.plotting.event import Event, event_display
-from calo4pqvae.evaluation.plotting.figures import FIGURES
 from calo4pqvae.evaluation.plotting.style import REFERENCE, save
+from calo4pqvae.evaluation.report.figures import FIGURES as ALL
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
+
+FIGURES = {
+    name: resolve_name(f"calo4pqvae.evaluation.plotting.{figure.draw}")
+    for name, figure in ALL.items()
+    if figure.material in {"observables", "windows"}
+}
+"""What draws figures of observables alone."""
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -62,7 +70,7 @@ def test_draws_empty_showers_and_unlike_layers(name, tmp_path, rng):
     showers = rng.exponential(10, (40, geometry.n_voxels)).astype(np.float32)
     samples = {
         REFERENCE: Observables.from_showers(e_inc, showers, geometry),
-        "generated": Observables.from_showers(e_inc, 0 * showers, geometry),
+        "generated": Observables.from_showers(e_inc, 0 * showers, geometry, np.ones(50)),
     }
     assert save(FIGURES[name](samples), tmp_path / "figure.svg").stat().st_size > 1000
 

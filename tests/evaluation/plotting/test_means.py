@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.patches import StepPatch
 
-from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.measured.observables import Observables
 from calo4pqvae.evaluation.plotting.means import (
     profiles,
     response_and_resolution,
-    shape_by_layer,
     voxels,
 )
 from calo4pqvae.evaluation.plotting.style import REFERENCE
@@ -35,7 +34,7 @@ def test_voxels(samples):
     sample = samples["generated"]
     drawn = heights(figure.axes[0], "generated")
     full = drawn[drawn > drawn.min()].sum()
-    assert full == pytest.approx(sample.voxel_counts.sum() / len(sample), rel=0.02)
+    assert full == pytest.approx(sample.spectrum.sum() / len(sample), rel=0.02)
     np.testing.assert_allclose(heights(figure.axes[2], "generated"), sample.hits.mean(axis=0))
 
 
@@ -67,20 +66,5 @@ def test_response_and_resolution_against_energy(normal):
 
 
 def test_bins_of_few_showers_have_no_response(normal):
-    few = {label: sample.select(np.arange(60)) for label, sample in normal.items()}
+    few = {label: sample.take(np.arange(60)) for label, sample in normal.items()}
     assert np.isnan(heights(response_and_resolution(few).axes[0], "generated")).all()
-
-
-def test_shape_by_layer_leaves_out_layers_without_energy(rng):
-    values = {label: rng.normal(5, 1, (50, 6)) for label in (REFERENCE, "generated")}
-    values["generated"][:25, 3] = np.nan
-    values["generated"][:, 5] = np.nan
-    figure = shape_by_layer({"mean r [mm]": values, "width [mm]": values})
-    drawn = heights(figure.axes[0], "generated")
-    assert drawn[3] == pytest.approx(values["generated"][25:, 3].mean())
-    assert np.isnan(drawn[5])
-    assert [figure.axes[i].get_ylabel() for i in (0, 2)] == ["mean r [mm]", "width [mm]"]
-    bars = figure.axes[1].containers[0][2][0].get_segments()
-    half = (bars[3][1, 1] - bars[3][0, 1]) / 2
-    error = values["generated"][25:, 3].std() / 5
-    assert half == pytest.approx(error / values[REFERENCE][:, 3].mean())

@@ -6,17 +6,17 @@ import pytest
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.classifiers.inputs import measure_rows
 from calo4pqvae.evaluation.classifiers.trees import separate
+from calo4pqvae.evaluation.metrics.trees import measure_rows
 from calo4pqvae.evaluation.power.ladder import Halves, flags, measure_power
 from calo4pqvae.evaluation.power.twins import STANDARD
-from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.result import Score
 
 
 @pytest.fixture(scope="module")
 def halves():
     with ShowerFile(sample_path()) as file:
-        return Halves.of(file, at_most=300)
+        return Halves.of(file, np.arange(600))
 
 
 def test_trees_on_structure_have_power_that_a_blind_classifier_lacks(halves):

@@ -7,6 +7,7 @@ import pytest
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
+from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.report.folder import evaluate_to_folder
 
 NAMES = ("generated", "reference", "reconstructed")
@@ -36,7 +37,7 @@ def evaluated(shower_files, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluated")
     generated, reference, reconstructed = (ShowerFile(path) for path in shower_files.values())
     with generated, reference, reconstructed:
-        evaluate_to_folder(generated, reference, folder, reconstructed, classifiers="none")
+        evaluate_to_folder(generated, reference, folder, reconstructed, options=Options("none"))
     return folder
 
 

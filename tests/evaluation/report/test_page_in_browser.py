@@ -7,8 +7,9 @@ import pytest
 from chromium import Chromium, missing
 
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.evaluation.report.build import build_report
-from calo4pqvae.evaluation.report.comparison import compare_to_folder
+from calo4pqvae.evaluation.metrics.metric import Options
+from calo4pqvae.evaluation.report.folder import compare_to_folder
+from calo4pqvae.evaluation.report.pages import build_report
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -259,7 +260,8 @@ def comparison(shower_files, tmp_path_factory):
         ShowerFile(shower_files["reconstructed"]) as other,
         ShowerFile(shower_files["reference"]) as reference,
     ):
-        compare_to_folder({"one": one, "other": other}, reference, folder, classifiers="none")
+        systems = {"one": one, "other": other}
+        compare_to_folder(systems, reference, folder, options=Options("none"))
     return folder / "comparison.html"
 
 

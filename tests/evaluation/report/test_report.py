@@ -15,19 +15,22 @@ from calo4pqvae.cli import main as cli
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.classifiers import entries
 from calo4pqvae.evaluation.classifiers.classifier import QUICK
-from calo4pqvae.evaluation.plotting import figures
-from calo4pqvae.evaluation.report.build import build_report
+from calo4pqvae.evaluation.metrics import networks
+from calo4pqvae.evaluation.metrics.metric import Options
+from calo4pqvae.evaluation.plain_json import without_nan
+from calo4pqvae.evaluation.report import figures
+from calo4pqvae.evaluation.report.figures import HEADINGS
 from calo4pqvae.evaluation.report.folder import evaluate_to_folder
-from calo4pqvae.evaluation.report.headings import HEADINGS
-from calo4pqvae.evaluation.report.rows import entries_of
+from calo4pqvae.evaluation.report.pages import build_report
+from calo4pqvae.evaluation.result import Result, Score, Shown, undefined
+from calo4pqvae.evaluation.verdict import Floor
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 
 
 def test_page_is_self_contained_and_complete(folder, tmp_path):
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["n_generated"] == metrics["n_reconstructed"] == 250
+    assert metrics["generated"]["n"] == metrics["reconstructed"]["n"] == 250
     drawn = {path.stem for path in (folder / "figures").iterdir()}
     assert drawn == set(HEADINGS)
     page = build_report(folder, tmp_path / "report.html").read_text()
@@ -76,9 +79,11 @@ def test_page_of_a_folder_with_metrics_only(folder, tmp_path):
     shutil.rmtree(folder / "figures")
     metrics = json.loads((folder / "metrics.json").read_text())
     nothing = {"value": None, "error": None, "floor": {"value": None, "error": None}}
-    for _, entry in [*entries_of(metrics), *entries_of(metrics["reconstructed"])]:
-        entry.update(nothing, verdict=None, reason="nobody knows")
-    del metrics["metrics"]["profile.radial"], metrics["metrics"]["profile.longitudinal"]
+    for name in ("generated", "reconstructed"):
+        for entry in metrics[name]["metrics"].values():
+            entry.update(nothing, verdict=None, reason="nobody knows")
+    for axis in ("radial", "longitudinal"):
+        del metrics["generated"]["metrics"][f"profile.{axis}"]
     (folder / "metrics.json").write_text(json.dumps(metrics))
     page = build_report(folder, tmp_path / "report.html").read_text()
     assert "No number could be compared with Geant4" in page
@@ -87,17 +92,18 @@ def test_page_of_a_folder_with_metrics_only(folder, tmp_path):
         assert absent not in page.split("Reconstructed showers")[0]
 
 
-def test_entries_at_the_top_level_are_shown(folder, tmp_path):
+def test_a_metric_that_the_page_does_not_know_is_shown_by_its_own_label(folder, tmp_path):
     metrics = json.loads((folder / "metrics.json").read_text())
-    score = {"value": 0.0246, "error": 0.001, "n": 60, "feature_set": "official-362"}
-    floor = {"value": 0.0108, "error": 0.0008, "n": 30}
-    new = {"fpd": score | {"floor": floor, "verdict": "above floor"}, "new.thing": score}
-    (folder / "metrics.json").write_text(json.dumps(metrics | new | {"schema": 2}))
+    result = Result(Score(0.0246, 0.001, 60), Floor(0.0108, 0.0008, 0.001, n=30))
+    shown = Shown("Fréchet physics distance", "Distances", 1e3, "× 10⁻³")
+    new = {"fpd": result.to_dict(shown), "new.thing": result.to_dict(Shown("New thing", "New"))}
+    metrics["generated"]["metrics"] |= new
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     page = build_report(folder, tmp_path / "report.html").read_text()
     cards = page.split('class="cards"')[1].split("</section>")[0]
     assert cards.index("Fréchet physics distance") < cards.index("Mean response")
     assert "24.6 <span>± 1.0 × 10⁻³" in cards
-    assert "New, thing" in page
+    assert "New thing" in page
 
 
 def test_page_without_reconstruction_and_with_unlike_layers(tmp_path, rng):
@@ -110,7 +116,9 @@ def test_page_without_reconstruction_and_with_unlike_layers(tmp_path, rng):
         with ShowerWriter(tmp_path / f"{name}.h5", geometry) as writer:
             writer.append(e_inc[part], showers[part])
     with ShowerFile(tmp_path / "a.h5") as a, ShowerFile(tmp_path / "b.h5") as b:
-        evaluate_to_folder(a, b, tmp_path / "out", rows=np.arange(5, 40), classifiers="none")
+        evaluate_to_folder(
+            a, b, tmp_path / "out", rows=np.arange(5, 40), options=Options("none")
+        )
     page = build_report(tmp_path / "out", tmp_path / "page.html").read_text()
     assert "Reconstructed showers" not in page
     assert 'id="figure-event"' not in page
@@ -127,7 +135,7 @@ def test_events_of_another_version_are_refused(folder, tmp_path, content):
         build_report(folder, tmp_path / "report.html")
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 0}', '{"schema": 4}'])
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 0}', '{"schema": 3}'])
 def test_a_folder_without_an_evaluation_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "metrics.json").write_text(content)
@@ -138,8 +146,9 @@ def test_a_folder_without_an_evaluation_is_refused(tmp_path, content):
 
 def test_commands(shower_files, tmp_path, capsys, monkeypatch):
     """With one figure and short trainings: all of them are tested elsewhere."""
-    monkeypatch.setattr(figures, "FIGURES", {"totals": figures.FIGURES["totals"]})
-    monkeypatch.setitem(entries.SETUPS, "quick", (replace(QUICK, epochs=2), 2))
+    for name in set(figures.FIGURES) - {"totals"}:
+        monkeypatch.delitem(figures.FIGURES, name)
+    monkeypatch.setitem(networks.SETUPS, "quick", (replace(QUICK, epochs=2), 2))
     out = tmp_path / "out"
     words = [f"--{name}={path}" for name, path in shower_files.items()]
     assert cli.main(["evaluate", *words, "-o", str(out)]) == 0
@@ -151,13 +160,7 @@ def test_commands(shower_files, tmp_path, capsys, monkeypatch):
 
 
 def test_table_of_undefined_numbers(capsys):
-    entry = {
-        "value": None,
-        "error": None,
-        "floor": {"value": None, "error": None},
-        "verdict": None,
-        "reason": "why",
-    }
-    block = {"metrics": {"response": entry}, "omitted": []}
-    evaluate_command.print_metrics({"n_generated": 20, "n_reference": 20, **block})
+    entry = without_nan(undefined("why").to_dict(Shown("Mean response", "Means")))
+    block = {"n": 20, "metrics": {"response": entry}, "omitted": []}
+    evaluate_command.print_metrics({"generated": block, "reference": {"n": 20}})
     assert "undefined" in capsys.readouterr().out

@@ -4,24 +4,33 @@ from dataclasses import replace
 
 import pytest
 
-from calo4pqvae.evaluation.entries import score_entry, undefined_entry
+from calo4pqvae.evaluation.metrics.metric import Options
+from calo4pqvae.evaluation.metrics.registry import metric_names
+from calo4pqvae.evaluation.plain_json import without_nan
 from calo4pqvae.evaluation.power.ladder import NO_POWER
 from calo4pqvae.evaluation.report.cards import headline, strip_of, summarise
-from calo4pqvae.evaluation.report.rows import entries_of, grouped, metric_rows, plus_minus
-from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.report.rows import grouped, metric_rows, plus_minus
+from calo4pqvae.evaluation.result import Result, Score, undefined
 from calo4pqvae.evaluation.verdict import CHANCE, Floor
 
 SIDES = {"response": "size", "recall": "both"}
+SHOWN = metric_names(Options())
 
 
-def entry(value, error=0.1, floor=1.0, *, sides="above", **more):
-    return score_entry(Score(value, error, 100), Floor(floor, 0.02, 0.1), 100, sides, **more)
+def result(value, error=0.1, floor=1.0, *, sides="above"):
+    return Result(Score(value, error, 100), Floor(floor, 0.02, 0.1, n=100), sides=sides)
 
 
-def row(key, value, **more):
+def rows_of(**results):
+    """Rows of results, as they are in JSON; a dot of a name is written __ here."""
+    named = {key.replace("__", "."): one for key, one in results.items()}
+    return metric_rows({k: without_nan(one.to_dict(SHOWN[k])) for k, one in named.items()})
+
+
+def row(key, value):
     sides = SIDES.get(key, "above")
-    made = undefined_entry("why", sides) if value is None else entry(value, sides=sides, **more)
-    return metric_rows({key: made})[0]
+    made = undefined("why", sides) if value is None else result(value, sides=sides)
+    return rows_of(**{key: made})[0]
 
 
 @pytest.mark.parametrize(
@@ -39,59 +48,37 @@ def test_numbers_are_written_to_the_errors_second_digit(value, error, scale, tex
     assert plus_minus(value, error, scale) == text
 
 
-def test_the_verdict_of_the_entry_is_shown_and_none_is_made():
+def test_the_verdict_is_shown_as_it_is():
     made = row("recall", 0.56)
     assert (made.verdict, made.excess) == ("below floor", pytest.approx(-4.4))
-    old = {"value": 9.0, "error": 0.1, "n": 5, "floor": {"value": 1.0, "error": 0.1}}
-    (made,) = metric_rows({"fpd": old | {"verdict": "within floor"}})
-    assert (made.verdict, made.excess, made.drawn) == ("within floor", None, None)
-    (made,) = metric_rows({"fpd": old})
-    assert made.verdict == "undefined"
+    assert row("fpd", None).verdict == "undefined"
+    assert row("fpd", None).drawn is None
 
 
 def test_value_and_floor_are_on_equally_many_showers():
-    matched = Score(1.1, 0.1, 50)
-    made = metric_rows(
-        {"fpd": score_entry(Score(0.4, 0.01, 100), Floor(1.0, 0.05, 0.1), 50, matched=matched)}
-    )[0]
+    floor = Floor(1.0, 0.05, 0.1, n=50)
+    (made,) = rows_of(fpd=Result(Score(0.4, 0.01, 100), floor, Score(1.1, 0.1, 50)))
     assert (made.value, made.floor, made.showers) == ("1100 ± 100", "1000 ± 50", "50")
     assert made.whole == "400 ± 10"
     assert made.excess == pytest.approx(1.0)
-    assert made.drawn == pytest.approx((1100, 100, 1000, 300))
+    assert made.drawn == pytest.approx((1100, 100, 1000, 300, 0))
     assert row("auc.high", 0.6).whole == ""
 
 
 def test_what_is_missing_is_said():
-    (made,) = metric_rows({"fpd": undefined_entry("too few showers")})
+    (made,) = rows_of(fpd=undefined("too few showers"))
     assert (made.value, made.floor, made.showers) == ("undefined", "–", "")
     assert (made.verdict, made.excess, made.note) == ("undefined", None, "too few showers")
     assert strip_of(made) is None
-    no_floor = undefined_entry("no floor: too few") | {"value": 2.0, "error": 0.1, "n": 9}
-    (made,) = metric_rows({"fpd": no_floor})
+    (made,) = rows_of(fpd=Result(Score(2.0, 0.1, 9), reason="no floor: too few"))
     assert (made.value, made.note) == ("2000 ± 100", "no floor: too few")
 
 
-def test_entries_come_from_the_top_level_and_from_the_block():
-    block = {
-        "schema": 3,
-        "energies": {"paired": True},
-        "fpd": entry(2.0),
-        "separation.voxel": entry(1.0, outside={"reference": 0.0, "generated": 0.1}),
-        "metrics": {"separation.e_tot": entry(1.0), "response.5-10 GeV": entry(1.0)},
-    }
-    rows = metric_rows(entries_of(block))
-    assert [made.name for made in rows] == [*list(block)[2:4], *block["metrics"]]
-    assert {group: len(members) for group, members in grouped(rows).items()} == {
-        "Distances": 1,
-        "Separation power, official bins": 1,
-        "Separation power": 1,
-        "Windows of incident energy": 1,
-    }
-
-
-def test_an_unknown_quantity_keeps_a_readable_name():
-    made = row("new_score.of_layers", 1.0)
-    assert (made.label, made.group) == ("New score, of layers", "Other")
+def test_rows_are_gathered_by_group_in_their_order():
+    rows = rows_of(fpd=result(2.0), separation__voxel=result(1.0), kpd=result(1.0))
+    assert [made.name for made in rows] == ["fpd", "separation.voxel", "kpd"]
+    groups = {group: len(members) for group, members in grouped(rows).items()}
+    assert groups == {"Distances": 2, "Separation power": 1}
 
 
 def test_summary_counts_and_names_the_worst_of_each_group():
@@ -110,12 +97,6 @@ def test_summary_counts_and_names_the_worst_of_each_group():
     blind = replace(rows[0], name="auc.high", verdict=NO_POWER)
     assert summarise([*rows, blind])[:2] == (1, 4)
     assert summarise([*rows, blind]).blind == [blind]
-
-
-def test_headline_takes_the_first_of_two_with_one_name():
-    rows = metric_rows([("sparsity", entry(1.0)), ("fpd", entry(2.0)), ("fpd", entry(3.0))])
-    assert headline(rows)[0].value == "2000 ± 100"
-    assert len(headline(rows)) == 2
 
 
 def test_headline_leaves_out_what_is_undefined():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from calo4pqvae.errors import GeometryError
+from calo4pqvae.evaluation.measured.rows import kept_energy
 from calo4pqvae.evaluation.structure.columns import Region, measure
 from calo4pqvae.evaluation.structure.names import NAMES
 from calo4pqvae.evaluation.structure.showers import Structure
@@ -14,7 +15,7 @@ GEOMETRY = CylindricalGeometry.regular(20, 8, [0.0, 4.0, 8.0, 12.0], threshold=0
 
 def observed(volume, e_inc=1000.0):
     flat = volume.reshape(1, -1).astype(np.float32)
-    values = measure(np.array([e_inc]), flat, GEOMETRY).values[0]
+    values = measure(np.array([e_inc]), kept_energy(flat, GEOMETRY), GEOMETRY).values[0]
     return dict(zip(NAMES, values, strict=True))
 
 
@@ -115,7 +116,7 @@ def test_pieces_make_no_difference_and_rows_can_be_taken(rng, monkeypatch):
     e_inc = rng.uniform(1e3, 1e4, (30, 1))
     whole = Structure.from_showers(e_inc, showers, GEOMETRY)
     monkeypatch.setattr(
-        "calo4pqvae.evaluation.structure.showers._VOXELS_AT_ONCE", 7 * GEOMETRY.n_voxels
+        "calo4pqvae.evaluation.measured.rows.VOXELS_AT_ONCE", 7 * GEOMETRY.n_voxels
     )
     pieces = Structure.from_showers(e_inc, showers, GEOMETRY)
     np.testing.assert_array_equal(whole.values, pieces.values)

@@ -7,29 +7,27 @@ does; `QUICK` takes seconds on two cores.
 Source: CaloChallenge 2022, arXiv 2410.21611, section on classifiers.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
+from calo4pqvae.evaluation.classifiers.kinds import Kind
 from calo4pqvae.evaluation.classifiers.scores import Calibration, area_under_curve, divergence
 from calo4pqvae.evaluation.classifiers.training import (
     BLOCK,
-    Kind,
     Part,
     Setup,
     build,
     outputs,
     train,
 )
-from calo4pqvae.evaluation.features.observables import apply_threshold
-from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.result import Score
 
 __all__ = [
     "OFFICIAL",
@@ -38,8 +36,7 @@ __all__ = [
     "Classification",
     "Setup",
     "classify",
-    "classify_halves",
-    "low_level",
+    "expected_seconds",
 ]
 
 Rows = Float[np.ndarray, "_showers _columns"]
@@ -92,6 +89,7 @@ def classify(
     seed: int = 42,
     runs: int = 1,
     device: torch.device | str = "cpu",
+    step: Callable[[], None] = lambda: None,
 ) -> Classification:
     """Train a classifier and score it on showers that it has not seen.
 
@@ -103,11 +101,11 @@ def classify(
     the standard deviation over runs, where it is larger.
 
     Calibration on few showers is imperfect, which biases the divergence of equal laws below
-    zero, by some 0.05 for 1,000 showers; `classify_halves` shows by how much.
+    zero, by some 0.05 for 1,000 showers.
 
     Arguments:
         reference: one row for each shower of Geant4: features for the kind ``high``, else
-            `low_level`.
+            log10(E_inc / MeV) and all voxels over E_inc.
         generated: the same of a model.
         kind: ``high`` and ``low`` for a dense network, ``resnet``.
         setup: sizes and training, such as `OFFICIAL` or `QUICK`.
@@ -117,6 +115,7 @@ def classify(
         runs: how often to repeat with the next seeds; scores are averaged. Published values
             are averages over 10.
         device: where the network is trained.
+        step: called after every epoch.
 
     Raises:
         ConfigError: fewer than 100 showers on a side, other columns on each, NaN or infinity,
@@ -126,49 +125,37 @@ def classify(
     n = min(len(reference), len(generated))
     _check(reference, generated, n, shape if kind == "resnet" else None)
     found = [
-        _run(reference, generated, n, kind, setup, shape, number, device)
+        _run(reference, generated, n, kind, setup, shape, number, device, step)
         for number in range(seed, seed + runs)
     ]
     auc, jsd, best, epochs = zip(*found, strict=True)
     return Classification(_over_runs(auc, n), _over_runs(jsd, n), best, epochs)
 
 
-def classify_halves(
-    reference: Rows,
-    kind: Kind = "high",
-    setup: Setup = QUICK,
-    *,
-    shape: tuple[int, int, int] | None = None,
-    seed: int = 42,
-    runs: int = 1,
-    device: torch.device | str = "cpu",
-) -> Classification:
-    """Score two random halves of the reference: the floor of `classify`."""
-    order = np.random.default_rng((seed, 1)).permutation(len(reference))
-    half = len(order) // 2
-    one, other = reference[order[:half]], reference[order[half:]]
-    return classify(one, other, kind, setup, shape=shape, seed=seed, runs=runs, device=device)
-
-
-def low_level(
-    file: ShowerFile, rows: np.ndarray | None = None, store: Path | None = None
-) -> Float[np.ndarray, "showers columns"]:
-    """Read the low-level inputs: log10(E_inc / MeV) and all voxels over E_inc.
+def expected_seconds(
+    kind: Kind, setup: Setup, n: int, columns: int, shape: tuple[int, int, int] | None
+) -> float:
+    """Time one batch of random showers, and say how long one training on n a side will take.
 
     Arguments:
-        file: an open shower file.
-        rows: the rows to use; None takes all.
-        store: a file to hold the array in place of memory, 26 kB for a shower of 6,480 voxels;
-            it is overwritten, and can go when the array is no longer used.
+        kind: see `classify`.
+        setup: sizes and training.
+        n: showers on each side.
+        columns: columns of a row.
+        shape: (layers, alpha, r) of the showers, which the ResNet needs.
     """
-    size = len(file) if rows is None else len(rows), 1 + file.geometry.n_voxels
-    made = np.empty(size, "f4") if store is None else np.memmap(store, "f4", "w+", 0, size)
-    start = 0
-    for e_inc, showers in file.chunks(rows=rows):
-        here = slice(start, start := start + len(showers))
-        kept, _ = apply_threshold(showers.astype(np.float64), file.geometry.threshold)
-        made[here, :1], made[here, 1:] = np.log10(e_inc), kept / e_inc
-    return made
+    n_train = 2 * (n * 6 // 10)
+    batches = -(-n_train // setup.batch_size)
+    size = max(2, min(setup.batch_size, n_train // max(batches, 1)))
+    rng, half = np.random.default_rng(0), size // 2
+    rows = rng.random((half, columns), dtype=np.float32)
+    part, test = (Part(rows, rows, np.arange(k), np.arange(k)) for k in (half, half // 3 + 1))
+    with torch.random.fork_rng(devices=[]):
+        network = build(kind, setup, part, shape)
+        train(network, part, test, replace(setup, epochs=1), rng)  # allocates, compiles
+        start = time.perf_counter()
+        train(network, part, test, replace(setup, epochs=1), rng)
+    return setup.epochs * batches * (time.perf_counter() - start)
 
 
 def _run(
@@ -180,6 +167,7 @@ def _run(
     shape: tuple[int, int, int] | None,
     seed: int,
     device: torch.device | str,
+    step: Callable[[], None],
 ) -> tuple[Score, Score, int, int]:
     """Split, train, calibrate and score once."""
     rng = np.random.default_rng(seed)
@@ -189,7 +177,7 @@ def _run(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(kind, setup, fit, shape).to(device)
-    best, epochs = train(network, fit, test, setup, rng)
+    best, epochs = train(network, fit, test, setup, rng, step)
     calibration = Calibration.fit(*outputs(network, test))
     found = [calibration(side) for side in outputs(network, held)]
     return area_under_curve(*found), divergence(*found), best, epochs

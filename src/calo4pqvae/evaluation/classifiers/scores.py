@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 from scipy.stats import rankdata
 
-from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.result import Score
 
 __all__ = ["Calibration", "area_under_curve", "divergence"]
 

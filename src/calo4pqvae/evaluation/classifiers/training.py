@@ -1,7 +1,7 @@
 """Training a classifier between two sides, and keeping its best epoch."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,12 +12,10 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from calo4pqvae.errors import ConfigError, TrainingError
+from calo4pqvae.evaluation.classifiers.kinds import Kind
 from calo4pqvae.evaluation.classifiers.networks import Dense, ResNet
 
-__all__ = ["BLOCK", "Kind", "Part", "Setup", "build", "outputs", "train"]
-
-Kind = Literal["high", "low", "resnet"]
-"""Dense network on features, dense network on voxels, ResNet on voxels."""
+__all__ = ["BLOCK", "Part", "Setup", "build", "outputs", "train"]
 
 BLOCK = 1000
 
@@ -110,9 +108,22 @@ def build(
 
 
 def train(
-    network: nn.Module, part: Part, test: Part, setup: Setup, rng: np.random.Generator
+    network: nn.Module,
+    part: Part,
+    test: Part,
+    setup: Setup,
+    rng: np.random.Generator,
+    step: Callable[[], None] = lambda: None,
 ) -> tuple[int, int]:
     """Train, and leave the network as it was after its best epoch.
+
+    Arguments:
+        network: what is trained.
+        part: showers to train on.
+        test: showers that choose the best epoch.
+        setup: how it is trained.
+        rng: of the batches.
+        step: called after every epoch.
 
     Returns:
         The best epoch, and how many there were.
@@ -126,6 +137,7 @@ def train(
     for epoch in range(1, setup.epochs + 1):
         _pass(network, part, optimiser, setup.batch_size, rng)
         now = _quality(setup, *_logits(network, test))
+        step()
         if now > score:
             best, score, kept = epoch, now, copy.deepcopy(network.state_dict())
         elif setup.patience is not None and epoch - best >= setup.patience:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.classifiers.scores import area_under_curve
-from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.result import Score
 
 __all__ = ["MIN_SHOWERS", "SETTING", "null_error", "separate"]
 

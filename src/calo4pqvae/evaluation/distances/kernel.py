@@ -19,14 +19,14 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.features.high_level import Features
-from calo4pqvae.evaluation.score import (
-    Score,
+from calo4pqvae.evaluation.distances.comparable import (
     check_comparable,
     draw_counts,
-    in_parallel,
     scale_of,
 )
+from calo4pqvae.evaluation.distances.parallel import in_parallel
+from calo4pqvae.evaluation.measured.features import Features
+from calo4pqvae.evaluation.result import Score
 
 __all__ = ["kpd", "sum_of_powers"]
 

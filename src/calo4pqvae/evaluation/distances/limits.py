@@ -14,7 +14,7 @@ from torch import Tensor
 
 from calo4pqvae.evaluation.distances.frechet import Gaussian, Side, frechet_distance
 from calo4pqvae.evaluation.distances.kernel import sum_of_powers
-from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.measured.features import Features
 
 __all__ = ["FrechetLimit", "KernelLimit"]
 

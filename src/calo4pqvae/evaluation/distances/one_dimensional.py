@@ -9,19 +9,10 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int, Num
-from scipy.sparse import csc_array
 
 from calo4pqvae._core.jit import compiled
 
-__all__ = [
-    "Merged",
-    "binned",
-    "in_bins",
-    "separation",
-    "wasserstein",
-    "weighted_mean",
-    "weighted_width",
-]
+__all__ = ["Merged", "separation", "weighted_mean", "weighted_width"]
 
 
 def separation(
@@ -37,27 +28,6 @@ def separation(
     total = p + q
     term = np.divide((p - q) ** 2, total, out=np.zeros_like(total), where=total != 0)
     return np.asarray(0.5 * term.sum(axis=-1))
-
-
-def in_bins(
-    values: Float[np.ndarray, " batch"], edges: Float[np.ndarray, " edges"]
-) -> csc_array:
-    """Mark the bin of each shower in a sparse (edges + 1, batch) table of ones and zeros.
-
-    The first and the last bin hold what lies below and above the edges, so that nothing is
-    dropped.
-    """
-    places, starts = np.searchsorted(edges, values, side="right"), np.arange(len(values) + 1)
-    return csc_array((np.ones(len(values)), places, starts), (len(edges) + 1, len(values)))
-
-
-def binned(
-    values: Float[np.ndarray, " batch"],
-    edges: Float[np.ndarray, " edges"],
-    weights: Num[np.ndarray, "rows batch"],
-) -> Float[np.ndarray, "rows bins"]:
-    """Fill weighted histograms of edges + 1 bins, see `in_bins`."""
-    return (in_bins(values, edges) @ weights.T).T
 
 
 @dataclass(frozen=True)
@@ -84,21 +54,11 @@ class Merged:
     ) -> Float[np.ndarray, " rows"]:
         """Compute the Wasserstein-1 distance, the area between the two cumulative curves.
 
-        NaN where a side has no weight.
+        In the units of the observable; NaN where a side has no weight.
         """
         with np.errstate(divide="ignore"):
             scales = (1.0 / w.sum(axis=1, dtype=np.float64) for w in (weights_x, weights_y))
         return _areas(self.order, self.gaps, weights_x, weights_y, *scales)
-
-
-def wasserstein(
-    x: Float[np.ndarray, " nx"],
-    y: Float[np.ndarray, " ny"],
-    weights_x: Num[np.ndarray, "rows nx"],
-    weights_y: Num[np.ndarray, "rows ny"],
-) -> Float[np.ndarray, " rows"]:
-    """Compute the Wasserstein-1 distance in the units of the observable; see `Merged`."""
-    return Merged.of(x, y).wasserstein(weights_x, weights_y)
 
 
 @compiled()

@@ -22,19 +22,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.features.high_level import Features
-from calo4pqvae.evaluation.features.observables import apply_threshold
-from calo4pqvae.evaluation.score import Score
-from calo4pqvae.units import MeV
+from calo4pqvae.evaluation.result import Score
 
-__all__ = ["PRDC", "log_voxels", "prdc", "prdc_floor", "standardised"]
+__all__ = ["PRDC", "prdc"]
 
 Points = Float[np.ndarray, "_showers _columns"]
-
-EMPTY_VOXEL = 0.1 * MeV
-"""What stands for an empty voxel, whose logarithm does not exist."""
 
 _BLOCK = 8_000_000
 
@@ -72,7 +65,7 @@ def prdc(
     showers of a file 400 Tflop, which wants a GPU.
 
     Arguments:
-        reference: one row for each shower of Geant4, see `log_voxels` and `standardised`.
+        reference: one row for each shower of Geant4, such as its standardised features.
         generated: the same of a model.
         k: number of the neighbour that sets the radius.
         max_showers: most showers of each side to use.
@@ -93,67 +86,6 @@ def prdc(
     of_parts = [_scores(one[a], other[b], k) for a, b in zip(*orders, strict=True)]
     error = np.std(of_parts, axis=0, ddof=1) / np.sqrt(parts)
     return PRDC(*(Score(float(v), float(e), n) for v, e in zip(value, error, strict=True)))
-
-
-def prdc_floor(
-    reference: Points,
-    *,
-    k: int = 5,
-    max_showers: int = 10_000,
-    parts: int = 10,
-    seed: int = 42,
-    device: torch.device | str = "cpu",
-) -> PRDC:
-    """Compute the scores of two random halves of the reference; see `prdc`."""
-    order = np.random.default_rng(seed).permutation(len(reference))[: 2 * max_showers]
-    half = len(order) // 2
-    return prdc(
-        reference[order[:half]],
-        reference[order[half:]],
-        k=k,
-        max_showers=max_showers,
-        parts=parts,
-        seed=seed,
-        device=device,
-    )
-
-
-def log_voxels(
-    file: ShowerFile,
-    rows: np.ndarray | None = None,
-    *,
-    max_showers: int = 10_000,
-    seed: int = 42,
-) -> Float[np.ndarray, "showers voxels"]:
-    """Read the official points: log10(E / MeV) of every voxel, with 0.1 MeV for empty ones.
-
-    Arguments:
-        file: an open shower file.
-        rows: rows to draw from; None takes all.
-        max_showers: most showers to draw; a shower of 6,480 voxels takes 26 kB.
-        seed: of the draw.
-    """
-    rows = np.arange(len(file)) if rows is None else rows
-    if len(rows) > max_showers:
-        rows = np.random.default_rng(seed).choice(rows, max_showers, replace=False)
-    points = np.empty((len(rows), file.geometry.n_voxels), np.float32)
-    start = 0
-    for _, showers in file.chunks(rows=np.sort(rows)):
-        kept, _ = apply_threshold(showers.astype(np.float64), file.geometry.threshold)
-        stop = start + len(kept)
-        points[start:stop] = np.log10(np.where(kept > 0, kept, EMPTY_VOXEL))
-        start = stop
-    return points
-
-
-def standardised(reference: Features, generated: Features) -> tuple[Points, Points]:
-    """Divide all features by their standard deviation in the reference: a quick variant.
-
-    Features that do not vary in the reference are left as they are.
-    """
-    width = reference.values.std(axis=0)
-    width[width == 0] = 1.0
-    return reference.values / width, generated.values / width
 
 
 def _scores(one: Tensor, other: Tensor, k: int) -> tuple[float, float, float, float]:

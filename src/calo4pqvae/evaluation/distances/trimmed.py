@@ -9,7 +9,7 @@ compared.
 import numpy as np
 from jaxtyping import Float, Int
 
-from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.measured.features import Features
 
 __all__ = ["TRIMMED", "inner_rows", "trimmed"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from calo4pqvae.evaluation.comparison import WINDOWS, Windows
-from calo4pqvae.evaluation.features.observables import Observables
+from calo4pqvae.evaluation.measured.observables import Observables
+from calo4pqvae.evaluation.metrics.metric import WINDOWS, Windows
 from calo4pqvae.evaluation.plotting.bins import (
     linear_edges,
     log_edges,

@@ -1,15 +1,12 @@
-"""Means of showers: profiles, response and resolution, voxel spectrum, shape by layer.
+"""Means of showers: profiles, response and resolution, voxel spectrum.
 
 Each function takes observables by label; the label "Geant4" is the reference.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
-from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from calo4pqvae.evaluation.features.observables import VOXEL_EDGES, Observables
+from calo4pqvae.evaluation.measured.observables import Observables
 from calo4pqvae.evaluation.plotting.bins import log_edges
 from calo4pqvae.evaluation.plotting.distributions import MIN_IN_BIN, Samples
 from calo4pqvae.evaluation.plotting.panels import curve_panel
@@ -18,7 +15,7 @@ from calo4pqvae.evaluation.plotting.sheet import sheet
 from calo4pqvae.evaluation.plotting.style import house_style, reference_of
 from calo4pqvae.units import GeV
 
-__all__ = ["profiles", "response_and_resolution", "shape_by_layer", "voxels"]
+__all__ = ["profiles", "response_and_resolution", "voxels"]
 
 
 @house_style
@@ -64,37 +61,16 @@ def response_and_resolution(samples: Samples) -> Figure:
 def voxels(samples: Samples) -> Figure:
     """Draw the spectrum of energies of single voxels, and the mean hits per layer."""
     figure, (left, right) = sheet(samples, 1, 2, row_height=3.6)
-    occupied = np.flatnonzero(sum(s.voxel_counts.sum(axis=0) for s in samples.values()))
-    first, last = (occupied[0], occupied[-1] + 1) if len(occupied) else (0, 1)
-    spectra = {label: _mean(s.voxel_counts[:, first:last]) for label, s in samples.items()}
-    edges = VOXEL_EDGES[first : last + 1]
+    reference = samples[reference_of(samples)]
+    spectra = {label: _mean(_spectrum(s)) for label, s in samples.items()}
+    edges = reference.edges
     ylabel = "voxels per shower and bin"
     curve_panel(
         figure, left, spectra, edges, xlabel="voxel energy [MeV]", ylabel=ylabel, log=True
     )
     hits = {label: _mean(s.hits) for label, s in samples.items()}
-    layers = np.arange(samples[reference_of(samples)].geometry.n_layers + 1) - 0.5
+    layers = np.arange(reference.geometry.n_layers + 1) - 0.5
     curve_panel(figure, right, hits, layers, xlabel="layer", ylabel="mean hits")
-    return figure
-
-
-@house_style
-def shape_by_layer(
-    quantities: Mapping[str, Mapping[str, Float[np.ndarray, "showers layers"]]],
-) -> Figure:
-    """Draw the mean of quantities in each layer, such as centre and width of the energy.
-
-    Arguments:
-        quantities: by name with unit, such as "mean r [mm]": values by label of the sample,
-            NaN where a layer has none because it holds no energy.
-    """
-    columns = min(len(quantities), 2)
-    rows = -(-len(quantities) // columns)
-    figure, cells = sheet(next(iter(quantities.values())), rows, columns, row_height=3.6)
-    for (name, values), cell in zip(quantities.items(), cells, strict=False):
-        curves = {label: _mean(v) for label, v in values.items()}
-        edges = np.arange(values[reference_of(values)].shape[1] + 1) - 0.5
-        curve_panel(figure, cell, curves, edges, xlabel="layer", ylabel=name)
     return figure
 
 
@@ -120,12 +96,13 @@ def _response_curves(sample: Observables, edges: np.ndarray) -> tuple[Curve, Cur
     return mean, width
 
 
+def _spectrum(sample: Observables) -> np.ndarray:
+    """Count hits by energy; the last bin takes what lies beyond the reference's largest."""
+    counts = sample.spectrum[:, :-1].copy()
+    counts[:, -1] += sample.spectrum[:, -1]
+    return counts
+
+
 def _mean(values: np.ndarray) -> Curve:
-    """Mean over showers and its error, leaving out NaN; NaN where nothing is left."""
-    known = np.isfinite(values)
-    n = known.sum(axis=0)
-    kept = np.where(known, values, 0.0)
-    nothing = np.full(n.shape, np.nan)
-    mean = np.divide(kept.sum(axis=0), n, out=nothing.copy(), where=n > 0)
-    square = np.where(known, (kept - mean) ** 2, 0.0).sum(axis=0)
-    return Curve(mean, np.sqrt(np.divide(square, n**2, out=nothing, where=n > 0)))
+    """Mean over showers and its error."""
+    return Curve(values.mean(axis=0), values.std(axis=0) / np.sqrt(len(values)))

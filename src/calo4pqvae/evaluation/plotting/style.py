@@ -16,17 +16,9 @@ from matplotlib.figure import Figure
 from calo4pqvae._core.atomic import write_bytes
 
 __all__ = [
-    "FILL",
-    "INK",
-    "REFERENCE",
-    "SAMPLES",
-    "SOFT",
-    "Look",
-    "house_style",
-    "looks",
-    "reference_of",
-    "save",
-]
+    "FILL", "INK", "REFERENCE", "SAMPLES", "SOFT", "Look", "house_style", "looks",
+    "reference_of", "save",
+]  # fmt: skip
 
 REFERENCE = "Geant4"
 """Label of the sample that all others are compared with."""
@@ -62,35 +54,7 @@ Readers who see fewer colours tell apart those of one line style.
 
 _PREFERRED = {"generated": 0, "classical": 0, "reconstructed": 1, "annealer": 4, "emulator": 5}
 
-_HOUSE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#444444",
-    "axes.labelcolor": INK,
-    "axes.labelsize": 10,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 6,
-    "axes.titlesize": 10,
-    "figure.dpi": 100,
-    "figure.facecolor": "white",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "legend.fontsize": 9.5,
-    "legend.frameon": False,
-    "legend.handlelength": 1.6,
-    "lines.linewidth": 1.5,
-    "mathtext.default": "regular",
-    "savefig.facecolor": "white",
-    "svg.fonttype": "path",
-    "svg.hashsalt": "calo4pqvae",
-    "xtick.color": "#444444",
-    "xtick.labelsize": 9,
-    "ytick.color": "#444444",
-    "ytick.labelsize": 9,
-}
+_HOUSE = Path(__file__).with_name("house.mplstyle")
 
 _NO_LOOK = (
     "backend", "date.epoch", "interactive", "keymap", "savefig.directory", "timezone", "tk.",
@@ -100,7 +64,7 @@ _NO_LOOK = (
 
 _SETTINGS: dict[Any, Any] = {
     key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith(_NO_LOOK)
-} | _HOUSE
+} | dict(mpl.rc_params_from_file(_HOUSE, use_default_template=False))
 """All that changes a picture."""
 
 

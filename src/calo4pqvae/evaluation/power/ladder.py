@@ -6,6 +6,7 @@ defect the sizes are tried from the largest down, until the classifier misses on
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,12 +14,13 @@ from jaxtyping import Float
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.classifiers.trees import null_error
-from calo4pqvae.evaluation.entries import number
 from calo4pqvae.evaluation.power.twins import STANDARD, Twin, spoilt
-from calo4pqvae.evaluation.score import Score
+from calo4pqvae.evaluation.result import Result, Score
+from calo4pqvae.evaluation.verdict import WITHIN
 from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["AT_MOST", "NO_POWER", "SIGMAS", "Halves", "Power", "Rung", "flags", "measure_power"]
+__all__ = ["AT_MOST", "NO_POWER", "SIGMAS", "Halves", "Power", "Rung", "flags", "measure_power",
+           "with_power"]  # fmt: skip
 
 NO_POWER = "no power at this size"
 """Verdict of a classifier that flags nothing, not even the largest defect of each kind."""
@@ -73,7 +75,7 @@ class Power(NamedTuple):
 
     def entry(self) -> dict[str, Any]:
         """Describe it for JSON."""
-        twins = [rung._asdict() | {"auc": number(rung.auc)} for rung in self.rungs]
+        twins = [rung._asdict() for rung in self.rungs]
         return {"n": self.n, "flags": [rung.defect for rung in self.smallest], "twins": twins}
 
 
@@ -91,18 +93,12 @@ class Halves(NamedTuple):
     geometry: CylindricalGeometry
 
     @classmethod
-    def of(
-        cls,
-        file: ShowerFile,
-        rows: np.ndarray | None = None,
-        at_most: int = AT_MOST,
-        seed: int = 0,
-    ) -> "Halves":
+    def of(cls, file: ShowerFile, rows: np.ndarray | None = None, seed: int = 0) -> "Halves":
         """Read both parts; 42 MB each for 1,600 showers of 6,480 voxels."""
         order = np.random.default_rng(seed).permutation(
             np.arange(len(file)) if rows is None else rows
         )
-        half = min(len(order) // 2, at_most)
+        half = min(len(order) // 2, AT_MOST)
         parts = np.sort(order[:half]), np.sort(order[half : 2 * half])
         return cls(
             (file.e_inc(parts[0]), file.e_inc(parts[1])),
@@ -164,3 +160,11 @@ def measure_power(
                     wanted.remove(name)
     n = len(halves)
     return {name: (floors.get(name), Power(tuple(rungs[name]), n)) for name in classifiers}
+
+
+def with_power(result: Result, power: Power | None) -> Result:
+    """Add the power of a classifier, and take the verdict from one that flags nothing."""
+    held = {} if power is None else {"power": power.entry()}
+    if result.verdict == WITHIN and not (power and power.any):
+        held["verdict"] = NO_POWER
+    return replace(result, more={**result.more, **held})

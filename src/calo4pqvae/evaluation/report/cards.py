@@ -4,30 +4,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from calo4pqvae.evaluation.power.ladder import NO_POWER
-from calo4pqvae.evaluation.report.names import name_of
 from calo4pqvae.evaluation.report.rows import UNDEFINED, Row
 from calo4pqvae.evaluation.verdict import WITHIN, expected_by_chance
 
 __all__ = ["Strip", "Summary", "headline", "strip_of", "summarise"]
 
 _HEADLINE = (
-    "auc.trees",
-    "auc.trees_features",
-    "structure.beyond",
-    "structure.correlations",
-    "fpd",
-    "kpd",
-    "auc.high",
-    "auc.low",
-    "response",
-    "sparsity",
-    "profile.longitudinal",
-    "profile.radial",
-    "separation.voxel",
-    "wasserstein.response",
-    "wasserstein.e_layer",
-    "separation.response",
-)
+    "auc.trees", "auc.trees_features", "structure.beyond", "structure.correlations", "fpd",
+    "kpd", "auc.high", "auc.low", "response", "sparsity", "profile.longitudinal",
+    "profile.radial", "separation.voxel", "wasserstein.response", "wasserstein.e_layer",
+    "separation.e_tot",
+)  # fmt: skip
 _N_HEADLINE = 8
 _N_WORST = 3
 
@@ -84,8 +71,8 @@ def summarise(rows: Sequence[Row]) -> Summary:
 
 
 def headline(rows: Sequence[Row]) -> list[Row]:
-    """Choose the defined rows that tell most; where two have one name, the first."""
-    by_name = {row.name: row for row in reversed(rows) if row.value != UNDEFINED}
+    """Choose the defined rows that tell most."""
+    by_name = {row.name: row for row in rows if row.value != UNDEFINED}
     return [by_name[name] for name in _HEADLINE if name in by_name][:_N_HEADLINE]
 
 
@@ -93,9 +80,8 @@ def strip_of(row: Row) -> Strip | None:
     """Lay a row out along a line; None where a number is missing."""
     if row.drawn is None:
         return None
-    value, error, floor, tolerance = row.drawn
-    name, bar = name_of(row.name), (value - error, value + error)
-    best = floor if row.sides == "both" else name.best * name.scale
+    value, error, floor, tolerance, best = row.drawn
+    bar = (value - error, value + error)
     low = min(best, bar[0]) if row.sides == "above" else floor - tolerance
     band = low, floor + tolerance
     low, high = min(*band, *bar, best), max(*band, *bar, best)

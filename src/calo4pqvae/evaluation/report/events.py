@@ -13,7 +13,7 @@ from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.intake import read_json
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.features.observables import apply_threshold
+from calo4pqvae.evaluation.measured.rows import kept_energy
 
 __all__ = ["COLOURS", "choose_pairs", "read_events", "write_events"]
 
@@ -105,17 +105,15 @@ def read_events(path: Path) -> Mapping[str, Any] | None:
 def _hits(file: ShowerFile, row: int, label: str) -> dict[str, Any]:
     """Describe one shower by its voxels above the readout threshold."""
     wanted = np.array([row])
-    shower, _ = apply_threshold(
-        file.showers(wanted).astype(np.float64), file.geometry.threshold
-    )
-    voxels = np.flatnonzero(shower[0])
+    shower = kept_energy(file.showers(wanted), file.geometry)[0]
+    voxels = np.flatnonzero(shower)
     return {
         "label": label,
         "row": row,
         "e_inc": float(file.e_inc(wanted)[0, 0]),
         "hits": len(voxels),
         "voxels": _packed(voxels, "<u4" if file.geometry.n_voxels > 1 << 16 else "<u2"),
-        "energies": _packed(shower[0, voxels], "<f4"),
+        "energies": _packed(shower[voxels], "<f4"),
     }
 
 

@@ -1,35 +1,38 @@
-"""Evaluate showers into a folder: metrics.json first, then figures and the showers to show."""
+"""Evaluate or compare showers into a folder: numbers first, then figures, events, the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
+from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.optional import installed
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.evaluation.classifiers.entries import Classifiers, n_voxels
-from calo4pqvae.evaluation.classifiers.training import Kind
-from calo4pqvae.evaluation.comparison import WINDOWS, Windows
-from calo4pqvae.evaluation.decomposition import parts
-from calo4pqvae.evaluation.evaluate import check_files, evaluate_observables, write_metrics
-from calo4pqvae.evaluation.features.measured import Measured
-from calo4pqvae.evaluation.features.observables import Observables
-from calo4pqvae.evaluation.report.drawing import (
-    draw_event,
-    draw_parts,
-    draw_samples,
-    draw_states,
-    draw_structure,
+from calo4pqvae.evaluation.evaluate import (
+    Evaluation,
+    check_files,
+    compare,
+    evaluate,
+    write_metrics,
 )
+from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.report.events import write_events
-from calo4pqvae.evaluation.report.headings import HEADINGS
+from calo4pqvae.evaluation.report.figures import (
+    HEADINGS,
+    draw_figures,
+    event_of,
+    parts_of,
+    showers_of,
+    states_of,
+)
 from calo4pqvae.evaluation.report.lost import losing
-from calo4pqvae.evaluation.scores import Scores
-from calo4pqvae.evaluation.sight import Sight
+from calo4pqvae.evaluation.report.pages import render_comparison
 
-__all__ = ["clear_figures", "evaluate_to_folder"]
+__all__ = ["compare_to_folder", "evaluate_to_folder"]
+
+Rows = Int[np.ndarray, " rows"]
 
 
 def evaluate_to_folder(
@@ -37,10 +40,8 @@ def evaluate_to_folder(
     reference: ShowerFile,
     folder: Path,
     reconstructed: ShowerFile | None = None,
-    rows: Int[np.ndarray, " rows"] | None = None,
-    windows: Windows = WINDOWS,
-    classifiers: Classifiers = "quick",
-    inputs: Sequence[Kind] = ("high",),
+    rows: Rows | None = None,
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """Compare showers with Geant4; write ``metrics.json``, ``figures/*.svg``, ``events.json``.
 
@@ -54,9 +55,7 @@ def evaluate_to_folder(
         folder: where to write; made if missing.
         reconstructed: the reference showers passed through encoder and decoder.
         rows: rows of the reference to use; None takes all.
-        windows: windows of incident energy for figure 6, lower and upper ends [MeV].
-        classifiers: set-up of the classifiers.
-        inputs: what they are given.
+        options: classifiers, windows, and the like.
 
     Returns:
         The content of metrics.json.
@@ -64,72 +63,90 @@ def evaluate_to_folder(
     Raises:
         MissingExtraError: matplotlib is not installed.
         GeometryError: the files have different geometries.
-        ConfigError: a file has fewer than 20 showers.
+        ConfigError: a file has fewer than 20 showers, or the reference holds no energy.
 
     Warns:
         LostPartWarning: a figure could not be made.
     """
-    installed("matplotlib", "report")
-    others = {"generated": generated, "reconstructed": reconstructed}
-    present = {k: v for k, v in others.items() if v is not None}
-    check_files(present, reference, rows)
-    folder.mkdir(parents=True, exist_ok=True)
-    scores = _score(generated, reference, reconstructed, rows, classifiers, inputs)
-    samples = {"Geant4": Observables.from_file(reference, rows)}
-    if reconstructed is not None:
-        samples["reconstructed"] = Observables.from_file(reconstructed)
-    samples["generated"] = Observables.from_file(generated)
-    metrics = evaluate_observables(
-        samples["generated"], samples["Geant4"], samples.get("reconstructed"), windows
-    )
-    if reconstructed is not None:
-        metrics["reconstructed"] |= scores.pop("reconstructed")
-    metrics |= scores
-    clear_figures(folder)
+    others = {"reconstructed": reconstructed, "generated": generated}
+    files = {name: file for name, file in others.items() if file is not None}
+    evaluation = _start(files, reference, folder, rows, options)
+    samples = {name: evaluation.measure(file) for name, file in files.items()}
+    metrics = evaluate(evaluation, samples["generated"], samples.get("reconstructed"))
+    _clear(folder)
     write_metrics(metrics, folder / "metrics.json")
-    figures = folder / "figures"
     with losing(folder / "metrics.json") as lost:
-        draw_structure({"Geant4": reference} | present, rows, figures, lost)
-        draw_samples(samples, figures, windows, lost)
-        draw_parts(metrics, figures / "mismatch.svg", lost)
+        seen = {"Geant4": evaluation.reference} | samples
+        material = dict(showers_of(seen, evaluation.options.windows))
+        material |= {**parts_of(metrics), **event_of(generated, reference, rows)}
         if reconstructed is not None:
-            states = {"encoded": reconstructed, "sampled": generated}
-            draw_states(states, figures / "prior_energy.svg", lost)
-        draw_event(generated, reference, rows, figures / "event.svg", lost)
+            material |= states_of({"encoded": reconstructed, "sampled": generated})
+        draw_figures(material, folder / "figures", lost)
         with lost.part(folder / "events.json"):
             write_events(generated, reference, folder / "events.json", rows)
     return metrics
 
 
-def clear_figures(folder: Path) -> None:
+def compare_to_folder(
+    systems: Mapping[str, ShowerFile],
+    reference: ShowerFile,
+    folder: Path,
+    rows: Rows | None = None,
+    options: Options | None = None,
+) -> dict[str, Any]:
+    """Score systems against one reference; write numbers, figures and a page.
+
+    Arguments:
+        systems: showers of each system, by name.
+        reference: Geant4 showers that no system has seen.
+        folder: where to write; made if missing.
+        rows: rows of the reference to use; None takes all.
+        options: classifiers, windows, and the like.
+
+    Returns:
+        The content of comparison.json, see `evaluate.compare`.
+
+    Raises:
+        MissingExtraError: matplotlib or jinja2 is not installed.
+        GeometryError: a system has another geometry than the reference.
+        ConfigError: a file has fewer than 20 showers, or the reference holds no energy.
+
+    Warns:
+        LostPartWarning: a figure or the page could not be made.
+    """
+    installed("jinja2", "report")
+    evaluation = _start(systems, reference, folder, rows, options)
+    result, samples = compare(evaluation, systems)
+    _clear(folder)
+    (folder / "comparison.html").unlink(missing_ok=True)
+    write_metrics(result, folder / "comparison.json")
+    with losing(folder / "comparison.json") as lost:
+        seen = {"Geant4": evaluation.reference} | samples
+        material = {**showers_of(seen, evaluation.options.windows), **states_of(systems)}
+        draw_figures(material, folder / "figures", lost)
+        with lost.part(folder / "comparison.html"):
+            write_text(folder / "comparison.html", render_comparison(result, folder))
+    return result
+
+
+def _start(
+    files: Mapping[str, ShowerFile],
+    reference: ShowerFile,
+    folder: Path,
+    rows: Rows | None,
+    options: Options | None,
+) -> Evaluation:
+    """Refuse what cannot be compared, make the folder, and measure the reference."""
+    installed("matplotlib", "report")
+    check_files(files, reference, rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Evaluation(reference, rows, options)
+
+
+def _clear(folder: Path) -> None:
     """Make the folder of the figures, and remove what belongs to earlier numbers."""
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for name in HEADINGS:
         (figures / f"{name}.svg").unlink(missing_ok=True)
     (folder / "events.json").unlink(missing_ok=True)
-
-
-def _score(
-    generated: ShowerFile,
-    reference: ShowerFile,
-    reconstructed: ShowerFile | None,
-    rows: np.ndarray | None,
-    classifiers: Classifiers,
-    inputs: Sequence[Kind],
-) -> dict[str, Any]:
-    """Compute the community's scores; what they are measured on is forgotten afterwards."""
-    voxels = n_voxels(classifiers, inputs)
-    scores = Scores(Measured.reference(reference, rows, voxels), classifiers, inputs)
-    sight = Sight(reference, rows, scores.reference.features, classifiers)
-
-    def judged(file: ShowerFile, sample: Measured) -> dict[str, Any]:
-        return sight.of(file, sample.features) | sight.with_power(scores.of(sample))
-
-    sampled = scores.reference.like(generated, voxels)
-    made = judged(generated, sampled)
-    if reconstructed is not None:
-        decoded = scores.reference.like(reconstructed, voxels)
-        made["reconstructed"] = judged(reconstructed, decoded)
-        made["parts"] = parts(sampled, decoded, made)
-    return made

@@ -3,12 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from calo4pqvae.evaluation.report.names import name_of
-from calo4pqvae.evaluation.sight import TREE_NAMES
-
 __all__ = ["Lead", "PullRow", "TreeRow", "lead_of", "pull_rows", "tree_rows", "worth_words"]
-
-TREE_ENTRIES = tuple(TREE_NAMES[name] for name in ("both", "structure", "features"))
 
 
 class TreeRow(NamedTuple):
@@ -62,13 +57,13 @@ class Lead(NamedTuple):
 
 
 def lead_of(block: Mapping[str, Any]) -> Lead | None:
-    """Gather the lead of a sample; None where an earlier version wrote the numbers."""
-    if "worth" not in block:
+    """Gather the lead of a sample from its block of metrics.json; None without a worth."""
+    if "worth" not in block["metrics"]:
         return None
-    structure, pulls = block.get("structure"), pull_rows(block)
+    metrics, structure, pulls = block["metrics"], block.get("structure"), pull_rows(block)
     count = ""
     if structure is not None:
-        floor = (block["structure.beyond"].get("floor") or {}).get("value")
+        floor = (metrics["structure.beyond"]["floor"] or {}).get("value")
         halves = (
             "" if floor is None else f"; halves of Geant4 have {floor * structure['n']:.1f}"
         )
@@ -76,7 +71,8 @@ def lead_of(block: Mapping[str, Any]) -> Lead | None:
             f"{structure['beyond']} of {structure['n']} structural numbers lie beyond three "
             f"errors; {structure['expected']:.1f} would by chance{halves}"
         )
-    return Lead(worth_words(block["worth"]), tree_rows(block), pulls, count, _first(pulls))
+    worth = worth_words(metrics["worth"])
+    return Lead(worth, tree_rows(metrics), pulls, count, _first(pulls))
 
 
 def worth_words(entry: Mapping[str, Any]) -> str:
@@ -89,22 +85,19 @@ def worth_words(entry: Mapping[str, Any]) -> str:
     return f"worth {entry['value']:,.0f} showers of Geant4 ({entry['low']:,.0f} to {high})"
 
 
-def tree_rows(block: Mapping[str, Any]) -> list[TreeRow]:
-    """Lay out the classifiers that state their power, trees first."""
-    others = [
-        key
-        for key, entry in block.items()
-        if key.startswith("auc.") and key not in TREE_ENTRIES and "power" in entry
+def tree_rows(metrics: Mapping[str, Any]) -> list[TreeRow]:
+    """Lay out the classifiers that have a value."""
+    areas = [
+        entry
+        for key, entry in metrics.items()
+        if key.startswith("auc.") and entry["value"] is not None
     ]
     made = []
-    for key in (*TREE_ENTRIES, *others):
-        entry = block.get(key)
-        if entry is None or entry["value"] is None:
-            continue
+    for entry in areas:
         power, halves = entry.get("power"), entry.get("halves")
         made.append(
             TreeRow(
-                name_of(key).label.removesuffix(", AUC").replace("Classifier, AUC", "Network"),
+                entry["label"].removesuffix(", AUC").replace("Classifier, AUC", "Network"),
                 f"{entry['value']:.3f} ± {entry['error']:.3f}",
                 f"{halves['value']:.3f} ± {halves['error']:.3f}" if halves else "",
                 entry["verdict"] or "",

@@ -1,19 +1,19 @@
-"""Entries of metrics.json as a reader wants them: names, units and sensible digits."""
+"""Results of metrics.json as a reader wants them: names, units and sensible digits."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calo4pqvae.evaluation.entries import entries_of
 from calo4pqvae.evaluation.published import Number
-from calo4pqvae.evaluation.report.names import Name, name_of
 from calo4pqvae.evaluation.verdict import Sides
 
-__all__ = ["UNDEFINED", "Row", "cell", "entries_of", "grouped", "metric_rows", "plus_minus"]
+__all__ = ["UNDEFINED", "Row", "cell", "grouped", "metric_rows", "plus_minus"]
 
 UNDEFINED = "undefined"
 MOST_DIGITS = 6
+
+Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Row:
     `value` is what the verdict compares with the floor, on equally many showers; where that is
     a part of them, `whole` is the same number on all. `excess` is how far the value stands off
     the floor, in errors, of which three are tolerated; `drawn` holds value, error, floor and
-    tolerance in the unit shown.
+    tolerance, and what would be best, in the unit shown.
     """
 
     name: str
@@ -38,13 +38,12 @@ class Row:
     group: str = ""
     sides: Sides = "above"
     excess: float | None = None
-    drawn: tuple[float, float, float, float] | None = None
+    drawn: tuple[float, float, float, float, float] | None = None
 
 
-def metric_rows(metrics: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> list[Row]:
-    """Turn entries into rows, in their order."""
-    pairs = metrics.items() if isinstance(metrics, Mapping) else metrics
-    return [_row(name, entry) for name, entry in pairs]
+def metric_rows(metrics: Mapping[str, Entry]) -> list[Row]:
+    """Turn results by name, as they are in JSON, into rows."""
+    return [_row(name, entry) for name, entry in metrics.items()]
 
 
 def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -56,7 +55,12 @@ def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def plus_minus(value: float | None, error: float | None, scale: float = 1.0) -> str:
-    """Write a value with its error, both to the error's second digit."""
+    """Write a value with its error, both to the error's second digit.
+
+    Example:
+        >>> plus_minus(0.01891, 0.0024, 100.0)
+        '1.89 ± 0.24'
+    """
     if value is None:
         return UNDEFINED
     if not error:
@@ -69,7 +73,7 @@ def plus_minus(value: float | None, error: float | None, scale: float = 1.0) -> 
 
 
 def cell(entry: Any, scale: float = 1.0) -> str:
-    """Write a value with its error, or a dash; entries and published numbers alike."""
+    """Write a value with its error, or a dash; results and published numbers alike."""
     if isinstance(entry, Mapping):
         entry = Number(entry["value"], entry["error"])
     if entry is None or entry.value is None:
@@ -78,77 +82,97 @@ def cell(entry: Any, scale: float = 1.0) -> str:
     return f"{scale * entry.value:.4g}{error}"
 
 
-def _row(key: str, entry: Mapping[str, Any]) -> Row:
-    name, floor = name_of(key), entry.get("floor") or {}
+def _row(name: str, entry: Entry) -> Row:
+    floor, scale = entry["floor"] or {}, entry["scale"]
     used = entry.get("matched") or entry
+    middle = plus_minus(floor.get("value"), floor.get("error"), scale) if floor else "–"
     return Row(
-        name=key,
-        label=name.label,
-        value=_written(used, name),
-        floor=plus_minus(floor.get("value"), floor.get("error"), name.scale) if floor else "–",
-        unit=name.unit,
-        verdict=entry.get("verdict") or UNDEFINED,
-        showers="" if entry.get("value") is None else _showers(used),
-        whole=_written(entry, name) if "matched" in entry else "",
-        note=_note(key, entry),
-        group=f"{name.group}, official bins" if "outside" in entry else name.group,
-        sides=entry.get("sides") or ("size" if name.signed else "above"),
-        excess=entry.get("excess"),
-        drawn=_drawn(used, floor, entry, name),
+        name=name,
+        label=entry["label"],
+        value=_written(used, entry),
+        floor=middle,
+        unit=entry["unit"],
+        verdict=entry["verdict"] or UNDEFINED,
+        showers="" if entry["value"] is None else _showers(used),
+        whole=_written(entry, entry) if "matched" in entry else "",
+        note=_note(entry),
+        group=entry["group"],
+        sides=entry["sides"],
+        excess=entry["excess"],
+        drawn=_drawn(used, floor, entry),
     )
 
 
-def _showers(used: Mapping[str, Any]) -> str:
+def _showers(used: Entry) -> str:
     """Say how many showers stand on each side."""
-    n, other = used.get("n"), used.get("n_reference")
+    n, other = used["n"], used.get("n_reference")
     if not n:
         return ""
     return f"{n:,}" if other in (None, n) else f"{n:,} and {other:,}"
 
 
-def _written(used: Mapping[str, Any], name: Name) -> str:
-    plus = "+" if name.signed and (used.get("value") or 0) > 0 else ""
-    return plus + plus_minus(used.get("value"), used.get("error"), name.scale)
+def _written(used: Entry, entry: Entry) -> str:
+    plus = "+" if entry["sides"] == "size" and (used["value"] or 0) > 0 else ""
+    return plus + plus_minus(used["value"], used["error"], entry["scale"])
 
 
 def _drawn(
-    used: Mapping[str, Any], floor: Mapping[str, Any], entry: Mapping[str, Any], name: Name
-) -> tuple[float, float, float, float] | None:
-    value, middle, tolerance = used.get("value"), floor.get("value"), entry.get("tolerance")
+    used: Entry, floor: Entry, entry: Entry
+) -> tuple[float, float, float, float, float] | None:
+    value, middle, tolerance = used["value"], floor.get("value"), entry["tolerance"]
     if value is None or middle is None or not tolerance:
         return None
-    error, scale = used.get("error") or 0.0, name.scale
-    return value * scale, error * scale, middle * scale, tolerance * scale
+    best = middle if entry["sides"] == "both" else entry["best"]
+    parts = (value, used["error"] or 0.0, middle, tolerance, best)
+    value, error, middle, tolerance, best = (part * entry["scale"] for part in parts)
+    return value, error, middle, tolerance, best
 
 
-def _interval(entry: Mapping[str, Any]) -> str:
+def _interval(entry: Entry) -> str:
     """Write the ends of a worth."""
     high = "no upper end" if entry["high"] is None else f"{entry['high']:,.0f}"
     low = 0.0 if entry["low"] is None else entry["low"]
     return f"two standard deviations: {low:,.0f} to {high}"
 
 
-def _flags(power: Mapping[str, Any]) -> str:
+def _flags(entry: Entry) -> str:
     """Say the smallest defect of each kind that a classifier flags."""
+    power = entry["power"]
     what = "; ".join(power["flags"]) or "none of the twins"
     return f"flags of Geant4's twins, {power['n']:,} showers a side: {what}"
 
 
-def _note(key: str, entry: Mapping[str, Any]) -> str:
-    if "reason" in entry and not entry.get("verdict"):
+def _set_up(entry: Entry) -> str:
+    """Say what was compared, and by what."""
+    setup = f", {entry['setup']} set-up" if "setup" in entry else ""
+    return f"{entry['feature_set']}{setup}"
+
+
+def _bin(entry: Entry) -> str:
+    """Say where a profile lies off most."""
+    return f"in number {entry['bin']}, among those with over 1 % of the energy"
+
+
+def _both_sides(entry: Entry) -> str:
+    """Write the quantity of each side."""
+    model, geant4 = (
+        plus_minus(entry[side]["value"], entry[side]["error"])
+        for side in ("generated", "reference")
+    )
+    return f"{model}; Geant4 {geant4}"
+
+
+_NOTES = {
+    "by_window": _interval,
+    "power": _flags,
+    "feature_set": _set_up,
+    "bin": _bin,
+    "generated": _both_sides,
+}
+"""What is said of a result that holds such a key, the first one that it holds."""
+
+
+def _note(entry: Entry) -> str:
+    if "reason" in entry and not entry["verdict"]:
         return entry["reason"]
-    if "by_window" in entry or "power" in entry:
-        return _interval(entry) if "by_window" in entry else _flags(entry["power"])
-    if "feature_set" in entry:
-        setup = f", {entry['setup']} set-up" if "setup" in entry else ""
-        return f"{entry['feature_set']}{setup}"
-    if key.startswith("profile") and "bin" in entry:
-        place = "layer" if key.endswith("longitudinal") else "ring"
-        return f"in {place} {entry['bin']}, among those with over 1 % of the energy"
-    if isinstance(entry.get("generated"), Mapping):
-        model, geant4 = (
-            plus_minus(entry[side]["value"], entry[side]["error"])
-            for side in ("generated", "reference")
-        )
-        return f"{model}; Geant4 {geant4}"
-    return ""
+    return next((say(entry) for key, say in _NOTES.items() if entry.get(key) is not None), "")

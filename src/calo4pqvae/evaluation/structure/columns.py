@@ -61,30 +61,27 @@ class Measurement(NamedTuple):
 
 def measure(
     e_inc: Float[np.ndarray, " showers"],
-    showers: Float[np.ndarray, "showers voxels"],
+    energy: Float[np.ndarray, "showers voxels"],
     geometry: CylindricalGeometry,
 ) -> Measurement:
-    """Measure showers in memory; voxels below the threshold count as empty.
+    """Measure showers [MeV] to which the readout threshold was applied.
 
     Raises:
         GeometryError: the layers of the cylinder differ.
     """
     n_layers, n_alpha, n_r = geometry.shape
-    n, region = len(showers), Region.of(geometry)
-    kept = np.where(showers < geometry.threshold, 0, showers)
-    volume = np.ascontiguousarray(kept.reshape(n, n_layers, n_alpha, n_r), dtype=np.float32)
+    n, region = len(energy), Region.of(geometry)
+    volume = energy.reshape(n, n_layers, n_alpha, n_r).astype(np.float32)
     alpha = geometry.alpha_of_voxel.reshape(geometry.shape)[0]
     r = geometry.r_of_voxel.reshape(geometry.shape)[0]
     sums, layers = np.zeros((n, 18)), np.zeros((n, n_layers, 6))
     centres = np.zeros((n, n_layers, 2), np.float32)
+    cosine, sine = np.cos(alpha), np.sin(alpha)
     measure_deposits(
-        volume, r * np.cos(alpha), r * np.sin(alpha), region.outer, region.halo,
-        sums, layers, centres,
-    )  # fmt: skip
-    ring_hits, shares = np.zeros((n, n_layers, n_r), np.int32), np.zeros((n, 7))
-    measure_hits(
-        volume, np.cos(alpha[:, 0]), np.sin(alpha[:, 0]), region.outer, ring_hits, shares
+        volume, r * cosine, r * sine, region.outer, region.halo, sums, layers, centres
     )
+    ring_hits, shares = np.zeros((n, n_layers, n_r), np.int32), np.zeros((n, 7))
+    measure_hits(volume, cosine[:, 0], sine[:, 0], region.outer, ring_hits, shares)
     pairs = [np.zeros((n, lags), np.int32) for lags in (n_alpha // 2, LAGS_DEPTH)]
     everywhere = np.zeros((n, 6))
     low, high = region.pairs

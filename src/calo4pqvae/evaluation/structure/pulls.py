@@ -7,7 +7,7 @@ independent; the floor says what two halves of the reference have in fact.
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +17,8 @@ from calo4pqvae.evaluation.structure.names import NAMES
 from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.evaluation.structure.windows import Window, windows_of
 
-__all__ = ["BEYOND", "CHANCE", "KINDS", "Pull", "pulls", "summary"]
+__all__ = ["BEYOND", "CHANCE", "KINDS", "Pull", "largest", "largest_combined", "pulls",
+           "share_beyond"]  # fmt: skip
 
 BEYOND = 3.0
 """Pulls beyond this are counted."""
@@ -73,27 +74,33 @@ def pulls(sample: Structure, reference: Structure) -> list[Pull]:
     return [pull for window in windows_of(sample, reference) for pull in _in_window(window)]
 
 
-def summary(found: Sequence[Pull], floor: Sequence[Pull]) -> dict[str, Any]:
-    """Count what lies beyond three errors, and what is to be expected by chance.
+def largest(found: Sequence[Pull], n: int = 12) -> list[Pull]:
+    """Take the largest pull of each observable beyond three errors, the largest first.
 
-    Arguments:
-        found: of the sample.
-        floor: of two halves of the reference.
-
-    Returns:
-        ``n``, ``beyond``, ``expected`` (by chance), ``n_floor`` and ``beyond_floor``.
+    Opposite signs in different windows count as one observable.
     """
-    return {
-        "n": len(found),
-        "beyond": _beyond(found),
-        "expected": round(CHANCE * len(found), 2),
-        "n_floor": len(floor),
-        "beyond_floor": _beyond(floor),
-    }
+    seen: dict[str, Pull] = {}
+    for one in sorted(found, key=lambda one: -abs(one.pull)):
+        if abs(one.pull) > BEYOND:
+            seen.setdefault(one.observable, one)
+    return list(seen.values())[:n]
 
 
-def _beyond(found: Sequence[Pull]) -> int:
-    return sum(abs(one.pull) > BEYOND for one in found)
+def share_beyond(found: Sequence[Pull]) -> float:
+    """Share of the pulls beyond three errors; NaN where there is none."""
+    return float(np.mean([abs(one.pull) > BEYOND for one in found])) if found else math.nan
+
+
+def largest_combined(found: Sequence[Pull]) -> float:
+    """Combine the windows of each observable, sum of pulls / sqrt(windows); take the largest.
+
+    A defect that lies in one observable, and is small in each window, shows here.
+    """
+    sums: dict[tuple[str, str], list[float]] = {}
+    for one in found:
+        sums.setdefault((one.observable, one.kind), []).append(one.pull)
+    combined = (abs(sum(pulls)) / math.sqrt(len(pulls)) for pulls in sums.values())
+    return max(combined, default=math.nan)
 
 
 def _in_window(window: Window) -> list[Pull]:

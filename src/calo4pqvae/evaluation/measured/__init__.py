@@ -1,0 +1,1 @@
+"""What is measured on each shower of a file, in one pass."""

@@ -1,1 +1,0 @@
-"""Separation powers and chi-square in the official bins."""
