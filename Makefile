@@ -2,6 +2,7 @@
 # make test: run the tests.
 # make docs: the documentation site in build/site; make pages: run the code of its pages.
 # make release-check: build sdist and wheel, use them in an empty environment.
+# make results DATA=FOLDER: every table of docs/results.md anew, resumable; in build/results/.
 # make check-long: hours of kills, mutations and statistics, resumable; results in docs/checks/.
 # All make the virtual environment .venv first when it is missing or out of date.
 
@@ -13,10 +14,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(PIP_FLAGS) -c constraints.txt
 
-.PHONY: help setup demo demo-train test docs pages release-check check-long figures lint clean distclean
+.PHONY: help setup demo demo-train test docs pages results release-check check-long figures lint clean distclean
 
 help:
-	@echo "make setup | demo | demo-train | test | docs | pages | release-check | check-long | figures | lint | clean | distclean"
+	@echo "make setup | demo | demo-train | test | docs | pages | results | release-check | check-long | figures | lint | clean | distclean"
 
 setup: $(STAMP)
 
@@ -50,6 +51,13 @@ release-check: $(STAMP)
 
 check-long: $(STAMP)
 	$(BIN)/python scripts/check_long.py
+
+# FOLDER holds the files of the W-Si Geant4 sample; the held-out ones are read for nothing else.
+results: $(STAMP)
+	@test -n "$(DATA)" || { echo "make: name the folder of the sample, DATA=FOLDER" >&2; exit 1; }
+	$(BIN)/python scripts/results.py --low $(DATA)/geant4_wsi_low_heldout.h5 \
+	  --full $(DATA)/geant4_wsi_full_heldout.h5 --other $(DATA)/geant4_wsi_low_train2.h5 \
+	  --train $(DATA)/geant4_wsi_low_train.h5 $(DATA)/geant4_wsi_full_train.h5
 
 # What docs/ and the README show of the demo.
 figures: demo

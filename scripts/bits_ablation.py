@@ -19,6 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from calo4pqvae.evaluation.score import scale_of
 
 from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
@@ -29,8 +30,7 @@ from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.distances.frechet import Side, frechet_distance
-from calo4pqvae.evaluation.features.high_level import Features
-from calo4pqvae.evaluation.score import scale_of
+from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.splits import draw_splits
 from calo4pqvae.models.storage import load_model
 from calo4pqvae.training.folder import resolve_split

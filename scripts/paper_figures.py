@@ -14,6 +14,7 @@ measured times beside the published rows.
 
 import argparse
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import torch
@@ -33,14 +34,13 @@ from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.opening import PRIOR_ENERGY
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.evaluation.comparison import WINDOWS
-from calo4pqvae.evaluation.features.measured import Measured
-from calo4pqvae.evaluation.features.observables import Observables
-from calo4pqvae.evaluation.plotting.figures import FIGURES
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.metrics.distances import Distances
+from calo4pqvae.evaluation.metrics.metric import WINDOWS, Options
 from calo4pqvae.evaluation.plotting.prior import prior_energy
 from calo4pqvae.evaluation.plotting.style import save
 from calo4pqvae.evaluation.published import CALO4PQVAE, IN_TABLE_1, SUBMISSIONS
-from calo4pqvae.evaluation.scores import Scores
+from calo4pqvae.evaluation.report.figures import FIGURES
 from calo4pqvae.generation.request import request_of
 from calo4pqvae.models.storage import load_model
 from calo4pqvae.units import GeV
@@ -77,8 +77,8 @@ def main():
     energies = {name: prior_of(model, e_inc, z) for name, z in bits.items()}
     made = {"Geant4, encoded": energies.pop("reconstructed"), **energies}
     save(prior_energy(made, dict.fromkeys(made, e_inc[:, 0])), args.out / "figure-2.svg")
-    reference = Measured.reference(ShowerFile(args.out / "Geant4.h5", model.geometry))
-    scores, lines = Scores(reference, classifiers="none", splits=CUTS, batches=1), []
+    reference = Measured.from_file(ShowerFile(args.out / "Geant4.h5", model.geometry))
+    distances, lines = Distances(reference, Options("none", batches=1, splits=CUTS)), []
     for kind in ("drawn", "point"):
         made = {name: (model, z) for name, z in bits.items()}
         if args.no_latents:
@@ -91,7 +91,7 @@ def main():
             paths[name] = args.out / f"{name.replace(' ', '-')}-{kind}.h5"
             batches = decoded(maker, e_inc, z, derive_seed(args.seed, number))
             write(paths[name], model, e_inc, batches, energies.get(name))
-        lines += judged(kind, args.out, model.geometry, paths, reference, scores)
+        lines += judged(kind, args.out, paths, distances)
     lines += published() + ([] if args.no_times else times(model, sweeps))
     (args.out / "tables.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
@@ -172,22 +172,27 @@ def write(path, model, e_inc, batches, energies=None):
             writer.append(e_inc[rows], batch.reshape(len(batch), -1), **more)
 
 
-def judged(kind, out, geometry, paths, reference, scores):
+def judged(kind, out, paths, distances):
     """Draw figures 3 to 6, and give the rows of table 1 and of the windows."""
-    files = {name: ShowerFile(path, geometry) for name, path in paths.items()}
-    seen = {"Geant4": Observables.from_file(ShowerFile(out / "Geant4.h5", geometry))}
-    seen |= {name: Observables.from_file(file) for name, file in files.items()}
+    reference = distances.reference
+    samples = {
+        name: Measured.from_file(ShowerFile(path, reference.geometry), like=reference)
+        for name, path in paths.items()
+    }
+    seen = {"Geant4": reference, **samples}
+    seen = {name: sample.observables for name, sample in seen.items()}
     shown = {name: seen[name] for name in seen if name != "no latents"}
     for number, name in enumerate(DRAWN, start=3):
-        save(FIGURES[name](shown), out / f"figure-{number}-{kind}.svg")
+        draw = resolve_name(f"calo4pqvae.evaluation.plotting.{FIGURES[name].draw}")
+        save(draw(shown), out / f"figure-{number}-{kind}.svg")
     heads = "FPD 362 | KPD 362 | FPD 226 | KPD 226"
     lines = [
         f"\n{kind} values, {len(reference)} showers, less Geant4 against itself [10⁻³]\n",
         f"| showers | {heads} |\n|---|--:|--:|--:|--:|",
     ]
-    for name, file in files.items():
-        sample = reference.like(file)
-        cells = [above(scores._distance(score, sample)) for score in SCORES]
+    for name, sample in samples.items():
+        found = distances.of(sample)
+        cells = [above(found[score]) for score in SCORES]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     windows = [w for w in WINDOWS if in_window(seen["Geant4"], w).sum() >= 20]
     names = [f"{low / GeV:g}-{high / GeV:g} GeV" for low, high in windows]
@@ -199,11 +204,11 @@ def judged(kind, out, geometry, paths, reference, scores):
     return lines
 
 
-def above(entry):
+def above(result):
     """Format the score on parts of the floor's size less the floor."""
-    own, floor = entry["matched"], entry["floor"]
-    error = np.hypot(own["error"], floor["error"])
-    return f"{1e3 * (own['value'] - floor['value']):.3g} ± {1e3 * error:.2g}"
+    own, floor = result.matched, result.floor
+    error = np.hypot(own.error, floor.error)
+    return f"{1e3 * (own.value - floor.value):.3g} ± {1e3 * error:.2g}"
 
 
 def in_window(side, window):

@@ -3,7 +3,8 @@
     python scripts/scores_table.py best=results/metrics.json quick=other/metrics.json
 
 Two columns for each `metrics.json` of `calo4pqvae evaluate`: the score on all showers, and the
-matched value against its floor (as many showers on both sides).
+matched value against its floor (as many showers on both sides). `comparison.json#SYSTEM` takes
+a system of `calo4pqvae compare`.
 """
 
 import json
@@ -36,8 +37,10 @@ def main(arguments: list[str]) -> int:
     columns = {}
     for word in arguments:
         name, _, path = word.partition("=")
+        path, _, system = path.partition("#")
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        columns[name] = content["generated"]["metrics"]
+        block = content["systems"][system] if system else content["generated"]
+        columns[name] = block["metrics"]
     if not columns:
         print(__doc__, file=sys.stderr)
         return 2

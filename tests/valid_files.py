@@ -159,8 +159,9 @@ def write_display(folder: Path, _variant: int) -> None:
 def write_metrics(folder: Path, _variant: int) -> None:
     """Metrics of showers against themselves."""
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.evaluation.evaluate import Evaluation, evaluate, write_metrics
+    from calo4pqvae.evaluation.evaluate import Evaluation, evaluate
     from calo4pqvae.evaluation.metrics.metric import Options
+    from calo4pqvae.evaluation.metrics_file import write_metrics
 
     write_showers(folder, 0)
     with ShowerFile(folder / "x.h5") as file:

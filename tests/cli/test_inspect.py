@@ -150,9 +150,9 @@ def test_metrics(inspect: Inspect, tmp_path: Path) -> None:
     metrics = {
         "response": {"value": 0.01234, "error": 0.002, "verdict": "within floor"},
         "undefined": {"value": None, "error": None, "verdict": None},
-        "profile": {"value": [1.0, 2.0], "error": [0.1, 0.1]},
     }
-    path.write_text(json.dumps({"n_generated": 9, "n_reference": 8, "metrics": metrics}))
+    block, head = {"n": 9, "metrics": metrics}, {"schema": 4, "reference": {"n": 8}}
+    path.write_text(json.dumps({**head, "generated": block}))
     status, facts, _ = inspect(path)
     assert status == 0
     assert facts == {
@@ -160,6 +160,17 @@ def test_metrics(inspect: Inspect, tmp_path: Path) -> None:
         "showers": "9 generated, 8 reference",
         "response": "0.01234 +- 0.002  within floor",
     }
+    path.write_text(json.dumps({**head, "systems": {"mine": block}}))
+    assert inspect(path)[1]["response mine"] == "0.01234 +- 0.002  within floor"
+
+
+def test_metrics_of_an_older_version_say_what_they_are(
+    inspect: Inspect, tmp_path: Path
+) -> None:
+    (tmp_path / "metrics.json").write_text('{"schema": 3, "n_reference": 8}')
+    status, _, error = inspect(tmp_path / "metrics.json")
+    assert status == 2
+    assert "metrics of schema 3, whose separations stood twice" in error
 
 
 def write_model(folder: Path) -> None:

@@ -10,16 +10,10 @@ import pytest
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError, GeometryError, PhysicsWarning
-from calo4pqvae.evaluation.evaluate import (
-    SCHEMA,
-    Evaluation,
-    check_files,
-    evaluate,
-    read_metrics,
-    write_metrics,
-)
+from calo4pqvae.evaluation.evaluate import Evaluation, check_files, evaluate
 from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.metrics.registry import METRICS, metric_names
+from calo4pqvae.evaluation.metrics_file import SCHEMA, read_metrics, write_metrics
 
 QUICK = Options(classifiers="none", batches=1)
 

@@ -153,8 +153,8 @@ def _describe_json(path: Path) -> Facts:
     content = _read_json(path)
     if {"protocol", "train", "validation", "test"} <= content.keys():
         return _describe_split(path)
-    if {"n_generated", "n_reference", "metrics"} <= content.keys():
-        return _describe_metrics(content)
+    if "schema" in content and ({"reference", "n_reference"} & content.keys()):
+        return _describe_metrics(path)
     raise _unknown(path)
 
 
@@ -169,14 +169,22 @@ def _describe_split(path: Path) -> Facts:
         yield name, f"{len(getattr(split, name))} showers"
 
 
-def _describe_metrics(content: Mapping[str, Any]) -> Facts:
-    """The comparison's figures with their errors; what is no single number is left out."""
-    yield "kind", "metrics"
-    yield "showers", f"{content['n_generated']} generated, {content['n_reference']} reference"
-    for name, entry in content["metrics"].items():
-        if isinstance(entry, Mapping) and isinstance(entry.get("value"), float):
-            error, verdict = entry.get("error"), entry.get("verdict")
-            yield name, f"{entry['value']:.4g} +- {error or 0:.2g}  {verdict or ''}"
+def _describe_metrics(path: Path) -> Facts:
+    """The numbers of an evaluation or a comparison with their errors, those that have one."""
+    from calo4pqvae.evaluation.metrics_file import read_metrics
+
+    content = read_metrics(path)
+    with parsing(path, "set of metrics", ConfigError):
+        blocks = content.get("systems", {"": content.get("generated")})
+        yield "kind", "metrics"
+        for name, block in blocks.items():
+            sizes = f"{block['n']} generated, {content['reference']['n']} reference"
+            yield f"showers {name}".strip(), sizes
+            for key, entry in block["metrics"].items():
+                if entry["value"] is not None:
+                    verdict = entry["verdict"] or ""
+                    words = f"{entry['value']:.4g} +- {entry['error'] or 0:.2g}  {verdict}"
+                    yield f"{key} {name}".strip(), words
 
 
 def _read_json(path: Path) -> dict[str, Any]:

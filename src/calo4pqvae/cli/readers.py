@@ -165,7 +165,7 @@ READERS: dict[str, Reader] = {
     "metrics": Reader(
         f"{_HERE}:read_metrics",
         (ConfigError,),
-        ("calo4pqvae.evaluation.evaluate", "calo4pqvae.evaluation.report.pages"),
+        ("calo4pqvae.evaluation.metrics_file", "calo4pqvae.evaluation.report.pages"),
     ),
     "showers to display": Reader(
         "calo4pqvae.evaluation.report.events:read_events", (ConfigError,)

@@ -23,10 +23,10 @@ def quantity(row: "Row") -> str:
 
 def score_cells(row: "Row") -> tuple[str, ...]:
     """Write one quantity, in the order of `COLUMNS`."""
-    from calo4pqvae.evaluation.report.rows import UNDEFINED
+    from calo4pqvae.evaluation.report.rows import UNDEFINED, UNJUDGED
 
     excess = "" if row.excess is None else f"{row.excess:+.1f}"
-    verdict = "" if row.verdict == UNDEFINED else row.verdict.removesuffix(" floor")
+    verdict = "" if row.verdict in {UNDEFINED, UNJUDGED} else row.verdict.removesuffix(" floor")
     verdict = verdict.removesuffix(" at this size")
     return row.value, row.floor, row.showers, excess, verdict
 

@@ -4,38 +4,26 @@ import platform
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from calo4pqvae import __version__
-from calo4pqvae._core.atomic import write_json
-from calo4pqvae._core.intake import read_json
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError, GeometryError, PhysicsWarning
 from calo4pqvae.evaluation.decomposition import parts
 from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.metrics.registry import metric_classes
+from calo4pqvae.evaluation.metrics_file import SCHEMA
 from calo4pqvae.evaluation.plain_json import without_nan
 from calo4pqvae.evaluation.ranking import RANKED_BY, Standing, rank, ranked_by
 from calo4pqvae.evaluation.resampling import Resampling
 from calo4pqvae.evaluation.result import Result
 from calo4pqvae.units import GeV
 
-__all__ = ["SCHEMA", "Evaluation", "check_files", "compare", "evaluate", "read_metrics",
-           "write_metrics"]  # fmt: skip
-
-SCHEMA = 4
-"""Version of metrics.json; metrics.schema.json describes it."""
-
-_OLDER = {
-    2: "whose verdicts followed another rule and whose separations stood twice",
-    3: "whose separations stood twice, in two kinds of bins, and whose numbers had no labels",
-}
-"""What the files of earlier versions are."""
+__all__ = ["Evaluation", "check_files", "compare", "evaluate"]
 
 _MIN_SHOWERS = 20
 _MIN_P_VALUE = 1e-4
@@ -76,6 +64,8 @@ class Evaluation:
         made: dict[str, Result] = {}
         for metric in self.metrics:
             made |= metric.of(sample)
+            for side in (self.reference, sample):
+                side.release()
         return made
 
     def block(
@@ -200,36 +190,6 @@ def compare(
     ranking = [place._asdict() for place in rank(standings)]
     scored = {"systems": blocks, "ranked_by": by, "ranking": ranking}
     return without_nan(_head(evaluation) | scored), seen
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Read metrics.json.
-
-    Raises:
-        ConfigError: there is none, or it is not of this version; the sentence says what it is.
-    """
-    if not path.exists():
-        raise ConfigError(f"{path}: not found; evaluate showers first")
-    metrics = read_json(path, "set of metrics")
-    schema = metrics.get("schema") if isinstance(metrics, dict) else None
-    if schema == SCHEMA:
-        return metrics
-    older = _OLDER.get(schema) if isinstance(schema, int) else None
-    if older is None:
-        raise ConfigError(f"{path}: not metrics of schema {SCHEMA}; evaluate again")
-    raise ConfigError(
-        f"{path}: metrics of schema {schema}, {older}; evaluate again for those of schema "
-        f"{SCHEMA}"
-    )
-
-
-def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
-    """Write metrics.json, whole or not at all; a number that is not finite is written as null.
-
-    Raises:
-        OutputError: the disk does not take it.
-    """
-    write_json(path, without_nan(metrics))
 
 
 def check_files(

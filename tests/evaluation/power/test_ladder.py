@@ -8,30 +8,22 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.classifiers.trees import separate
 from calo4pqvae.evaluation.metrics.trees import measure_rows
-from calo4pqvae.evaluation.power.ladder import Halves, flags, measure_power
+from calo4pqvae.evaluation.power.ladder import flags, halves_of, measure_power
 from calo4pqvae.evaluation.power.twins import STANDARD
 from calo4pqvae.evaluation.result import Score
 
 
-@pytest.fixture(scope="module")
-def halves():
-    with ShowerFile(sample_path()) as file:
-        return Halves.of(file, np.arange(600))
-
-
-def test_trees_on_structure_have_power_that_a_blind_classifier_lacks(halves):
+def test_trees_on_structure_have_power_that_a_blind_classifier_lacks():
     def blind(reference, *_):
         return Score(0.5, 0.02, len(reference))
 
-    found = measure_power(
-        halves,
-        lambda *showers: {
-            "structure": (rows := measure_rows(*showers)["structure"]),
-            "blind": rows,
-        },
-        {"structure": separate, "blind": blind},
-        STANDARD[:2],
-    )
+    def measure(*showers):
+        rows = measure_rows(*showers)["structure"]
+        return {"structure": rows, "blind": rows}
+
+    with ShowerFile(sample_path()) as file:
+        classifiers = {"structure": separate, "blind": blind}
+        found = measure_power(file, np.arange(600), measure, classifiers, STANDARD[:2])
     floor, power = found["structure"]
     assert not flags(floor)
     assert {rung.twin for rung in power.smallest} == {"narrower", "axis"}
@@ -40,14 +32,12 @@ def test_trees_on_structure_have_power_that_a_blind_classifier_lacks(halves):
     assert [rung.size for rung in found["blind"][1].rungs] == [0.05, 1.0]
 
 
-def test_halves_are_disjoint_and_sorted_out_of_the_rows_given():
-    with ShowerFile(sample_path()) as file:
-        rows = np.arange(100, 131)
-        halves = Halves.of(file, rows)
-        both = np.concatenate(halves.e_inc)
-        assert len(halves) == 15
-        assert np.isin(both, file.e_inc(rows)).all()
-        assert len(np.unique(both)) == 30
+def test_halves_are_disjoint_and_drawn_of_the_rows_given():
+    rows = np.arange(100, 131)
+    one, other = halves_of(rows)
+    assert len(one) == len(other) == 15
+    assert np.isin([one, other], rows).all()
+    assert len(np.union1d(one, other)) == 30
 
 
 def test_trees_refuse_few_showers_and_keep_one_energy_in_one_fold(rng):

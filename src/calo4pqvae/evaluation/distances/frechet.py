@@ -33,13 +33,11 @@ from calo4pqvae.evaluation.distances.comparable import (
     scale_of,
 )
 from calo4pqvae.evaluation.distances.parallel import in_parallel
+from calo4pqvae.evaluation.measured.arrays import MANY, empty, release
 from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.result import Score
 
 __all__ = ["Gaussian", "Side", "fpd", "frechet_distance", "sample_sizes"]
-
-_MANY = 10_000
-"""Samples of so many showers are multiplied in float32; in smaller ones rounding shows."""
 
 _BLOCK = 1024
 _STRIPS = 6
@@ -143,11 +141,13 @@ class Side:
 
     def __init__(self, features: Features, scale: Float[np.ndarray, " columns"]) -> None:
         n, n_columns = features.values.shape
-        mean = features.values.mean(axis=0)
-        rows = np.ones((n, n_columns + 1), dtype=np.float32 if n >= _MANY else np.float64)
+        mean = features.values.mean(axis=0, dtype=np.float64)
+        rows = empty((n, n_columns + 1), np.float32 if n >= MANY else np.float64)
+        rows[:, -1] = 1.0
         for start in range(0, n, _BLOCK):
             block = slice(start, start + _BLOCK)
             rows[block, :-1] = (features.values[block] - mean) / scale
+        release(features.values)
         self.rows, self.mean = torch.from_numpy(rows), torch.from_numpy(mean / scale)
 
     def redraw(self, counts: Int[np.ndarray, " showers"]) -> Gaussian:

@@ -61,8 +61,7 @@ class KernelLimit:
     redrawn = False
 
     def __init__(self, features: Features, scale: Float[np.ndarray, " columns"]) -> None:
-        x = features.values / (scale * np.sqrt(len(scale)))
-        self._rows = torch.from_numpy(np.column_stack([x, np.ones(len(x))]))
+        self._values, self._scale = features.values, scale * np.sqrt(len(scale))
 
     @staticmethod
     def fewest(n_columns: int) -> int:
@@ -72,7 +71,8 @@ class KernelLimit:
 
     def part(self, rows: Rows) -> tuple[Tensor, float]:
         """Take chosen showers, and the mean of the kernel over their pairs."""
-        chosen = self._rows[torch.from_numpy(rows)]
+        x = self._values[rows] / self._scale
+        chosen = torch.from_numpy(np.column_stack([x, np.ones(len(x))]))
         return chosen, sum_of_powers(chosen, chosen) / len(rows) ** 2
 
     def scatter(self, m: int, seed: tuple[int, ...]) -> float:

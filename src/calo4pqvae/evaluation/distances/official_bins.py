@@ -54,7 +54,7 @@ def observable(features: Features, name: str) -> Float[np.ndarray, "showers memb
         return (_energy(features, "e_layer").sum(axis=1) / features.e_inc)[:, None]
     if name == "e_layer":
         return _energy(features, "e_layer")
-    stored = features.group(name)
+    stored = features.group(name).astype(np.float64)
     return stored if name == "sparsity" else stored * _PER_HUNDRED
 
 
@@ -115,5 +115,5 @@ def _radii(features: Features, name: str) -> Float[np.ndarray, " members"]:
 
 def _energy(features: Features, name: str) -> np.ndarray:
     """Undo log10(E + 1e-8); an empty layer is exactly 0 again."""
-    energy = 10.0 ** features.group(name) - _TINY
+    energy = 10.0 ** features.group(name).astype(np.float64) - _TINY
     return np.where(energy < _TINY, 0.0, energy)

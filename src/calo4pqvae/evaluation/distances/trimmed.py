@@ -6,9 +6,12 @@ furthest from its own mean, measured by its own covariance (Mahalanobis), before
 compared.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float, Int
 
+from calo4pqvae.evaluation.measured.arrays import spread
 from calo4pqvae.evaluation.measured.features import Features
 
 __all__ = ["TRIMMED", "inner_rows", "trimmed"]
@@ -16,6 +19,7 @@ __all__ = ["TRIMMED", "inner_rows", "trimmed"]
 TRIMMED = 0.01
 """Share of the showers of each sample that is dropped."""
 
+_BLOCK = 8192
 _FLAT = 1e-10
 """Directions with less than this share of the largest variance are constant, up to rounding."""
 
@@ -30,11 +34,16 @@ def inner_rows(values: Float[np.ndarray, "showers columns"]) -> Int[np.ndarray, 
 
     Columns are scaled to unit variance first; directions that do not vary count for nothing.
     """
-    width = values.std(axis=0)
-    away = (values - values.mean(axis=0)) / np.where(width > 0, width, 1.0)
-    squares, directions = np.linalg.eigh(away.T @ away / len(away))
+    mean, width = spread(values)
+    width = np.where(width > 0, width, 1.0)
+
+    def away() -> Iterator[np.ndarray]:
+        for start in range(0, len(values), _BLOCK):
+            yield (values[start : start + _BLOCK] - mean) / width
+
+    squares, directions = np.linalg.eigh(sum(x.T @ x for x in away()) / len(values))
     varies = squares > _FLAT * squares.max(initial=0.0)
-    along = away @ directions[:, varies] / np.sqrt(squares[varies])
-    distance = (along**2).sum(axis=1)
+    turn = directions[:, varies] / np.sqrt(squares[varies])
+    distance = np.concatenate([((x @ turn) ** 2).sum(axis=1) for x in away()])
     dropped = max(1, round(TRIMMED * len(values)))
     return np.sort(np.argsort(distance, kind="stable")[: len(values) - dropped])

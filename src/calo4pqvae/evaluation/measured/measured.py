@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from calo4pqvae.data.shower_file import BAND, ShowerFile
+from calo4pqvae.evaluation.measured.arrays import empty, release
 from calo4pqvae.evaluation.measured.features import FeatureMeter, Features, column_names
 from calo4pqvae.evaluation.measured.observables import (
     ObservableMeter,
@@ -33,7 +33,8 @@ _SEED = 42
 class Measured:
     """Showers of one file, measured in one pass of bounded memory.
 
-    Some 5 kB of each shower of dataset 2 are kept.
+    Some 5 kB of each shower of dataset 2 are kept, half as much of many; large arrays lie in
+    temporary files.
 
     Arguments:
         features: the official high-level features.
@@ -153,6 +154,14 @@ class Measured:
     def __len__(self) -> int:
         return len(self.features)
 
+    def release(self) -> None:
+        """Give memory back that is not needed for the moment."""
+        for part in (self.features, self.observables, self.structure):
+            if part is not None:
+                part.release()
+        if self.voxels is not None:
+            release(self.voxels)
+
     @property
     def e_inc(self) -> Float[np.ndarray, " showers"]:
         """Incident energies [MeV]."""
@@ -171,11 +180,9 @@ class _VoxelStore:
         n = min(at_most, len(rows))
         self.chosen = np.zeros(len(rows), bool)
         self.chosen[np.random.default_rng(_SEED).permutation(len(rows))[:n]] = True
-        self.table, self.seen, self.done = None, 0, 0
-        if n:
-            with NamedTemporaryFile() as store:
-                shape = n, 1 + geometry.n_voxels
-                self.table = np.memmap(store.name, "f4", "w+", 0, shape)
+        self.seen, self.done = 0, 0
+        shape = n, 1 + geometry.n_voxels
+        self.table = empty(shape, np.float32, on_disk=True) if n else None
 
     def add(self, e_inc: np.ndarray, energy: np.ndarray) -> None:
         """Keep those of the next showers that were drawn."""

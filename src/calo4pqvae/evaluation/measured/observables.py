@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.measured.rows import PerShower, gather, in_pieces, kept_energy
@@ -36,9 +36,9 @@ class Observables(PerShower):
 
     e_layer: Float[np.ndarray, "showers layers"]
     e_ring: Float[np.ndarray, "showers rings"]
-    hits: Int[np.ndarray, "showers layers"]
-    spectrum: Int[np.ndarray, "showers bins"]
-    below_threshold: Int[np.ndarray, " showers"]
+    hits: Num[np.ndarray, "showers layers"]
+    spectrum: Num[np.ndarray, "showers bins"]
+    below_threshold: Num[np.ndarray, " showers"]
     edges: Edges
     geometry: CylindricalGeometry
 
@@ -108,7 +108,7 @@ class ObservableMeter:
     """Measures the arrays of `Observables` on a piece of showers."""
 
     def __init__(self, geometry: CylindricalGeometry, edges: Edges) -> None:
-        self.edges = edges
+        self.edges, self.counts = edges, np.min_scalar_type(geometry.n_voxels)
         self.layers, self.rings = (
             (group[:, None] == np.arange(group.max() + 1)).astype(np.float64)
             for group in (geometry.layer_of_voxel, geometry.ring_of_voxel)
@@ -127,9 +127,9 @@ class ObservableMeter:
         return {
             "e_layer": energy @ self.layers,
             "e_ring": energy @ self.rings,
-            "hits": ((energy > 0) @ self.layers).astype(np.int32),
-            "spectrum": counts.reshape(len(energy), -1).astype(np.int32),
-            "below_threshold": removed,
+            "hits": ((energy > 0) @ self.layers).astype(self.counts),
+            "spectrum": counts.reshape(len(energy), -1).astype(self.counts),
+            "below_threshold": removed.astype(self.counts),
         }
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from calo4pqvae.data.checks import check_deposits, check_incident_energies
 from calo4pqvae.errors import ShowerFileError
+from calo4pqvae.evaluation.measured.arrays import MANY, empty, gathered, release
 from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = ["VOXELS_AT_ONCE", "PerShower", "gather", "in_pieces", "kept_energy"]
@@ -33,8 +34,12 @@ class PerShower:
     def take(self: Some, rows: Int[np.ndarray, " rows"]) -> Some:
         """Take some showers, in the order given; a row may come more than once."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "edges"}
-        arrays = {k: v[rows] for k, v in values.items() if isinstance(v, np.ndarray)}
+        arrays = {k: gathered(v, rows) for k, v in values.items() if isinstance(v, np.ndarray)}
         return replace(self, **arrays)
+
+    def release(self) -> None:
+        """Give memory back that is not needed for the moment."""
+        release(*(v for v in vars(self).values() if isinstance(v, np.ndarray)))
 
     def between(self: Some, low: float, high: float) -> Some:
         """Keep the showers with low <= incident energy < high [MeV]."""
@@ -57,7 +62,7 @@ def in_pieces(
 
 
 def gather(pieces: Pieces, n: int, meter: Meter, where: str) -> dict[str, np.ndarray]:
-    """Measure `n` showers that come in pieces; memory holds one piece and the results.
+    """Measure `n` showers that come in pieces; memory holds one piece and small results.
 
     Arguments:
         pieces: incident energies (batch, 1) and showers (batch, voxels) [MeV].
@@ -80,7 +85,9 @@ def gather(pieces: Pieces, n: int, meter: Meter, where: str) -> dict[str, np.nda
         here = slice(done, done := done + len(showers))
         for name, part in ({"e_inc": energies} | meter(energies, showers)).items():
             if name not in made:
-                made[name] = np.empty((n, *part.shape[1:]), part.dtype)
+                single = n >= MANY and part.dtype == np.float64 and name != "e_inc"
+                dtype = np.float32 if single else part.dtype
+                made[name] = empty((n, *part.shape[1:]), dtype)
             made[name][here] = part
     return made
 

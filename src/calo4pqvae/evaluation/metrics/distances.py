@@ -88,7 +88,8 @@ class Distances(Metric):
             value = distance(reference, generated, **published)
         except ConfigError as error:
             return undefined(str(error), **more)
-        splits = draw_splits(len(reference), len(generated), seed=seed, at_most=limit.most)
+        sizes = len(reference), len(generated)
+        splits = draw_splits(*sizes, self.options.splits, seed, limit.most)
         m, fewest = (len(splits[0].one) if splits else 0), limit.fewest(len(reference.columns))
         if m < fewest:
             reason = (

@@ -11,6 +11,7 @@ import numpy as np
 from calo4pqvae.evaluation.classifiers.kinds import Classifiers, Kind
 from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.result import Result, Shown
+from calo4pqvae.evaluation.splits import SPLITS
 from calo4pqvae.units import GeV
 
 __all__ = ["UNLIKE_LAYERS", "WINDOWS", "Metric", "Options", "Windows", "window_name"]
@@ -44,6 +45,7 @@ class Options:
         inputs: what the networks are given.
         windows: windows of incident energy, lower and upper ends [MeV].
         batches: redraws of FPD at each sample size, and of KPD; None takes the challenge's.
+        splits: random halves of the reference for a floor.
         seed: of the parts that make a floor.
         progress: (steps, words) -> a context whose value, if any, has `advance(n)`, which
             shows how far a long piece of work has come.
@@ -54,6 +56,7 @@ class Options:
     inputs: Sequence[Kind] = ("high",)
     windows: Windows = WINDOWS
     batches: int | None = None
+    splits: int = SPLITS
     seed: int = 42
     progress: Callable[[int, str], AbstractContextManager[Any]] = _silent
     say: Callable[[str], None] = lambda _: None

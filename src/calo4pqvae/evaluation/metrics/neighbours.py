@@ -6,6 +6,7 @@ import numpy as np
 
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.distances.prdc import PRDC, prdc
+from calo4pqvae.evaluation.measured.arrays import spread
 from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.metrics.metric import Metric, Options
@@ -63,6 +64,6 @@ def standardised(reference: Features, *sides: Features) -> list[np.ndarray]:
 
     Features that do not vary in the reference are left as they are.
     """
-    width = reference.values.std(axis=0)
+    _, width = spread(reference.values)
     width[width == 0] = 1.0
     return [side.values / width for side in sides]

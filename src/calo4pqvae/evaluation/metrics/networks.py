@@ -29,7 +29,7 @@ from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.measured.measured import Measured, low_level
 from calo4pqvae.evaluation.measured.rows import kept_energy
 from calo4pqvae.evaluation.metrics.metric import Metric, Options
-from calo4pqvae.evaluation.power.ladder import AT_MOST, Halves, Power, measure_power, with_power
+from calo4pqvae.evaluation.power.ladder import AT_MOST, Power, measure_power, with_power
 from calo4pqvae.evaluation.power.twins import STANDARD
 from calo4pqvae.evaluation.result import Result, Score, Shown, undefined
 from calo4pqvae.evaluation.verdict import Floor
@@ -149,9 +149,8 @@ class Networks(Metric):
                 return auc._replace(n=auc.n - auc.n * 8 // 10)
 
             try:
-                halves = Halves.of(file, self.reference.rows)
-                rows = partial(_network_rows, kind=kind)
-                found = measure_power(halves, rows, {kind: score}, largest, floor=False)
+                measure, rows = partial(_network_rows, kind=kind), self.reference.rows
+                found = measure_power(file, rows, measure, {kind: score}, largest, False)
                 self.kept[kind] = found[kind][1]
             except ConfigError:
                 self.kept[kind] = None

@@ -92,7 +92,7 @@ class Separations(Metric):
         rng = np.random.default_rng(_SEED)
         redrawn = [_once_and_redrawn(rng, len(side)) for side in (self.reference, sample)]
         whole = figures(self.reference, sample, *redrawn)
-        splits = draw_splits(n, size, seed=self.options.seed)
+        splits = draw_splits(n, size, self.options.splits, self.options.seed)
         m = len(splits[0].one)
         one, other = (marks([getattr(s, side) for s in splits], n) for side in ("one", "other"))
         key = m, len(splits)

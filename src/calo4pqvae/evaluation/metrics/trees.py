@@ -12,7 +12,7 @@ from calo4pqvae.evaluation.classifiers.trees import null_error, separate
 from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.metrics.metric import Metric, Options
-from calo4pqvae.evaluation.power.ladder import Halves, Power, measure_power, with_power
+from calo4pqvae.evaluation.power.ladder import Power, measure_power, with_power
 from calo4pqvae.evaluation.power.twins import STANDARD
 from calo4pqvae.evaluation.result import Result, Score, Shown, undefined
 from calo4pqvae.evaluation.structure.showers import Structure
@@ -62,13 +62,14 @@ class Trees(Metric):
     @cached_property
     def power(self) -> Mapping[str, tuple[Score | None, Power]]:
         """Floor and power, by input; empty with fewer than 200 showers."""
-        if self.reference.file is None:
+        file, rows = self.reference.file, self.reference.rows
+        if file is None:
             return {}
-        halves = Halves.of(self.reference.file, self.reference.rows)
-        regular = halves.geometry.is_regular
+        regular = file.geometry.is_regular
         trees = {key: separate for key in INPUTS if regular or key == "features"}
+        twins = STANDARD if regular else ()
         try:
-            return measure_power(halves, measure_rows, trees, STANDARD if regular else ())
+            return measure_power(file, rows, measure_rows, trees, twins)
         except ConfigError:
             return {}
 
@@ -86,12 +87,13 @@ class Trees(Metric):
 
 
 def tree_rows(features: Features, structure: Structure | None) -> dict[str, Rows]:
-    """Lay out the rows of each input; only features where layers differ."""
-    made = {"features": features.values}
+    """Lay out the rows of each input, float32; only features where layers differ."""
+    made = {"features": features.values.astype(np.float32, copy=False)}
     if structure is not None:
-        log_energy = np.log10(structure.e_inc)[:, None]
-        made["structure"] = np.concatenate([log_energy, structure.values], axis=1)
-        made["both"] = np.concatenate([features.values, structure.values], axis=1)
+        values = structure.values.astype(np.float32, copy=False)
+        log_energy = np.log10(structure.e_inc).astype(np.float32)[:, None]
+        made["structure"] = np.concatenate([log_energy, values], axis=1)
+        made["both"] = np.concatenate([made["features"], values], axis=1)
     return made
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.classifiers.trees import null_error
@@ -19,8 +19,10 @@ from calo4pqvae.evaluation.result import Result, Score
 from calo4pqvae.evaluation.verdict import WITHIN
 from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["AT_MOST", "NO_POWER", "SIGMAS", "Halves", "Power", "Rung", "flags", "measure_power",
-           "with_power"]  # fmt: skip
+__all__ = [
+    "AT_MOST", "NO_POWER", "SIGMAS", "Power", "Rung", "flags", "halves_of", "measure_power",
+    "with_power",
+]  # fmt: skip
 
 NO_POWER = "no power at this size"
 """Verdict of a classifier that flags nothing, not even the largest defect of each kind."""
@@ -79,35 +81,11 @@ class Power(NamedTuple):
         return {"n": self.n, "flags": [rung.defect for rung in self.smallest], "twins": twins}
 
 
-class Halves(NamedTuple):
-    """Two disjoint random parts of the reference, of equal size, with voxels.
-
-    Arguments:
-        e_inc: incident energies of both [MeV].
-        showers: their voxels.
-        geometry: the cylinder.
-    """
-
-    e_inc: tuple[Float[np.ndarray, "n 1"], Float[np.ndarray, "n 1"]]
-    showers: tuple[Float[np.ndarray, "n voxels"], Float[np.ndarray, "n voxels"]]
-    geometry: CylindricalGeometry
-
-    @classmethod
-    def of(cls, file: ShowerFile, rows: np.ndarray | None = None, seed: int = 0) -> "Halves":
-        """Read both parts; 42 MB each for 1,600 showers of 6,480 voxels."""
-        order = np.random.default_rng(seed).permutation(
-            np.arange(len(file)) if rows is None else rows
-        )
-        half = min(len(order) // 2, AT_MOST)
-        parts = np.sort(order[:half]), np.sort(order[half : 2 * half])
-        return cls(
-            (file.e_inc(parts[0]), file.e_inc(parts[1])),
-            (file.showers(parts[0]), file.showers(parts[1])),
-            file.geometry,
-        )
-
-    def __len__(self) -> int:
-        return len(self.e_inc[0])
+def halves_of(rows: Int[np.ndarray, " rows"], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw two disjoint parts of the rows, of equal size, up to `AT_MOST` each."""
+    order = np.random.default_rng(seed).permutation(rows)
+    half = min(len(order) // 2, AT_MOST)
+    return np.sort(order[:half]), np.sort(order[half : 2 * half])
 
 
 def flags(auc: Score) -> bool:
@@ -116,16 +94,21 @@ def flags(auc: Score) -> bool:
 
 
 def measure_power(
-    halves: Halves,
+    file: ShowerFile,
+    rows: Int[np.ndarray, " rows"] | None,
     measure: Measure,
     classifiers: Mapping[str, Classifier],
     twins: Sequence[Twin] = STANDARD,
     floor: bool = True,
 ) -> dict[str, tuple[Score | None, Power]]:
-    """Try classifiers on unspoilt and on spoilt halves.
+    """Try classifiers on unspoilt and on spoilt halves of the reference.
+
+    One half is in memory at a time, and a spoilt copy of it: 42 MB each for 1,600 showers of
+    6,480 voxels.
 
     Arguments:
-        halves: two parts of the reference.
+        file: showers of Geant4.
+        rows: rows to use; None takes all.
         measure: (incident energies, showers, geometry) -> rows for each classifier by name.
         classifiers: (reference rows, other rows, their energies) -> area under the curve.
         twins: kinds of defects, on a regular cylinder.
@@ -137,28 +120,31 @@ def measure_power(
     Raises:
         GeometryError: the layers of the cylinder differ, and there are twins.
     """
-    energies = [side[:, 0].astype(np.float64) for side in halves.e_inc]
-    own = measure(halves.e_inc[0], halves.showers[0], halves.geometry)
+    parts = halves_of(np.arange(len(file)) if rows is None else rows)
+    e_inc = [file.e_inc(part) for part in parts]
+    energies = [side[:, 0].astype(np.float64) for side in e_inc]
+    own = measure(e_inc[0], file.showers(parts[0]), file.geometry)
+    showers = file.showers(parts[1])
 
-    def judge(showers: np.ndarray, names: Sequence[str]) -> dict[str, Score]:
-        other = measure(halves.e_inc[1], showers, halves.geometry)
+    def judge(made: np.ndarray, names: Sequence[str]) -> dict[str, Score]:
+        other = measure(e_inc[1], made, file.geometry)
         return {k: classifiers[k](own[k], other[k], *energies) for k in names}
 
-    floors = judge(halves.showers[1], list(classifiers)) if floor else {}
+    floors = judge(showers, list(classifiers)) if floor else {}
     rungs: dict[str, list[Rung]] = {name: [] for name in classifiers}
     for twin in twins:
         wanted = list(classifiers)
         for size in twin.sizes:
             if not wanted:
                 break
-            showers = spoilt(twin, size, halves.showers[1], halves.geometry)
-            for name, auc in judge(showers, wanted).items():
+            found = judge(spoilt(twin, size, showers, file.geometry), wanted)
+            for name, auc in found.items():
                 seen = flags(auc)
                 rung = Rung(twin.name, twin.describe(size), size, auc.value, auc.error, seen)
                 rungs[name].append(rung)
                 if not seen:
                     wanted.remove(name)
-    n = len(halves)
+    n = len(parts[0])
     return {name: (floors.get(name), Power(tuple(rungs[name]), n)) for name in classifiers}
 
 

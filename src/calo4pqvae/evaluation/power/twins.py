@@ -84,6 +84,6 @@ def spoilt(
     Raises:
         GeometryError: the layers of the cylinder differ.
     """
-    volume = showers.reshape(len(showers), *geometry.shape)
-    made = twin.spoil(volume.astype(np.float32), size, np.random.default_rng(seed))
-    return made.reshape(len(showers), -1).astype(np.float32)
+    volume = showers.reshape(len(showers), *geometry.shape).astype(np.float32, copy=False)
+    made = twin.spoil(volume, size, np.random.default_rng(seed))
+    return made.reshape(len(showers), -1).astype(np.float32, copy=False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from calo4pqvae.evaluation.power.ladder import NO_POWER
-from calo4pqvae.evaluation.report.rows import UNDEFINED, Row
+from calo4pqvae.evaluation.report.rows import UNDEFINED, UNJUDGED, Row
 from calo4pqvae.evaluation.verdict import WITHIN, expected_by_chance
 
 __all__ = ["Strip", "Summary", "headline", "strip_of", "summarise"]
@@ -56,7 +56,7 @@ class Strip(NamedTuple):
 def summarise(rows: Sequence[Row]) -> Summary:
     """Count the verdicts, and name the rows furthest from their floor, one of each group."""
     blind = [row for row in rows if row.verdict == NO_POWER]
-    judged = [row for row in rows if row.verdict not in {UNDEFINED, NO_POWER}]
+    judged = [row for row in rows if row.verdict not in {UNDEFINED, UNJUDGED, NO_POWER}]
     outside = [row for row in judged if row.verdict != WITHIN and row.excess is not None]
     by_excess = sorted(outside, key=lambda row: abs(row.excess or 0.0))
     worst = list({row.group: row for row in by_excess}.values())

@@ -15,9 +15,9 @@ from calo4pqvae.evaluation.evaluate import (
     check_files,
     compare,
     evaluate,
-    write_metrics,
 )
 from calo4pqvae.evaluation.metrics.metric import Options
+from calo4pqvae.evaluation.metrics_file import write_metrics
 from calo4pqvae.evaluation.report.events import write_events
 from calo4pqvae.evaluation.report.figures import (
     HEADINGS,

@@ -11,8 +11,8 @@ from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.intake import parsing, read_bytes
 from calo4pqvae._core.optional import require
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.evaluate import read_metrics
 from calo4pqvae.evaluation.metrics.means import MIN_SHARE
+from calo4pqvae.evaluation.metrics_file import read_metrics
 from calo4pqvae.evaluation.published import Number, table_1
 from calo4pqvae.evaluation.report.cards import headline, strip_of, summarise
 from calo4pqvae.evaluation.report.events import COLOURS, read_events
@@ -88,6 +88,7 @@ def render_comparison(result: Mapping[str, Any], folder: Path) -> str:
         folder,
         result=result,
         names=names,
+        headline=_first_of(result["ranking"], names),
         groups=_by_quantity(rows),
         leads={name: lead_of(systems[name]) for name in names},
         tallies={name: summarise(of) for name, of in rows.items()},
@@ -220,6 +221,16 @@ def _provenance(metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
         yield {"title": name, "facts": {k: _short(v) for k, v in facts.items() if v != ""}}
     yield {"title": "software", "facts": metrics["software"]}
+
+
+def _first_of(ranking: list[dict[str, Any]], names: list[str]) -> str:
+    """Say who comes first."""
+    first = [place["name"] for place in ranking if place["place"] == 1]
+    if len(names) == 1 or not first:
+        return f"{', '.join(names)} against Geant4"
+    if len(first) == 1:
+        return f"{first[0]} comes first of {len(names)} systems"
+    return f"{', '.join(first[:-1])} and {first[-1]} share the first place of {len(names)}"
 
 
 def _by_quantity(rows: Mapping[str, list[Row]]) -> dict[str, list[tuple[str, Row]]]:

@@ -8,9 +8,11 @@ from typing import Any
 from calo4pqvae.evaluation.published import Number
 from calo4pqvae.evaluation.verdict import Sides
 
-__all__ = ["UNDEFINED", "Row", "cell", "grouped", "metric_rows", "plus_minus"]
+__all__ = ["UNDEFINED", "UNJUDGED", "Row", "cell", "grouped", "metric_rows", "plus_minus"]
 
-UNDEFINED = "undefined"
+UNDEFINED, UNJUDGED = "undefined", "no floor"
+"""In place of a verdict, where there is no number or nothing to hold it against."""
+
 MOST_DIGITS = 6
 
 Entry = Mapping[str, Any]
@@ -92,7 +94,7 @@ def _row(name: str, entry: Entry) -> Row:
         value=_written(used, entry),
         floor=middle,
         unit=entry["unit"],
-        verdict=entry["verdict"] or UNDEFINED,
+        verdict=entry["verdict"] or (UNDEFINED if entry["value"] is None else UNJUDGED),
         showers="" if entry["value"] is None else _showers(used),
         whole=_written(entry, entry) if "matched" in entry else "",
         note=_note(entry),
