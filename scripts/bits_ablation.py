@@ -19,7 +19,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from calo4pqvae.evaluation.score import scale_of
 
 from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
 from calo4pqvae.boltzmann.graph import FourPartiteGraph
@@ -29,6 +28,7 @@ from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.evaluation.distances.comparable import scale_of
 from calo4pqvae.evaluation.distances.frechet import Side, frechet_distance
 from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.splits import draw_splits
