@@ -30,7 +30,7 @@ from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.distances.comparable import scale_of
 from calo4pqvae.evaluation.distances.frechet import Side, frechet_distance
-from calo4pqvae.evaluation.measured.features import Features
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.splits import draw_splits
 from calo4pqvae.models.storage import load_model
 from calo4pqvae.training.folder import resolve_split
@@ -192,7 +192,7 @@ def showers(model, prior, others, seed):
 
 def excess(geometry, e_inc, real, made):
     """Format the squared Frechet distance less that of Geant4 against itself [1e-3]."""
-    one, other = (Features.from_showers(e_inc, x, geometry) for x in (real, made))
+    one, other = (Measured.from_showers(e_inc, x, geometry).features for x in (real, made))
     sides = [Side(features, scale_of(one)) for features in (one, other)]
 
     def part(side, rows):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from calo4pqvae.evaluation.distances.one_dimensional import Merged, weighted_mean
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.measured.observables import Observables
 from calo4pqvae.evaluation.resampling import Resampling, measure
 from calo4pqvae.geometry import CylindricalGeometry
@@ -14,9 +15,9 @@ ONE_VOXEL = CylindricalGeometry.regular(1, 1, [0.0, 1.0])
 def observe(rng: np.random.Generator, e_inc: np.ndarray) -> Observables:
     """Showers of one voxel: 10 % resolution at every energy."""
     showers = e_inc * rng.normal(1.0, 0.1, e_inc.shape)
-    return Observables.from_showers(
+    return Measured.from_showers(
         e_inc[:, None].astype(np.float32), showers[:, None].astype(np.float32), ONE_VOXEL
-    )
+    ).observables
 
 
 def excess(s, r, w, v):

@@ -9,30 +9,14 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
-__all__ = ["CALO4PQVAE", "GEANT4", "SUBMISSIONS", "TABLE_2", "Cost", "Number", "Row",
-           "ScoreLike", "table_1"]  # fmt: skip
+from calo4pqvae.evaluation.result import NAN, Score
+
+__all__ = ["CALO4PQVAE", "GEANT4", "SUBMISSIONS", "TABLE_2", "Cost", "Row", "table_1"]
 
 IN_TABLE_1 = ("CaloDREAM", "CaloDiffusion", "conv. L2LFlows", "CaloScore single-shot")
 """The submissions that table 1 of the paper shows, in its order."""
-
-
-@runtime_checkable
-class ScoreLike(Protocol):
-    """A value with its error, such as `calo4pqvae.evaluation.result.Score`."""
-
-    @property
-    def value(self) -> float: ...  # noqa: D102
-    @property
-    def error(self) -> float | None: ...  # noqa: D102
-
-
-class Number(NamedTuple):
-    """A published value; the error is None where it is not known."""
-
-    value: float
-    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +36,7 @@ class Row:
     """
 
     name: str
-    scores: Mapping[str, ScoreLike]
+    scores: Mapping[str, Score]
     feature_set: str
     data: str
     source: str
@@ -73,7 +57,7 @@ class Cost(NamedTuple):
 
 
 def table_1(
-    ours: Mapping[str, ScoreLike],
+    ours: Mapping[str, Score],
     *,
     name: str = "this model",
     feature_set: str = "official-362",
@@ -111,7 +95,7 @@ def _row(cells: dict[str, str]) -> Row:
     times = {key[3:]: known.pop(key) for key in list(known) if key.startswith("ms.")}
     weights = [round(known.pop(f"weights.{when}", 0)) for when in ("training", "generation")]
     scores = {
-        key: Number(value, known.get(f"{key}_error"))
+        key: Score(value, known.get(f"{key}_error", NAN))
         for key, value in known.items()
         if not key.endswith("_error")
     }

@@ -22,13 +22,13 @@ class Score(NamedTuple):
 
     Arguments:
         value: the number; NaN where it is undefined.
-        error: its error, as the metric defines it.
-        n: number of showers on the smaller side.
+        error: its error, as the metric defines it; NaN where it is not known.
+        n: number of showers on the smaller side; 0 where it is not known.
     """
 
     value: float
     error: float
-    n: int
+    n: int = 0
 
 
 class Shown(NamedTuple):

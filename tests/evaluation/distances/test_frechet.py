@@ -32,7 +32,7 @@ QUICK = {"min_samples": 500, "max_samples": 2500, "batches": 4, "points": 4}
 
 @pytest.fixture
 def toy(toy_geometry, toy_showers) -> Features:
-    return Features.from_showers(*toy_showers(600), toy_geometry)
+    return Measured.from_showers(*toy_showers(600), toy_geometry).features
 
 
 def moved(features: Features, column: int, by: float) -> Features:
@@ -67,7 +67,7 @@ def golden_pair(feature_set: str) -> list[Features]:
         rows = np.arange(*GOLDEN["generated_rows"])
         showers = file.showers(rows).astype(np.float64) * GOLDEN["response"]
         e_inc = file.e_inc(rows)
-        sides = [reference, Features.from_showers(e_inc, showers, file.geometry)]
+        sides = [reference, Measured.from_showers(e_inc, showers, file.geometry).features]
     return sides if feature_set == FEATURE_SETS[0] else [side.legacy for side in sides]
 
 
@@ -192,7 +192,7 @@ def test_refusals_say_what_to_do(toy, toy_geometry, toy_showers):
             fpd(toy, toy, **{**QUICK, **wrong})
     with pytest.raises(ConfigError, match="at least 1 redraw"):
         fpd(toy, toy, batches=0)
-    legacy = Features.from_showers(*toy_showers(600), toy_geometry).legacy
+    legacy = Measured.from_showers(*toy_showers(600), toy_geometry).features.legacy
     with pytest.raises(ConfigError, match="measure both alike"):
         fpd(toy, legacy, **QUICK)
     elsewhere = replace(toy, geometry=CylindricalGeometry(toy_geometry.layers, 0.1))

@@ -9,11 +9,12 @@ from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.distances import kernel as kernel_distance
 from calo4pqvae.evaluation.distances.kernel import kpd
 from calo4pqvae.evaluation.measured.features import Features
+from calo4pqvae.evaluation.measured.measured import Measured
 
 
 @pytest.fixture
 def toy(toy_geometry, toy_showers) -> Features:
-    return Features.from_showers(*toy_showers(2000), toy_geometry)
+    return Measured.from_showers(*toy_showers(2000), toy_geometry).features
 
 
 def plain(reference, generated, seed, size):

@@ -6,7 +6,7 @@ import pytest
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.distances import prdc as module
 from calo4pqvae.evaluation.distances.prdc import PRDC, prdc
-from calo4pqvae.evaluation.measured.features import Features
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.metrics.neighbours import standardised
 
 
@@ -123,7 +123,7 @@ def test_the_coverage_of_one_law_is_known(rng):
 
 
 def test_features_count_alike_whatever_their_unit(toy_geometry, toy_showers):
-    features = Features.from_showers(*toy_showers(200), toy_geometry)
+    features = Measured.from_showers(*toy_showers(200), toy_geometry).features
     one, other = features.take(np.arange(100)), features.take(np.arange(100, 200))
     a, b = standardised(one, one, other)
     widths = a.std(axis=0)

@@ -14,7 +14,6 @@ from calo4pqvae.evaluation.measured import measured as module
 from calo4pqvae.evaluation.measured.features import (
     FEATURE_SETS,
     GROUPS,
-    Features,
     column_names,
 )
 from calo4pqvae.evaluation.measured.measured import Measured
@@ -73,7 +72,7 @@ def showers_of(rng, geometry, n=20):
 def test_agrees_with_plain_loops(rng, toy_geometry, regular, feature_set):
     geometry = toy_geometry if regular else UNLIKE_LAYERS
     e_inc, showers = showers_of(rng, geometry)
-    got = Features.from_showers(e_inc, showers, geometry)
+    got = Measured.from_showers(e_inc, showers, geometry).features
     got = got.legacy if feature_set == "legacy-226" else got
     assert got.feature_set == feature_set
 
@@ -116,7 +115,7 @@ def test_layers_with_one_azimuth_bin_have_no_eta_and_phi():
 
 
 def test_groups_are_the_columns_in_order(rng):
-    got = Features.from_showers(*showers_of(rng, UNLIKE_LAYERS), UNLIKE_LAYERS)
+    got = Measured.from_showers(*showers_of(rng, UNLIKE_LAYERS), UNLIKE_LAYERS).features
     joined = np.concatenate([got.group(name) for name in GROUPS], axis=1)
     np.testing.assert_array_equal(joined, got.values)
     assert got.group("e_tot").shape == (20, 1)
@@ -126,8 +125,8 @@ def test_groups_are_the_columns_in_order(rng):
 def test_take_reorders_and_repeats(rng, toy_geometry):
     e_inc, showers = showers_of(rng, toy_geometry)
     rows = np.array([7, 0, 7, 19])
-    taken = Features.from_showers(e_inc, showers, toy_geometry).take(rows)
-    again = Features.from_showers(e_inc[rows], showers[rows], toy_geometry)
+    taken = Measured.from_showers(e_inc, showers, toy_geometry).features.take(rows)
+    again = Measured.from_showers(e_inc[rows], showers[rows], toy_geometry).features
     np.testing.assert_array_equal(taken.values, again.values)
     np.testing.assert_array_equal(taken.e_inc, e_inc[rows, 0])
     assert len(taken) == 4
@@ -137,7 +136,8 @@ def test_ten_times_the_energy_moves_energies_alone(rng, toy_geometry):
     e_inc, showers = showers_of(rng, toy_geometry)
     showers = np.where(showers < toy_geometry.threshold, 0, showers).astype(np.float64)
     once, ten = (
-        Features.from_showers(f * e_inc, f * showers, toy_geometry) for f in (1.0, 10.0)
+        Measured.from_showers(f * e_inc, f * showers, toy_geometry).features
+        for f in (1.0, 10.0)
     )
     lit = once.group("e_layer") > -8
     np.testing.assert_allclose((ten.group("e_layer") - once.group("e_layer"))[lit], 1, 1e-6)
@@ -149,8 +149,8 @@ def test_ten_times_the_energy_moves_energies_alone(rng, toy_geometry):
 def test_a_quarter_turn_swaps_eta_and_phi(rng, toy_geometry):
     e_inc, showers = showers_of(rng, toy_geometry)
     turned = np.roll(showers.reshape(-1, *toy_geometry.shape), 1, axis=2)
-    before = Features.from_showers(e_inc, showers, toy_geometry)
-    after = Features.from_showers(e_inc, turned.reshape(showers.shape), toy_geometry)
+    before = Measured.from_showers(e_inc, showers, toy_geometry).features
+    after = Measured.from_showers(e_inc, turned.reshape(showers.shape), toy_geometry).features
     same = {"atol": 1e-12}
     np.testing.assert_allclose(after.group("ec_phi"), before.group("ec_eta"), **same)
     np.testing.assert_allclose(after.group("ec_eta"), -before.group("ec_phi"), **same)
@@ -165,7 +165,7 @@ def test_one_voxel_has_exactly_no_width_and_a_faint_second_one_has_some():
     showers[voxels, voxels] = 1e6 / 3
     showers[voxels + 144, voxels] = 1e6 / 3
     showers[voxels + 144, (voxels + 1) % 144] = 0.02
-    got = Features.from_showers(np.full((288, 1), 1e6), showers, geometry)
+    got = Measured.from_showers(np.full((288, 1), 1e6), showers, geometry).features
     for name in ("width_eta", "width_phi", "width_r"):
         np.testing.assert_array_equal(got.group(name)[:144], 0.0)
     # sqrt(0.02 / (1e6 / 3)) of the distance of 4.65 mm
@@ -178,7 +178,7 @@ def test_threshold_itself_counts(toy_geometry):
     showers = np.zeros((2, toy_geometry.n_voxels))
     showers[0, 0] = toy_geometry.threshold
     showers[1, 0] = np.nextafter(toy_geometry.threshold, 0)
-    got = Features.from_showers(np.full((2, 1), 1e3), showers, toy_geometry)
+    got = Measured.from_showers(np.full((2, 1), 1e3), showers, toy_geometry).features
     np.testing.assert_allclose(got.group("sparsity")[:, 0], [11 / 12, 1])
     assert got.group("e_tot")[1, 0] == -8
 
@@ -200,7 +200,7 @@ def test_a_file_is_measured_in_pieces(tmp_path, monkeypatch, toy_geometry, toy_s
     rows = np.array([49, 3, 3, 20, 0, 11, 12, 13])
     with ShowerFile(tmp_path / "s.h5") as file:
         everything, some = (Measured.from_file(file, r).features for r in (None, rows))
-    expected = Features.from_showers(e_inc, showers, toy_geometry)
+    expected = Measured.from_showers(e_inc, showers, toy_geometry).features
     np.testing.assert_allclose(everything.values, expected.values, rtol=1e-14)
     np.testing.assert_allclose(some.values, expected.values[rows], rtol=1e-14)
     assert set(sizes) == {6, 2}
@@ -208,17 +208,17 @@ def test_a_file_is_measured_in_pieces(tmp_path, monkeypatch, toy_geometry, toy_s
 
 def test_refusals_say_what_to_do(tmp_path, toy_geometry, toy_showers):
     e_inc, showers = toy_showers(3)
-    legacy = Features.from_showers(e_inc, showers, toy_geometry).legacy
+    legacy = Measured.from_showers(e_inc, showers, toy_geometry).features.legacy
     with pytest.raises(ConfigError, match="choose official-362 or legacy-226"):
         column_names(toy_geometry, "official")
     with pytest.raises(ConfigError, match="has no group 'sparsity'; it has e_inc"):
         legacy.group("sparsity")
     with pytest.raises(ShowerFileError, match="1 voxels are negative"):
-        Features.from_showers(
+        Measured.from_showers(
             e_inc, np.where(showers == showers.max(), -1, showers), legacy.geometry
         )
     with pytest.raises(ShowerFileError, match="1 incident energies are zero"):
-        Features.from_showers(e_inc * [[1], [0], [1]], showers, toy_geometry)
+        Measured.from_showers(e_inc * [[1], [0], [1]], showers, toy_geometry)
     with ShowerWriter(tmp_path / "s.h5", toy_geometry) as writer:
         writer.append(e_inc, showers)
     with (

@@ -7,7 +7,7 @@ from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError, ShowerFileError
 from calo4pqvae.evaluation.measured.measured import Measured
-from calo4pqvae.evaluation.measured.observables import Observables, voxel_edges
+from calo4pqvae.evaluation.measured.observables import ObservableMeter, Observables, voxel_edges
 from calo4pqvae.evaluation.measured.rows import kept_energy
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 
@@ -56,7 +56,8 @@ def test_agrees_with_plain_loops(rng, toy_geometry, regular):
     showers[rng.random(showers.shape) < 0.4] = 0
     e_inc = rng.uniform(1e3, 1e5, (12, 1)).astype(np.float32)
 
-    got = Observables.from_showers(e_inc, showers, geometry, EDGES)
+    made = ObservableMeter(geometry, EDGES)(showers, kept_energy(showers, geometry))
+    got = Observables(e_inc[:, 0].astype(float), **made, edges=EDGES, geometry=geometry)
 
     for name, expected in plain(showers, geometry).items():
         np.testing.assert_allclose(getattr(got, name), expected, rtol=1e-12, err_msg=name)
@@ -79,7 +80,7 @@ def test_streams_chosen_rows_of_a_file(tmp_path, toy_geometry, toy_showers):
     with ShowerFile(path) as file:
         everything = Measured.from_file(file)
         some = Measured.from_file(file, rows, like=everything)
-    expected = Observables.from_showers(e_inc, showers, toy_geometry)
+    expected = Measured.from_showers(e_inc, showers, toy_geometry).observables
     pairs = (everything.observables, expected), (some.observables, expected.take(rows))
     for one, other in pairs:
         np.testing.assert_array_equal(one.e_inc, other.e_inc)
@@ -102,7 +103,7 @@ def test_threshold_keeps_what_equals_it_and_counts_the_rest():
     geometry = CylindricalGeometry.regular(1, 4, [0.0, 1.0], threshold=0.05)
     showers = np.array([[0.0, 0.04, 0.05, 0.06]])
     np.testing.assert_array_equal(kept_energy(showers, geometry), [[0.0, 0.0, 0.05, 0.06]])
-    seen = Observables.from_showers(np.ones((1, 1)), showers, geometry)
+    seen = Measured.from_showers(np.ones((1, 1)), showers, geometry).observables
     assert (seen.below_threshold[0], seen.hits[0, 0]) == (1, 2)
 
 
@@ -121,5 +122,5 @@ def test_depth_is_the_mean_layer_and_moves_with_the_shower(toy_geometry):
     showers[0, 1, 0, 0], showers[0, 4, 2, 1] = 3.0, 1.0
     showers[1, 5, 3, 2] = 0.2
     e_inc = np.full((3, 1), 10.0, np.float32)
-    seen = Observables.from_showers(e_inc, showers.reshape(3, -1), toy_geometry)
+    seen = Measured.from_showers(e_inc, showers.reshape(3, -1), toy_geometry).observables
     assert seen.depth.tolist() == pytest.approx([(3 * 1 + 1 * 4) / 4, 5, 0])

@@ -12,7 +12,6 @@ from calo4pqvae.evaluation.distances.official_bins import (
     marked,
     observable,
 )
-from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.metrics.separations import (
@@ -86,7 +85,7 @@ def test_undoes_the_scaling_of_the_features(toy_geometry):
     showers = np.zeros((2, *toy_geometry.shape), np.float32)
     showers[0, 1, 2, 1] = showers[0, 1, 2, 2] = 4.0
     e_inc = np.full((2, 1), 10.0, np.float32)
-    features = Features.from_showers(e_inc, showers.reshape(2, -1), toy_geometry)
+    features = Measured.from_showers(e_inc, showers.reshape(2, -1), toy_geometry).features
     alpha = np.pi / 4  # the middle of the third of four bins
     rings = {"ec_r": 10.0, "width_r": 2.5}
     eta = {"ec_eta": 10.0 * np.cos(alpha), "width_eta": 2.5 * np.cos(alpha)}
@@ -103,7 +102,9 @@ def test_the_bins_are_the_official_ones(make):
     geometry = make()
     showers = np.zeros((2, geometry.n_voxels), np.float32)
     showers[0, 0], showers[1, -1] = 500.0, 2.0
-    features = Features.from_showers(np.full((2, 1), 1e3, np.float32), showers, geometry)
+    features = Measured.from_showers(
+        np.full((2, 1), 1e3, np.float32), showers, geometry
+    ).features
     assert len(edges_of(features, "e_tot")) == 1
     official = {
         "e_tot": (0.5, 1.5, 101),
@@ -129,7 +130,9 @@ def test_the_bins_are_the_official_ones(make):
 
 def test_ranges_in_millimetres_follow_the_radius_of_the_layer(rng):
     showers = rng.exponential(size=(4, ONE_BIN_LAYERS.n_voxels)).astype(np.float32)
-    features = Features.from_showers(np.full((4, 1), 9.0, np.float32), showers, ONE_BIN_LAYERS)
+    features = Measured.from_showers(
+        np.full((4, 1), 9.0, np.float32), showers, ONE_BIN_LAYERS
+    ).features
     assert [edges[-1] for edges in edges_of(features, "ec_eta")] == [60.0, 30.0]
     widths = [edges[-1] for edges in edges_of(features, "width_r")]
     assert widths == pytest.approx([20.0 * 10 / 41.85, 40.0, 20.0])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from calo4pqvae.evaluation.measured.observables import Observables, voxel_edges
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.measured.observables import Observables
 from calo4pqvae.evaluation.plotting.style import REFERENCE
 
 
@@ -16,11 +17,9 @@ def samples(toy_geometry, toy_showers) -> dict[str, Observables]:
         "reconstructed": slice(100, 200),
         "generated": slice(200, 300),
     }
-    edges = voxel_edges([showers], toy_geometry.threshold)
-    return {
-        label: Observables.from_showers(e_inc[part], showers[part], toy_geometry, edges)
-        for label, part in parts.items()
-    }
+    whole = Measured.from_showers(e_inc, showers, toy_geometry).observables
+    rows = np.arange(300)
+    return {label: whole.take(rows[part]) for label, part in parts.items()}
 
 
 @pytest.fixture

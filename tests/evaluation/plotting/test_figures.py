@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from calo4pqvae.errors import GeometryError
-from calo4pqvae.evaluation.measured.observables import Observables
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.plotting.event import Event, event_display
 from calo4pqvae.evaluation.plotting.style import REFERENCE, save
 from calo4pqvae.evaluation.report.figures import FIGURES as ALL
@@ -68,10 +68,9 @@ def test_draws_empty_showers_and_unlike_layers(name, tmp_path, rng):
     )
     e_inc = rng.uniform(1e3, 1e5, (40, 1)).astype(np.float32)
     showers = rng.exponential(10, (40, geometry.n_voxels)).astype(np.float32)
-    samples = {
-        REFERENCE: Observables.from_showers(e_inc, showers, geometry),
-        "generated": Observables.from_showers(e_inc, 0 * showers, geometry, np.ones(50)),
-    }
+    reference = Measured.from_showers(e_inc, showers, geometry)
+    empty = Measured.from_showers(e_inc, 0 * showers, geometry, like=reference)
+    samples = {REFERENCE: reference.observables, "generated": empty.observables}
     assert save(FIGURES[name](samples), tmp_path / "figure.svg").stat().st_size > 1000
 
 

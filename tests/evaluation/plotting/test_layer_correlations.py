@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calo4pqvae.evaluation.measured.observables import Observables
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.plotting.correlations import correlations, layer_correlations
 from calo4pqvae.evaluation.plotting.style import REFERENCE
 from calo4pqvae.geometry import CylindricalGeometry
@@ -59,7 +59,9 @@ def test_noise_is_what_equal_samples_differ_by(rng, n_sample):
     """
     geometry = CylindricalGeometry.regular(20, 1, [0.0, 5.0])
     reference, sample = (
-        Observables.from_showers(np.full((n, 1), 1e3), rng.gamma(4.0, 10.0, (n, 20)), geometry)
+        Measured.from_showers(
+            np.full((n, 1), 1e3), rng.gamma(4.0, 10.0, (n, 20)), geometry
+        ).observables
         for n in (400, n_sample)
     )
     rms, noise = written_noise(correlations({REFERENCE: reference, "generated": sample}))

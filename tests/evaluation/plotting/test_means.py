@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import StepPatch
 
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.measured.observables import Observables
 from calo4pqvae.evaluation.plotting.means import (
     profiles,
@@ -46,7 +47,7 @@ def normal(toy_geometry, rng) -> dict[str, Observables]:
         e_inc = 10 ** rng.uniform(3, 5, (n, 1))
         showers = np.zeros((n, toy_geometry.n_voxels))
         showers[:, 0] = e_inc[:, 0] * rng.normal(0.8, 0.08, n) * scale
-        made[label] = Observables.from_showers(e_inc, showers, toy_geometry)
+        made[label] = Measured.from_showers(e_inc, showers, toy_geometry).observables
     return made
 
 

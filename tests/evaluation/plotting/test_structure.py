@@ -5,14 +5,14 @@ import pytest
 
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.plotting.structure import centres_by_distance, pairs_of_hits
-from calo4pqvae.evaluation.structure.showers import Structure
 
 
 @pytest.fixture(scope="module")
 def samples():
     with ShowerFile(sample_path()) as file:
-        whole = Structure.from_file(file)
+        whole = Measured.from_file(file).structure
     return {"Geant4": whole, "generated": whole.take(np.arange(400))}
 
 

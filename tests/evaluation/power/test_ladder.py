@@ -7,7 +7,8 @@ from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.classifiers.trees import separate
-from calo4pqvae.evaluation.metrics.trees import measure_rows
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.metrics.trees import tree_rows
 from calo4pqvae.evaluation.power.ladder import flags, halves_of, measure_power
 from calo4pqvae.evaluation.power.twins import STANDARD
 from calo4pqvae.evaluation.result import Score
@@ -18,7 +19,7 @@ def test_trees_on_structure_have_power_that_a_blind_classifier_lacks():
         return Score(0.5, 0.02, len(reference))
 
     def measure(*showers):
-        rows = measure_rows(*showers)["structure"]
+        rows = tree_rows(Measured.from_showers(*showers))["structure"]
         return {"structure": rows, "blind": rows}
 
     with ShowerFile(sample_path()) as file:

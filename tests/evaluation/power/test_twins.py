@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.power.twins import KINDS, STANDARD, spoilt
-from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.geometry import CylindricalGeometry
 
 GEOMETRY = CylindricalGeometry.regular(12, 8, [0.0, 4.0, 8.0, 12.0], threshold=0.1)
@@ -76,8 +76,10 @@ def test_values_exchanged_and_axis_removed_keep_every_energy(showers):
 def test_lone_hits_lost_takes_lone_hits_only(showers):
     twin = next(twin for twin in KINDS if twin.name == "isolated")
     e_inc = np.full((60, 1), 1e3)
-    before = Structure.from_showers(e_inc, showers, GEOMETRY)
-    after = Structure.from_showers(e_inc, spoilt(twin, 1.0, showers, GEOMETRY), GEOMETRY)
+    before = Measured.from_showers(e_inc, showers, GEOMETRY).structure
+    after = Measured.from_showers(
+        e_inc, spoilt(twin, 1.0, showers, GEOMETRY), GEOMETRY
+    ).structure
     assert before.column("isolated").mean() > 0.01
     assert not after.column("isolated").any()
     lost = before.column("hits") * before.column("isolated")

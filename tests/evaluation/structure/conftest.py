@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calo4pqvae.evaluation.structure.showers import Structure
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.geometry import CylindricalGeometry
 
 GEOMETRY = CylindricalGeometry.regular(12, 8, [0.0, 4.0, 8.0, 12.0], threshold=0.1)
@@ -35,6 +35,6 @@ def structure_of(leaning):
     """The same, measured."""
 
     def make(n, seed, lean=0.5):
-        return Structure.from_showers(*leaning(n, seed, lean), GEOMETRY)
+        return Measured.from_showers(*leaning(n, seed, lean), GEOMETRY).structure
 
     return make

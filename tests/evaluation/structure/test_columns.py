@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from calo4pqvae.errors import GeometryError
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.measured.rows import kept_energy
 from calo4pqvae.evaluation.structure.columns import Region, measure
 from calo4pqvae.evaluation.structure.names import NAMES
-from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 
 GEOMETRY = CylindricalGeometry.regular(20, 8, [0.0, 4.0, 8.0, 12.0], threshold=0.1)
@@ -114,11 +114,11 @@ def test_an_empty_shower_and_deposits_below_the_threshold_read_zero():
 def test_pieces_make_no_difference_and_rows_can_be_taken(rng, monkeypatch):
     showers = sparse_showers(rng).reshape(30, -1)
     e_inc = rng.uniform(1e3, 1e4, (30, 1))
-    whole = Structure.from_showers(e_inc, showers, GEOMETRY)
+    whole = Measured.from_showers(e_inc, showers, GEOMETRY).structure
     monkeypatch.setattr(
         "calo4pqvae.evaluation.measured.rows.VOXELS_AT_ONCE", 7 * GEOMETRY.n_voxels
     )
-    pieces = Structure.from_showers(e_inc, showers, GEOMETRY)
+    pieces = Measured.from_showers(e_inc, showers, GEOMETRY).structure
     np.testing.assert_array_equal(whole.values, pieces.values)
     np.testing.assert_array_equal(whole.take(np.array([4, 2])).values, whole.values[[4, 2]])
     assert (whole.between(2e3, 3e3).e_inc < 3e3).all()
@@ -126,8 +126,10 @@ def test_pieces_make_no_difference_and_rows_can_be_taken(rng, monkeypatch):
 
 def test_unlike_layers_are_refused():
     geometry = CylindricalGeometry((LayerBins((0.0, 1.0), 4), LayerBins((0.0, 1.0, 2.0), 4)))
+    made = Measured.from_showers(np.ones((2, 1)), np.ones((2, 12), np.float32), geometry)
+    assert made.structure is None
     with pytest.raises(GeometryError, match="regular cylinder"):
-        Structure.from_showers(np.ones((2, 1)), np.ones((2, 12), np.float32), geometry)
+        measure(np.ones(2), np.ones((2, 12)), geometry)
 
 
 def test_regions_of_the_known_cylinders():

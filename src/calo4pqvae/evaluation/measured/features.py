@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.measured.rows import PerShower, gather, in_pieces, kept_energy
+from calo4pqvae.evaluation.measured.rows import PerShower
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.units import MeV, mm
 
@@ -79,28 +79,6 @@ class Features(PerShower):
     columns: tuple[str, ...]
     geometry: CylindricalGeometry
     feature_set: str = FEATURE_SETS[0]
-
-    @classmethod
-    def from_showers(
-        cls,
-        e_inc: Float[np.ndarray, "batch 1"],
-        showers: Float[np.ndarray, "batch voxels"],
-        geometry: CylindricalGeometry,
-    ) -> "Features":
-        """Measure showers held in memory; energies in MeV.
-
-        Raises:
-            ShowerFileError: an energy is NaN, infinite or negative, `e_inc` is zero, or there
-                is no shower.
-        """
-        meter = FeatureMeter(geometry)
-
-        def measure(energies: np.ndarray, piece: np.ndarray) -> dict[str, np.ndarray]:
-            return {"values": meter(energies, kept_energy(piece, geometry))}
-
-        pieces = in_pieces(e_inc, showers)
-        arrays = gather(pieces, len(showers), measure, "showers in memory")
-        return cls(**arrays, columns=column_names(geometry), geometry=geometry)
 
     @property
     def legacy(self) -> "Features":

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 from calo4pqvae.errors import ConfigError
-from calo4pqvae.evaluation.measured.rows import PerShower, gather, in_pieces, kept_energy
+from calo4pqvae.evaluation.measured.rows import PerShower
 from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = ["ObservableMeter", "Observables", "log_edges", "places", "voxel_edges"]
@@ -41,37 +41,6 @@ class Observables(PerShower):
     below_threshold: Num[np.ndarray, " showers"]
     edges: Edges
     geometry: CylindricalGeometry
-
-    @classmethod
-    def from_showers(
-        cls,
-        e_inc: Float[np.ndarray, "batch 1"],
-        showers: Float[np.ndarray, "batch voxels"],
-        geometry: CylindricalGeometry,
-        edges: Edges | None = None,
-    ) -> "Observables":
-        """Measure showers held in memory; energies in MeV.
-
-        Arguments:
-            e_inc: incident energies.
-            showers: energies of the voxels.
-            geometry: the calorimeter.
-            edges: of the voxel spectrum; None takes those that these showers make.
-
-        Raises:
-            ShowerFileError: an energy is NaN, infinite or negative, `e_inc` is zero, or there
-                is no shower.
-            ConfigError: the edges are to be made, and no shower holds any energy.
-        """
-        edges = voxel_edges([showers], geometry.threshold) if edges is None else edges
-        meter = ObservableMeter(geometry, edges)
-
-        def measure(_: np.ndarray, piece: np.ndarray) -> dict[str, np.ndarray]:
-            return meter(piece, kept_energy(piece, geometry))
-
-        pieces = in_pieces(e_inc, showers)
-        arrays = gather(pieces, len(showers), measure, "showers in memory")
-        return cls(**arrays, edges=edges, geometry=geometry)
 
     @cached_property
     def e_tot(self) -> Float[np.ndarray, " showers"]:

@@ -25,7 +25,6 @@ from calo4pqvae.evaluation.classifiers.classifier import (
 )
 from calo4pqvae.evaluation.classifiers.kinds import Kind
 from calo4pqvae.evaluation.classifiers.training import Setup
-from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.measured.measured import Measured, low_level
 from calo4pqvae.evaluation.measured.rows import kept_energy
 from calo4pqvae.evaluation.metrics.metric import Metric, Options
@@ -194,5 +193,5 @@ def _network_rows(
 ) -> dict[str, Rows]:
     """Lay out the features, or log10 E_inc and all voxels over E_inc."""
     if kind == "high":
-        return {kind: Features.from_showers(e_inc, showers, geometry).values}
+        return {kind: Measured.from_showers(e_inc, showers, geometry).features.values}
     return {kind: low_level(e_inc[:, 0].astype(np.float64), kept_energy(showers, geometry))}

@@ -9,17 +9,14 @@ from jaxtyping import Float
 
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.classifiers.trees import null_error, separate
-from calo4pqvae.evaluation.measured.features import Features
 from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.metrics.metric import Metric, Options
 from calo4pqvae.evaluation.power.ladder import Power, measure_power, with_power
 from calo4pqvae.evaluation.power.twins import STANDARD
 from calo4pqvae.evaluation.result import Result, Score, Shown, undefined
-from calo4pqvae.evaluation.structure.showers import Structure
 from calo4pqvae.evaluation.verdict import Floor
-from calo4pqvae.geometry import CylindricalGeometry
 
-__all__ = ["INPUTS", "Trees", "measure_rows"]
+__all__ = ["INPUTS", "Trees", "tree_rows"]
 
 Input = Literal["both", "structure", "features"]
 Rows = Float[np.ndarray, "showers columns"]
@@ -50,7 +47,7 @@ class Trees(Metric):
         if self.options.classifiers == "none":
             return {}
         sides = [_few(self.reference), _few(sample)]
-        rows = [tree_rows(one.features, one.structure) for one in sides]
+        rows = [tree_rows(one) for one in sides]
         energies = [one.e_inc for one in sides]
         made = {}
         for key, (name, _, feature_set) in INPUTS.items():
@@ -68,8 +65,12 @@ class Trees(Metric):
         regular = file.geometry.is_regular
         trees = {key: separate for key in INPUTS if regular or key == "features"}
         twins = STANDARD if regular else ()
+
+        def measure(*showers: Any) -> dict[str, Rows]:
+            return tree_rows(Measured.from_showers(*showers, like=self.reference))
+
         try:
-            return measure_power(file, rows, measure_rows, trees, twins)
+            return measure_power(file, rows, measure, trees, twins)
         except ConfigError:
             return {}
 
@@ -86,26 +87,15 @@ class Trees(Metric):
         return with_power(Result(score, floor, more=more | held), power)
 
 
-def tree_rows(features: Features, structure: Structure | None) -> dict[str, Rows]:
+def tree_rows(side: Measured) -> dict[str, Rows]:
     """Lay out the rows of each input, float32; only features where layers differ."""
-    made = {"features": features.values.astype(np.float32, copy=False)}
-    if structure is not None:
-        values = structure.values.astype(np.float32, copy=False)
-        log_energy = np.log10(structure.e_inc).astype(np.float32)[:, None]
+    made = {"features": side.features.values.astype(np.float32, copy=False)}
+    if side.structure is not None:
+        values = side.structure.values.astype(np.float32, copy=False)
+        log_energy = np.log10(side.e_inc).astype(np.float32)[:, None]
         made["structure"] = np.concatenate([log_energy, values], axis=1)
         made["both"] = np.concatenate([made["features"], values], axis=1)
     return made
-
-
-def measure_rows(
-    e_inc: Float[np.ndarray, "showers 1"],
-    showers: Float[np.ndarray, "showers voxels"],
-    geometry: CylindricalGeometry,
-) -> dict[str, Rows]:
-    """Measure showers in memory and lay out the rows."""
-    regular = geometry.is_regular
-    structure = Structure.from_showers(e_inc, showers, geometry) if regular else None
-    return tree_rows(Features.from_showers(e_inc, showers, geometry), structure)
 
 
 def _few(side: Measured) -> Measured:

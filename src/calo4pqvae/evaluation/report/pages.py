@@ -13,12 +13,13 @@ from calo4pqvae._core.optional import require
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.evaluation.metrics.means import MIN_SHARE
 from calo4pqvae.evaluation.metrics_file import read_metrics
-from calo4pqvae.evaluation.published import Number, table_1
+from calo4pqvae.evaluation.published import table_1
 from calo4pqvae.evaluation.report.cards import headline, strip_of, summarise
 from calo4pqvae.evaluation.report.events import COLOURS, read_events
 from calo4pqvae.evaluation.report.figures import HEADINGS
 from calo4pqvae.evaluation.report.lead import lead_of
 from calo4pqvae.evaluation.report.rows import Row, cell, grouped, metric_rows, plus_minus
+from calo4pqvae.evaluation.result import Score
 from calo4pqvae.evaluation.verdict import RULE
 
 __all__ = ["build_report", "render_comparison", "render_report"]
@@ -187,12 +188,12 @@ def _profile_bins(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _own_scores(metrics: Mapping[str, Any]) -> dict[str, Number]:
+def _own_scores(metrics: Mapping[str, Any]) -> dict[str, Score]:
     """Take the scores that have a value, to stand in table 1 of the paper."""
     entries = metrics["generated"]["metrics"]
     keys = ("fpd", "kpd", "fpd.legacy", "kpd.legacy", "auc.high")
     known = {key: entries[key] for key in keys if entries.get(key, {}).get("value") is not None}
-    return {key: Number(entry["value"], entry["error"]) for key, entry in known.items()}
+    return {key: Score(entry["value"], entry["error"]) for key, entry in known.items()}
 
 
 def _size(metrics: Mapping[str, Any]) -> str:

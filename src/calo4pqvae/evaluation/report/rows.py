@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calo4pqvae.evaluation.published import Number
+from calo4pqvae.evaluation.result import Score
 from calo4pqvae.evaluation.verdict import Sides
 
 __all__ = ["UNDEFINED", "UNJUDGED", "Row", "cell", "grouped", "metric_rows", "plus_minus"]
@@ -74,14 +74,12 @@ def plus_minus(value: float | None, error: float | None, scale: float = 1.0) -> 
     return text.replace("-", "−")
 
 
-def cell(entry: Any, scale: float = 1.0) -> str:
-    """Write a value with its error, or a dash; results and published numbers alike."""
-    if isinstance(entry, Mapping):
-        entry = Number(entry["value"], entry["error"])
-    if entry is None or entry.value is None:
+def cell(score: Score | None, scale: float = 1.0) -> str:
+    """Write a published value with its error, if known, or a dash."""
+    if score is None:
         return "-"
-    error = "" if entry.error is None else f" ± {scale * entry.error:.2g}"
-    return f"{scale * entry.value:.4g}{error}"
+    error = "" if math.isnan(score.error) else f" ± {scale * score.error:.2g}"
+    return f"{scale * score.value:.4g}{error}"
 
 
 def _row(name: str, entry: Entry) -> Row:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Num
 
-from calo4pqvae.evaluation.measured.rows import PerShower, gather, in_pieces, kept_energy
-from calo4pqvae.evaluation.structure.columns import measure
+from calo4pqvae.evaluation.measured.rows import PerShower
 from calo4pqvae.evaluation.structure.names import NAMES
 from calo4pqvae.geometry import CylindricalGeometry
 
@@ -33,28 +32,6 @@ class Structure(PerShower):
     pairs_depth: Num[np.ndarray, "showers depths"]
     ring_hits: Num[np.ndarray, "showers layers rings"]
     geometry: CylindricalGeometry
-
-    @classmethod
-    def from_showers(
-        cls,
-        e_inc: Float[np.ndarray, "batch 1"],
-        showers: Float[np.ndarray, "batch voxels"],
-        geometry: CylindricalGeometry,
-    ) -> "Structure":
-        """Measure showers held in memory; energies in MeV.
-
-        Raises:
-            GeometryError: the layers of the cylinder differ.
-            ShowerFileError: an energy cannot be, or there is no shower.
-        """
-
-        def meter(energies: np.ndarray, piece: np.ndarray) -> dict[str, np.ndarray]:
-            return measure(energies, kept_energy(piece, geometry), geometry)._asdict()
-
-        pieces = in_pieces(e_inc, showers)
-        return cls(
-            **gather(pieces, len(showers), meter, "showers in memory"), geometry=geometry
-        )
 
     def column(self, name: str) -> Float[np.ndarray, " showers"]:
         """Take one of `names.NAMES`."""
