@@ -75,7 +75,9 @@ def draw_splits(
     return splits
 
 
-def redrawn_rows(sizes: tuple[int, int], seed: int) -> tuple[list[Rows], list[Rows]]:
+def redrawn_rows(
+    sizes: tuple[int, int], seed: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Draw the rows of both sides with replacement, those of the reference alike for all."""
     reference, sample = (
         [np.random.default_rng((of_side, i)).integers(n, size=n) for i in range(REDRAWS)]

@@ -213,7 +213,7 @@ def test_two_samples_of_one_law_are_not_told_apart_and_every_epoch_is_shown(rng)
 def test_the_time_of_a_training_is_told_in_advance(kind, monkeypatch):
     """By a clock on which one batch takes a second; nobody's random numbers are touched."""
     ticks = itertools.count()
-    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
     before = torch.random.get_rng_state()
     shape = (2, 2, 3) if kind == "resnet" else None
     setup = replace(SMALL, planes=(4, 4, 4, 4))

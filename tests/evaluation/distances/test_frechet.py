@@ -84,7 +84,7 @@ def test_agrees_with_jetnet(feature_set):
 
 
 def test_single_precision_of_large_samples_agrees_with_jetnet_too(monkeypatch):
-    monkeypatch.setattr(frechet, "_MANY", 700)
+    monkeypatch.setattr(frechet, "MANY", 700)
     got = fpd(*golden_pair("official-362"), **GOLDEN["fpd_settings"])
     value, error = GOLDEN["official-362"]["fpd"]
     assert got.value == pytest.approx(value, rel=1e-6)

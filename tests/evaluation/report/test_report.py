@@ -156,7 +156,7 @@ def test_commands(shower_files, tmp_path, capsys, monkeypatch):
     assert cli.main(["report", str(out)]) == 0
     assert (out / "report.html").is_file()
     assert cli.main(["report", str(tmp_path / "nowhere")]) == 2
-    assert "calo4pqvae evaluate" in capsys.readouterr().err
+    assert "evaluate showers first" in capsys.readouterr().err
 
 
 def test_table_of_undefined_numbers(capsys):
