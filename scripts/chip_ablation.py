@@ -27,7 +27,7 @@ from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.distances.frechet import Gaussian, frechet_distance
-from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.generation.request import request_of
 from calo4pqvae.models.repaired import repair_model
 from calo4pqvae.models.storage import load_model
@@ -39,7 +39,7 @@ class Judge:
     def __init__(self, model, path, n):
         self.model = model
         with ShowerFile(path) as file:
-            real = Features.from_file(file, np.arange(n, 2 * n)).values
+            real = Measured.from_file(file, np.arange(n, 2 * n)).features.values
             self.e_inc = file.e_inc()[:n]
         self.scale = np.abs(real).max(axis=0)
         self.scale[self.scale == 0] = 1
@@ -52,7 +52,9 @@ class Judge:
             made = self.model.decode(bits[rows], energies[rows], RowNoise(seed, start))
             flat = made.flatten(start_dim=1).numpy()
             found.append(
-                Features.from_showers(self.e_inc[rows], flat, self.model.geometry).values
+                Measured.from_showers(
+                    self.e_inc[rows], flat, self.model.geometry
+                ).features.values
             )
         made = gaussian(np.concatenate(found) / self.scale)
         return 1e3 * frechet_distance(self.target, made)

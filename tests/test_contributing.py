@@ -21,7 +21,7 @@ from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.evaluation import metrics
-from calo4pqvae.evaluation.evaluate import Evaluation, evaluate
+from calo4pqvae.evaluation.evaluate import Evaluation
 from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.metrics.registry import METRICS
 from calo4pqvae.evaluation.report.rows import metric_rows
@@ -173,7 +173,7 @@ def test_a_metric_is_one_file_and_one_line(tmp_path, monkeypatch, toy_geometry, 
         judge = Evaluation(reference, options=Options("none"))
         for label in ("same", "late"):
             with ShowerFile(tmp_path / f"{label}.h5") as file:
-                block = evaluate(judge, judge.measure(file))["generated"]
+                block = judge.of(judge.measure(file))["generated"]
             found[label] = metric_rows(block["metrics"])[-1]
     assert found["same"].label == "Median depth, off by"
     assert found["same"].verdict == "within floor"

@@ -159,14 +159,14 @@ def write_display(folder: Path, _variant: int) -> None:
 def write_metrics(folder: Path, _variant: int) -> None:
     """Metrics of showers against themselves."""
     from calo4pqvae.data.shower_file import ShowerFile
-    from calo4pqvae.evaluation.evaluate import Evaluation, evaluate
+    from calo4pqvae.evaluation.evaluate import evaluate
     from calo4pqvae.evaluation.metrics.metric import Options
     from calo4pqvae.evaluation.metrics_file import write_metrics
 
     write_showers(folder, 0)
     with ShowerFile(folder / "x.h5") as file:
-        judge = Evaluation(file, options=Options("none", batches=1))
-        write_metrics(evaluate(judge, judge.measure(file)), folder / "metrics.json")
+        metrics = evaluate(file, file, options=Options("none", batches=1))
+        write_metrics(metrics, folder / "metrics.json")
     (folder / "x.h5").unlink()
 
 

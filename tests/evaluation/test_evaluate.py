@@ -10,7 +10,7 @@ import pytest
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.shower_writer import ShowerWriter
 from calo4pqvae.errors import ConfigError, GeometryError, PhysicsWarning
-from calo4pqvae.evaluation.evaluate import Evaluation, check_files, evaluate
+from calo4pqvae.evaluation.evaluate import check_files, evaluate
 from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.metrics.registry import METRICS, metric_names
 from calo4pqvae.evaluation.metrics_file import SCHEMA, read_metrics, write_metrics
@@ -42,8 +42,7 @@ def few_metrics(monkeypatch):
 
 
 def evaluated(generated, reference, rows=None):
-    evaluation = Evaluation(reference, rows, QUICK)
-    return evaluate(evaluation, evaluation.measure(generated))
+    return evaluate(generated, reference, rows=rows, options=QUICK)
 
 
 @pytest.mark.usefixtures("few_metrics")

@@ -10,7 +10,7 @@ from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.energies import Energies, draw_energies
 from calo4pqvae.evaluation.distances.frechet import Gaussian, frechet_distance
-from calo4pqvae.evaluation.features.high_level import Features
+from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.models.base import ShowerModel
 
 __all__ = ["ShowerDistance", "shower_distance"]
@@ -68,7 +68,8 @@ def _features(model: ShowerModel, e_inc: Energies, sweeps: int, seed: int) -> np
         rows = slice(start, start + _AT_ONCE)
         showers = model.decode(bits[rows], energies[rows], RowNoise(seed, start))
         volume = showers.flatten(start_dim=1).numpy()
-        found.append(Features.from_showers(e_inc[rows], volume, model.geometry).values)
+        measured = Measured.from_showers(e_inc[rows], volume, model.geometry)
+        found.append(measured.features.values)
     return np.concatenate(found)
 
 

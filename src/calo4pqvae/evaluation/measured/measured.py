@@ -103,9 +103,12 @@ class Measured:
         geometry: CylindricalGeometry,
         like: "Measured | None" = None,
     ) -> "Measured":
-        """Measure showers held in memory; energies in MeV. See `from_file`."""
+        """Measure showers held in memory; energies in MeV. See `from_file`.
+
+        Showers without any energy, and without a reference, have a single bin of voxels.
+        """
         edges = None if like is None else like.observables.edges
-        if edges is None:
+        if edges is None and 0 < showers.max(initial=0.0) >= geometry.threshold:
             edges = voxel_edges([showers], geometry.threshold)
         pieces = in_pieces(e_inc, showers)
         return cls._of(pieces, len(showers), geometry, edges, "showers in memory")

@@ -10,12 +10,7 @@ from jaxtyping import Int
 from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.optional import installed
 from calo4pqvae.data.shower_file import ShowerFile
-from calo4pqvae.evaluation.evaluate import (
-    Evaluation,
-    check_files,
-    compare,
-    evaluate,
-)
+from calo4pqvae.evaluation.evaluate import Evaluation, check_files, compare
 from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.metrics_file import write_metrics
 from calo4pqvae.evaluation.report.events import write_events
@@ -72,7 +67,7 @@ def evaluate_to_folder(
     files = {name: file for name, file in others.items() if file is not None}
     evaluation = _start(files, reference, folder, rows, options)
     samples = {name: evaluation.measure(file) for name, file in files.items()}
-    metrics = evaluate(evaluation, samples["generated"], samples.get("reconstructed"))
+    metrics = evaluation.of(samples["generated"], samples.get("reconstructed"))
     _clear(folder)
     write_metrics(metrics, folder / "metrics.json")
     with losing(folder / "metrics.json") as lost:
