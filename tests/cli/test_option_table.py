@@ -148,7 +148,7 @@ TABLE: dict[str, dict[str, Idle | None]] = {
     "simulate -o a.h5": {
         **ENERGIES,
         **SHARDS,
-        **dict.fromkeys(("out", "particle", "stack", "tables", "seed", "no_times")),
+        **dict.fromkeys(("out", "particle", "stack", "tables", "seed", "no_times", "fast")),
         "workers": Idle("--shards 2 --dask a --workers 3", "beside --dask", "--workers 3"),
     },
     "train --out r": {

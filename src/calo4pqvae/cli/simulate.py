@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calo4pqvae.cli.energies import ONE_SOURCE, add_energies, described_energies
-from calo4pqvae.cli.options import LARGEST_SEED, whole
+from calo4pqvae.cli.options import LARGEST_SEED, Rule, whole
 from calo4pqvae.cli.sharding import (
     MOST_WORKERS,
     RULES_OF_SHARDS,
@@ -29,6 +29,11 @@ HELP = "simulate showers with Geant4, on all cores"
 
 RULES = (
     ONE_SOURCE,
+    Rule(
+        ("workers", "shards", "no_times", "compression"),
+        lambda args: args.fast is None,
+        "with --fast, which writes one file by itself; leave it out",
+    ),
     *RULES_OF_SHARDS,
 )
 
@@ -60,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["auto", "official", "built"],
         default="auto",
         help="atomic data: Geant4's own, or made here; auto takes its own where there are any",
+    )
+    parser.add_argument(
+        "--fast",
+        metavar="MODEL",
+        help="put generated showers in the place of the electrons that this model knows; what "
+        "it does not know is simulated in full, and counted",
     )
     parser.add_argument(
         "--workers",
@@ -94,6 +105,10 @@ def run(args: argparse.Namespace) -> int:
         return list_missing(args)
     energies, n = described_energies(args)
     stack = load_stack(args.stack)
+    if args.fast is not None:
+        from calo4pqvae.cli.simulate_fast import simulate_fast
+
+        return simulate_fast(args, stack, energies, n)
     if args.shards is not None:
         return _simulate_shards(args, stack, energies, n)
     return _simulate(args, stack, energies, n)
