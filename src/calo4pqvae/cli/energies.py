@@ -60,13 +60,14 @@ def described_energies(
     if args.energies_from:
         with ShowerFile(args.energies_from) as file:
             return {"file": str(Path(args.energies_from).resolve())}, args.n or len(file)
-    if args.energy_gev is None and default_mev is None:
-        raise ConfigError("give the energies by either --energy-gev or --energies-from")
-    if args.n is None:
-        raise ConfigError("say how many showers: -n N, or --energies-from FILE.h5")
-    ends = default_mev or ()
     if args.energy_gev is not None:
         if len(args.energy_gev) > 2:
             raise ConfigError("--energy-gev takes one energy or the two ends of a range")
-        ends = (args.energy_gev[0] * GeV, args.energy_gev[-1] * GeV)
-    return {"low_mev": ends[0], "high_mev": ends[1], "seed": args.seed}, args.n
+        low, high = args.energy_gev[0] * GeV, args.energy_gev[-1] * GeV
+    elif default_mev is not None:
+        low, high = default_mev
+    else:
+        raise ConfigError("give the energies by either --energy-gev or --energies-from")
+    if args.n is None:
+        raise ConfigError("say how many showers: -n N, or --energies-from FILE.h5")
+    return {"low_mev": low, "high_mev": high, "seed": args.seed}, args.n

@@ -110,7 +110,7 @@ def check_output(args: argparse.Namespace) -> None:
             raise ConfigError(f"-o: {error}, or add --shards M for a folder") from None
     elif args.out.lower().endswith((".h5", ".hdf5")):
         raise ConfigError(f"with --shards, -o names a folder, not the file {args.out}")
-    if args.shard is not None and args.shard >= args.shards:
+    if args.shard is not None and args.shards is not None and args.shard >= args.shards:
         raise ConfigError(
             f"there is no shard {args.shard}; --shards {args.shards} are 0 to {args.shards - 1}"
         )

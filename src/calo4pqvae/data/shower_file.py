@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -141,10 +142,10 @@ class ShowerFile:
         known = {INCIDENT_ENERGIES, SHOWERS}
         with parsing(self.path, "HDF5 file", ShowerFileError):
             names = [str(name) for name in self._file.file if name not in known]
-            shapes = {name: self._file.file[name] for name in names}
+            found: dict[str, Any] = {name: self._file.file[name] for name in names}
         return [
             name
-            for name, item in shapes.items()
+            for name, item in found.items()
             if getattr(item, "shape", None) == (len(self),) and item.dtype.kind in "fiu"
         ]
 

@@ -223,7 +223,7 @@ def _copy(
         for part in parts:
             with ShowerFile(part.path, geometry) as file:
                 names = file.columns()
-                columns = {name: file.column(name) for name in names}
+                columns = {name: np.asarray(file.column(name)) for name in names}
                 for start in range(0, len(file), _COPIED):
                     rows = slice(start, min(start + _COPIED, len(file)))
                     mine = {name: values[rows] for name, values in columns.items()}

@@ -90,7 +90,8 @@ class SimulationMaker:
         times: bool = True,
         compression: str = "gzip",
     ) -> None:
-        self._stack, self._particle, self._seed = Stack.from_dict(stack), particle, seed
+        self._stack, self._seed = Stack.from_dict(stack), seed
+        self._particle: Particle = particle
         self._energies = EnergySequence.described(energies)
         self._times, self._compression = times, compression
         elements = elements_of({slab.material for slab in self._stack.slabs})

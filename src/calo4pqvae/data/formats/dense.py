@@ -25,7 +25,7 @@ def open_dense(path: Path, geometry: CylindricalGeometry | None = None) -> Itera
     """
     with ShowerFile(path, geometry) as file:
         names = tuple(file.columns())
-        columns = {name: np.float32(file.column(name)) for name in names}
+        columns = {name: np.asarray(file.column(name), np.float32) for name in names}
 
         def chunks(size: int) -> Iterator[Hits]:
             for start in range(0, len(file), size):

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -71,7 +72,7 @@ def write_points(source: Source, path: Path) -> None:
             for name, values in hits.columns.items():
                 columns[name][rows] = values
             start = rows.stop
-        direction = np.tile(np.float32([0, 0, 1]), (n, 1))
+        direction = np.tile(np.array([0, 0, 1], np.float32), (n, 1))
         file["directions"], file["pdg"] = direction, np.full(n, particle, np.int32)
         file["shower_ids"] = np.arange(n, dtype=np.int32)
         file["shape"] = np.array([n, max(counts[:], default=0), 4], dtype=np.int32)
@@ -93,7 +94,7 @@ def open_points(path: Path) -> Iterator[Source]:
         with parsing(path, "file of points", ShowerFileError):
             text = file.file.attrs.get("description")
             columns = tuple(str(name) for name in file.file.attrs.get("columns", ()))
-            showers = file.file["showers"]
+            showers: Any = file.file["showers"]
             kind = h5py.check_vlen_dtype(showers.dtype)
         geometry, attrs = read_description(path, text, KIND)
         energies, counts = file.dataset("energies"), file.dataset("num_points")
@@ -127,7 +128,7 @@ def open_points(path: Path) -> Iterator[Source]:
 
 def _look(file: Hdf5File) -> int:
     """Read the first clouds and the last."""
-    showers = file.file["showers"]
+    showers: Any = file.file["showers"]
     return sum(len(cloud) for cloud in [*showers[:_LOOKED], *showers[-1:]])
 
 

@@ -40,18 +40,17 @@ def write_root(source: Source, path: Path, kind: Literal["ttree", "rntuple"]) ->
     uproot, ak = require("uproot", EXTRA), require("awkward", EXTRA)
     with replacing(path) as part, uproot.recreate(part) as file:
         file[DESCRIPTION] = write_description(KIND, source.geometry, source.attrs)
-        target = None
+        begun: list[Any] = []
         for hits in source.chunks(_AT_ONCE):
             rows = _rows(ak, hits)
-            if target is None and kind == "ttree":
+            if kind == "ttree" and not begun:
                 types = {name: rows[name].type.content for name in rows}
-                target = file.mktree(SHOWERS, types)
-            if kind == "ttree":
-                target.extend(rows)
-            elif target is None:
-                target = file.mkrntuple(SHOWERS, ak.zip(rows, depth_limit=1))
+                begun.append(file.mktree(SHOWERS, types))
+            given = rows if kind == "ttree" else ak.zip(rows, depth_limit=1)
+            if begun:
+                begun[0].extend(given)
             else:
-                target.extend(ak.zip(rows, depth_limit=1))
+                begun.append(file.mkrntuple(SHOWERS, given))
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def open_sparse(path: Path) -> Iterator[Source]:
 
 
 def _append(
-    file: h5py.File, name: str, values: np.ndarray, packing: dict[str, Any], rows: int
+    file: Any, name: str, values: np.ndarray, packing: dict[str, Any], rows: int
 ) -> None:
     """Add rows to an array, begun with the first of them."""
     if name not in file:
