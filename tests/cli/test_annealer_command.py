@@ -330,3 +330,21 @@ def test_shims_are_measured_and_used(model, capsys):
     assert json.loads(Path("t.json").read_text())["chip_errors"]["j"] >= 0
     assert run("temperature", model, "--shims", "s.json", "--chip", "system1") == 2
     assert "was measured on emulated system4" in capsys.readouterr().err
+
+
+def test_a_first_day_is_rehearsed_on_one_page(capsys):
+    """All steps in less than three seconds of the annealer; a limit ends the day early."""
+    words = ["annealer", "rehearse", "--model", "pretrained", "-n", "50"]
+    assert main([*words, "-o", "day.md"]) in {0, 3}  # a check may find fault by chance
+    page = Path("day.md").read_text()
+    assert page in capsys.readouterr().out
+    steps = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("|")]
+    wanted = ["chip", "placement", "plan", "shims", "temperature", "checks", "figure 2"]
+    assert steps[2:] == [*wanted, "showers", "all"]
+    total = float(page.split("| all |")[1].split("|")[1])
+    assert 0.5 < total < 3
+    assert "computed from 16 kW" in page
+    assert main([*words, "--max-seconds", "0.1", "-o", "short.md"]) == 3
+    page = Path("short.md").read_text()
+    assert "nothing was sent" in page
+    assert "| showers |" not in page

@@ -295,6 +295,9 @@ TABLE: dict[str, dict[str, Idle | None]] = {
         "graph": emulated("graph", "g.json", STATUS_REAL),
         "solver": Idle("--solver x", "on the emulator", f"{STATUS_REAL} --solver x"),
     },
+    "annealer rehearse --model m -o d.md": {
+        **CHIP, **SENT, "max_seconds": ALWAYS, "out": ALWAYS, "n": ALWAYS,
+    },
     "annealer shim --model m -o s": {
         **CHIP, **SENT, "max_seconds": ALWAYS, "out": ALWAYS,
     },

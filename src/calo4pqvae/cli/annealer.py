@@ -13,6 +13,7 @@ from calo4pqvae.cli.annealer_options import (
     add_use_options,
     fill_in,
 )
+from calo4pqvae.cli.annealer_rehearse import add_rehearsal_options, rehearse
 from calo4pqvae.cli.annealer_repair import add_repair_options, repair_for_chip
 from calo4pqvae.cli.annealer_report import time_rows
 from calo4pqvae.cli.annealer_setup import make_sampler, open_backend
@@ -37,6 +38,7 @@ TASKS = {
     "plan": "reads, programmings, seconds and joules of a job, without sending it",
     "shim": "measure the fields and couplings that a chip makes of zeros",
     "temperature": "measure the inverse temperature for a model",
+    "rehearse": "the first day on a chip, from repair to showers, on one page",
     "check": "try everything that generating relies on, in a few programmings",
 }
 
@@ -102,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
-        sends = name in {"shim", "temperature", "check"}
+        sends = name in {"shim", "temperature", "check", "rehearse"}
         add_annealer_options(task, limited=name not in {"status", "repair"}, sends=sends)
         if name == "repair":
             add_repair_options(task)
@@ -110,6 +112,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             task.add_argument(
                 "--save-graph", type=Path, metavar="GRAPH.json", help="write the working graph"
             )
+        elif name == "rehearse":
+            add_rehearsal_options(task)
         elif name == "shim":
             add_shim_options(task)
         else:
@@ -198,7 +202,7 @@ def _status(args: argparse.Namespace) -> int:
     return 0
 
 
-_repair, _shim = repair_for_chip, shim_chip
+_repair, _shim, _rehearse = repair_for_chip, shim_chip, rehearse
 
 
 def _list_solvers() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from calo4pqvae._core.rng import RowNoise, SharedNoise, derive_seed
+from calo4pqvae._core.typing import Bits
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.energies import Energies, draw_energies
@@ -13,7 +14,7 @@ from calo4pqvae.evaluation.distances.frechet import Gaussian, frechet_distance
 from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.models.base import ShowerModel
 
-__all__ = ["ShowerDistance", "shower_distance"]
+__all__ = ["ShowerDistance", "distance_of_bits", "shower_distance"]
 
 _AT_ONCE = 256
 
@@ -49,21 +50,49 @@ def shower_distance(
     """
     e_inc = draw_energies(n, before.scale.low, before.scale.high, derive_seed(seed, 1))
     first, second, made = (
-        _features(model, e_inc, sweeps, derive_seed(seed, 2, number))
-        for number, model in enumerate((before, before, after))
+        _features(model, e_inc, _states(model, e_inc, sweeps, own), own)
+        for model, own in zip(
+            (before, before, after), (derive_seed(seed, 2, k) for k in range(3)), strict=True
+        )
     )
+    return _compare(first, second, made)
+
+
+@torch.no_grad()
+def distance_of_bits(
+    model: ShowerModel, e_inc: Energies, bits: Bits, *, sweeps: int, seed: int = 0
+) -> ShowerDistance:
+    """Compare showers of given bits with showers of classical chains, as `shower_distance`.
+
+    Arguments:
+        model: the model.
+        e_inc: incident energies [MeV].
+        bits: state behind each shower.
+        sweeps: Gibbs sweeps that chains of the prior need.
+        seed: seed of chains and decoders.
+    """
+    seeds = [derive_seed(seed, 2, k) for k in range(3)]
+    first, second = (
+        _features(model, e_inc, _states(model, e_inc, sweeps, own), own) for own in seeds[:2]
+    )
+    return _compare(first, second, _features(model, e_inc, bits, seeds[2]))
+
+
+def _compare(first: np.ndarray, second: np.ndarray, made: np.ndarray) -> ShowerDistance:
     scale = np.abs(first).max(axis=0)
     scale[scale == 0] = 1
     one, two, other = (_gaussian(values / scale) for values in (first, second, made))
-    return ShowerDistance(frechet_distance(one, other), frechet_distance(one, two), n)
+    return ShowerDistance(frechet_distance(one, other), frechet_distance(one, two), len(first))
 
 
-def _features(model: ShowerModel, e_inc: Energies, sweeps: int, seed: int) -> np.ndarray:
-    energies = torch.from_numpy(e_inc)
-    t, code = model.condition(energies)
+def _states(model: ShowerModel, e_inc: Energies, sweeps: int, seed: int) -> Bits:
+    t, code = model.condition(torch.from_numpy(e_inc))
     sampler = choose_sampler(model.prior.graph, SharedNoise(seed))
-    bits = sample_machine(model.prior, sampler, t, code, sweeps)
-    found = []
+    return sample_machine(model.prior, sampler, t, code, sweeps)
+
+
+def _features(model: ShowerModel, e_inc: Energies, bits: Bits, seed: int) -> np.ndarray:
+    energies, found = torch.from_numpy(e_inc), []
     for start in range(0, len(bits), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
         showers = model.decode(bits[rows], energies[rows], RowNoise(seed, start))
