@@ -64,6 +64,7 @@ def main() -> int:
     if not wrong:
         count = sum(1 for _ in (BUILD / "site").rglob("*.html"))
         print(f"{count} pages; open {(BUILD / 'site' / 'index.html').relative_to(ROOT)}")
+        print("the search needs a server: python -m http.server -d build/site")
     return int(bool(wrong))
 
 
