@@ -8,10 +8,12 @@ union: ``model.kind`` says which settings ``model`` has.
 from calo4pqvae.config.migration import CONFIG_SCHEMA, migrate
 from calo4pqvae.config.models import (
     AutoregressiveConfig,
+    CellwiseConfig,
     CompactConfig,
     Conv3dConfig,
     DepthConfig,
     DrawnVoxelsConfig,
+    LayerBitsConfig,
     ModelConfig,
     PointVoxelsConfig,
 )
@@ -28,12 +30,14 @@ from calo4pqvae.config.tree import (
 __all__ = [
     "CONFIG_SCHEMA",
     "AutoregressiveConfig",
+    "CellwiseConfig",
     "CompactConfig",
     "Config",
     "Conv3dConfig",
     "DataConfig",
     "DepthConfig",
     "DrawnVoxelsConfig",
+    "LayerBitsConfig",
     "ModelConfig",
     "PointVoxelsConfig",
     "PriorConfig",

@@ -11,10 +11,12 @@ from calo4pqvae.errors import ConfigError
 
 __all__ = [
     "AutoregressiveConfig",
+    "CellwiseConfig",
     "CompactConfig",
     "Conv3dConfig",
     "DepthConfig",
     "DrawnVoxelsConfig",
+    "LayerBitsConfig",
     "ModelConfig",
     "PointVoxelsConfig",
     "VaeConfig",
@@ -109,8 +111,8 @@ class DepthConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class AutoregressiveConfig:
-    """Bits of layer energies, voxels layer after layer; its prior is fitted after training.
+class LayerBitsConfig:
+    """What models with bits of layer energies have in common; their prior is fitted last.
 
     No partition of the prior is clamped, so that its qubits carry bits as well.
 
@@ -124,7 +126,6 @@ class AutoregressiveConfig:
             in it; 1 for the same couplings everywhere.
     """
 
-    kind: Literal["autoregressive"] = "autoregressive"
     decoder_widths: Four = (64, 128, 96, 96)
     level_bits: tuple[Whole, Whole, Whole, Whole, Whole] = (1, 2, 8, 4, 6)
     copula_bins: Count = 16
@@ -132,7 +133,28 @@ class AutoregressiveConfig:
     coupling_bins: Count = 1
 
 
+@dataclass(frozen=True, config=STRICT)
+class AutoregressiveConfig(LayerBitsConfig):
+    """Bits of layer energies; voxels layer after layer, group after group of sectors."""
+
+    kind: Literal["autoregressive"] = "autoregressive"
+
+
+@dataclass(frozen=True, config=STRICT)
+class CellwiseConfig(LayerBitsConfig):
+    """Bits of layer energies and of the shower's axis; voxels cell by cell.
+
+    Attributes:
+        lateral_bits: bits of each quantity of the axis, and of the mean radius.
+    """
+
+    kind: Literal["cellwise"] = "cellwise"
+    lateral_bits: Whole = 2
+
+
 VaeConfig = Conv3dConfig | CompactConfig | DepthConfig
 """The kinds of the paper's model."""
 
-ModelConfig = Annotated[VaeConfig | AutoregressiveConfig, Field(discriminator="kind")]
+ModelConfig = Annotated[
+    VaeConfig | AutoregressiveConfig | CellwiseConfig, Field(discriminator="kind")
+]

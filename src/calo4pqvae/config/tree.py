@@ -20,7 +20,7 @@ from calo4pqvae._core.intake.settings import (
 )
 from calo4pqvae.boltzmann.samplers.registry import SAMPLERS
 from calo4pqvae.config.migration import refuse_old_names
-from calo4pqvae.config.models import Conv3dConfig, ModelConfig
+from calo4pqvae.config.models import Conv3dConfig, LayerBitsConfig, ModelConfig
 from calo4pqvae.errors import ConfigError
 
 __all__ = [
@@ -175,9 +175,9 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        if self.training.match_weight and self.model.kind == "autoregressive":
+        if self.training.match_weight and isinstance(self.model, LayerBitsConfig):
             raise ConfigError(
-                "training.match_weight above 0 does not go with model.kind=autoregressive"
+                f"training.match_weight above 0 does not go with model.kind={self.model.kind}"
             )
 
     def to_dict(self) -> dict[str, Any]:

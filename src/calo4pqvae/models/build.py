@@ -8,13 +8,14 @@ from calo4pqvae.boltzmann.lattices import pegasus, zephyr
 from calo4pqvae.boltzmann.machine import BoltzmannMachine
 from calo4pqvae.boltzmann.spread import spread_values
 from calo4pqvae.boltzmann.three_colouring import free_all
-from calo4pqvae.config import AutoregressiveConfig, Config
+from calo4pqvae.config import AutoregressiveConfig, CellwiseConfig, Config, LayerBitsConfig
 from calo4pqvae.data.energy_code import make_energy_code
 from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.autoregressive.build import build_autoregressive
 from calo4pqvae.models.base import Common, ShowerModel
+from calo4pqvae.models.cellwise.build import build_cellwise
 from calo4pqvae.models.vae.build import build_vae
 from calo4pqvae.units import GeV
 
@@ -23,7 +24,7 @@ __all__ = ["build_graph", "build_model"]
 
 def build_graph(config: Config) -> FourPartiteGraph:
     """Lay the prior's nodes on the lattice, or the chip, of the configuration."""
-    prior, free = config.prior, isinstance(config.model, AutoregressiveConfig)
+    prior, free = config.prior, isinstance(config.model, LayerBitsConfig)
     n, grid = prior.nodes_per_partition, prior.grid or None
     if prior.working_graph:
         graph = WorkingGraph.load(prior.working_graph).lay_out(n)
@@ -74,7 +75,7 @@ def build_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
         p, kind = config.prior, config.model
-        bins = kind.coupling_bins if isinstance(kind, AutoregressiveConfig) else 1
+        bins = kind.coupling_bins if isinstance(kind, LayerBitsConfig) else 1
         common: Common = {
             "geometry": geometry,
             "scale": scale,
@@ -83,6 +84,8 @@ def build_model(
         }
         if isinstance(kind, AutoregressiveConfig):
             model = build_autoregressive(kind, common, config.training.seed)
+        elif isinstance(kind, CellwiseConfig):
+            model = build_cellwise(kind, common, config.training.seed)
         else:
             model = build_vae(kind, common)
     # Channels innermost: 3D convolutions then run 1.5 times as fast on a CPU.

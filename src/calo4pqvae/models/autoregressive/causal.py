@@ -19,10 +19,12 @@ from calo4pqvae.models.autoregressive.counts import HitCounts
 from calo4pqvae.models.autoregressive.sectors import Opened, SectorNetwork
 from calo4pqvae.models.vae.depth import energy_features
 
-__all__ = ["CausalDecoder", "Passage"]
+__all__ = ["N_COUNTS", "CausalDecoder", "LayerMemory", "Passage"]
 
 _USUAL_Y = 5.0
 _N_LAYER_FEATURES = 3
+N_COUNTS = 3
+"""Numbers that tell a layer's number of hits."""
 
 LayerEnergies = Float[Tensor, "batch layer"]
 World = Float[Tensor, "... world"]
@@ -45,8 +47,8 @@ class Passage:
     kept: list[Float[Tensor, "batch features"]]
 
 
-class CausalDecoder(nn.Module):
-    r"""What is needed to draw each layer's voxels, given earlier layers and all energies.
+class LayerMemory(nn.Module):
+    r"""What is known of a layer before its first voxel, from earlier layers and all energies.
 
     Energies of all layers enter through convolutions along the depth. Rings of earlier layers
     are remembered by a recurrent network, single voxels by fading sums
@@ -59,22 +61,18 @@ class CausalDecoder(nn.Module):
     Arguments:
         shape: (layers, alpha, r) of the cylinder.
         threshold: readout threshold [MeV].
-        widths: channels of the layer energies, memory, hidden units of a sector, first and
-            second.
+        known: channels of the layer energies.
+        memory: units of the recurrent network.
     """
 
     moments: Float[Tensor, "voxels 4"]
     directions: Float[Tensor, "alpha 2 2"]
 
     def __init__(
-        self,
-        shape: tuple[int, int, int],
-        threshold: float,
-        widths: tuple[int, int, int, int] = (64, 128, 96, 96),
+        self, shape: tuple[int, int, int], threshold: float, known: int, memory: int
     ) -> None:
         super().__init__()
-        known, memory, *hidden = widths
-        n_layers, n_alpha, n_r = shape
+        _, n_alpha, n_r = shape
         self.shape, self.threshold = shape, threshold
         self.known = nn.ModuleList(
             [
@@ -84,26 +82,18 @@ class CausalDecoder(nn.Module):
         )
         self.rings = nn.Linear(2 * n_r, known // 2)
         self.memory = nn.GRU(known + known // 2, memory, batch_first=True)
-        self.counts = HitCounts(memory + known, n_alpha * n_r)
-        n_history = 2 * n_r * (3 + len(DECAY)) + 2 * (1 + len(DECAY))
-        n_world = memory + known + 3
-        self.sectors = SectorNetwork(n_alpha, n_r, n_history, n_world, (hidden[0], hidden[1]))
-        self.mean = nn.Parameter(torch.zeros(2, 3, n_layers, 1, n_r))
-        nn.init.constant_(self.mean[0, 1], _USUAL_Y)
         self.register_buffer("moments", _moments(n_alpha, n_r), persistent=False)
         self.register_buffer("directions", _directions(n_alpha), persistent=False)
 
-    def forward(
-        self, showers: Showers, t: Float[Tensor, "batch 1"]
-    ) -> tuple[World, Float[Tensor, "batch layer alpha history"]]:
-        """Compute what is known of each layer, and of its past, for whole showers [MeV]."""
-        features = self._features(showers)
-        context = self.context(showers.sum(dim=(2, 3)), t)
-        before = torch.cat([torch.zeros_like(features[:, :1]), features[:, :-1]], dim=1)
-        kept = [self._fade(features, rate) for rate in DECAY]
-        seen = torch.cat([silu(self.rings(self._ring_sums(before))), context], dim=2)
-        memory, _ = self.memory(seen)
-        return torch.cat([memory, context], dim=2), self._history(before, kept)
+    @property
+    def n_history(self) -> int:
+        """Numbers known of each sector from earlier layers."""
+        return 2 * self.shape[2] * (3 + len(DECAY)) + 2 * (1 + len(DECAY))
+
+    @property
+    def n_world(self) -> int:
+        """Numbers known of a layer, without its number of hits."""
+        return self.memory.hidden_size + self.known[-1].get_parameter("bias").numel()
 
     def start(self, layers: LayerEnergies, t: Float[Tensor, "batch 1"]) -> Passage:
         """Begin a drawing before the first layer."""
@@ -129,10 +119,6 @@ class CausalDecoder(nn.Module):
         memory, state = self.memory(seen[:, None], state)
         return torch.cat([memory[:, 0], context], dim=1), state
 
-    def open(self, world: World, history: Tensor, n_hits: Tensor) -> Opened:
-        """Begin layers whose numbers of hits are known."""
-        return self.sectors.open(history, self.with_counts(world, n_hits))
-
     def with_counts(self, world: World, n_hits: Tensor) -> Float[Tensor, "... described"]:
         """Add the numbers of hits to what is known of layers."""
         share = n_hits / (self.shape[1] * self.shape[2])
@@ -140,12 +126,6 @@ class CausalDecoder(nn.Module):
             [torch.log1p(n_hits) / COUNT_SCALE, n_hits.sqrt() / ROOT_SCALE, share], dim=-1
         )
         return torch.cat([world, counts], dim=-1)
-
-    def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
-        """Give what every voxel of a ring starts from: logit, mean and width."""
-        mean = self.mean[:, :, layers]
-        shape = (-1, *[1] * (mean.ndim - 2))
-        return tuple(mean[0, k] + mean[1, k] * t.view(shape) for k in range(3))
 
     def advance(self, passage: Passage, layer: Float[Tensor, "batch alpha r"]) -> None:
         """Take note of the voxel energies [MeV] that a layer received."""
@@ -208,6 +188,54 @@ class CausalDecoder(nn.Module):
         for convolution in self.known:
             context = silu(convolution(context))
         return context.transpose(1, 2)
+
+
+class CausalDecoder(LayerMemory):
+    """What is needed to draw each layer's voxels, given earlier layers and all energies.
+
+    Arguments:
+        shape: (layers, alpha, r) of the cylinder.
+        threshold: readout threshold [MeV].
+        widths: channels of the layer energies, memory, hidden units of a sector, first and
+            second.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        threshold: float,
+        widths: tuple[int, int, int, int] = (64, 128, 96, 96),
+    ) -> None:
+        super().__init__(shape, threshold, *widths[:2])
+        n_layers, n_alpha, n_r = shape
+        self.counts = HitCounts(self.n_world, n_alpha * n_r)
+        self.sectors = SectorNetwork(
+            n_alpha, n_r, self.n_history, self.n_world + N_COUNTS, widths[2:]
+        )
+        self.mean = nn.Parameter(torch.zeros(2, 3, n_layers, 1, n_r))
+        nn.init.constant_(self.mean[0, 1], _USUAL_Y)
+
+    def forward(
+        self, showers: Showers, t: Float[Tensor, "batch 1"]
+    ) -> tuple[World, Float[Tensor, "batch layer alpha history"]]:
+        """Compute what is known of each layer, and of its past, for whole showers [MeV]."""
+        features = self._features(showers)
+        context = self.context(showers.sum(dim=(2, 3)), t)
+        before = torch.cat([torch.zeros_like(features[:, :1]), features[:, :-1]], dim=1)
+        kept = [self._fade(features, rate) for rate in DECAY]
+        seen = torch.cat([silu(self.rings(self._ring_sums(before))), context], dim=2)
+        memory, _ = self.memory(seen)
+        return torch.cat([memory, context], dim=2), self._history(before, kept)
+
+    def open(self, world: World, history: Tensor, n_hits: Tensor) -> Opened:
+        """Begin layers whose numbers of hits are known."""
+        return self.sectors.open(history, self.with_counts(world, n_hits))
+
+    def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
+        """Give what every voxel of a ring starts from: logit, mean and width."""
+        mean = self.mean[:, :, layers]
+        shape = (-1, *[1] * (mean.ndim - 2))
+        return tuple(mean[0, k] + mean[1, k] * t.view(shape) for k in range(3))
 
 
 def _directions(n_alpha: int) -> Float[Tensor, "alpha 2 2"]:

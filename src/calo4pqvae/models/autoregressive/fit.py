@@ -17,14 +17,14 @@ from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 
 if TYPE_CHECKING:
-    from calo4pqvae.models.autoregressive.model import LayeredQVAE
+    from calo4pqvae.models.autoregressive.layer_bits import LayerBitsModel
 
 __all__ = ["fit_law", "fit_longitudinal", "read_layers", "wishes"]
 
 
 @torch.no_grad()
 def fit_longitudinal(
-    model: "LayeredQVAE",
+    model: "LayerBitsModel",
     batches: ShowerBatches,
     config: TrainingConfig,
     on_stage: Callable[[str], None] = lambda _: None,
@@ -45,20 +45,20 @@ def fit_longitudinal(
 
 
 def read_layers(
-    model: "LayeredQVAE", batches: ShowerBatches
+    model: "LayerBitsModel", batches: ShowerBatches
 ) -> tuple[Float[Tensor, "showers layer"], Float[Tensor, "showers 1"]]:
     """Read layer energies and incident energies [MeV] of one epoch of showers."""
     layers, energies = [], []
     for batch in batches.epoch(0):
         showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
-        layers.append(model.read_out(showers).sum(dim=(2, 3)))
+        layers.append(model.profiles(showers))
         energies.append(torch.from_numpy(batch.e_inc))
     return torch.cat(layers), torch.cat(energies)
 
 
 @torch.no_grad()
 def fit_law(
-    model: "LayeredQVAE",
+    model: "LayerBitsModel",
     layers: Float[Tensor, "showers layer"],
     e_inc: Float[Tensor, "showers 1"],
     config: TrainingConfig,

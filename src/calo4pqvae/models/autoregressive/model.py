@@ -1,18 +1,15 @@
 """The layered model: bits that are layer energies, then layer after layer of voxels."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import ClassVar
+from collections.abc import Mapping
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
 from calo4pqvae.boltzmann.machine import BoltzmannMachine
-from calo4pqvae.config import TrainingConfig
-from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
 from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.data.transforms import EnergyScale
@@ -20,15 +17,16 @@ from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
 from calo4pqvae.models.autoregressive.compiled import compiled, numbers_of
 from calo4pqvae.models.autoregressive.drawing import calibration, draw_voxels, losses
-from calo4pqvae.models.autoregressive.fit import fit_longitudinal
+from calo4pqvae.models.autoregressive.layer_bits import LayerBitsModel
 from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
-from calo4pqvae.models.base import Calibration, Losses, ShowerModel
+from calo4pqvae.models.base import Calibration
 from calo4pqvae.models.voxels import SharedVoxels
+from calo4pqvae.models.voxels.base import Terms
 
 __all__ = ["LayeredQVAE"]
 
 
-class LayeredQVAE(ShowerModel):
+class LayeredQVAE(LayerBitsModel):
     r"""Bits, layer energies, voxels: each given what was drawn before it.
 
     $p(x|e) = \sum_z p(z|e)\, p(E_1 .. E_{45}|z, e) \prod_l p(x_l | x_{<l}, E_1 .. E_{45}, e)$.
@@ -48,20 +46,10 @@ class LayeredQVAE(ShowerModel):
         voxels: law of their energies.
     """
 
-    FIT_SETTINGS: ClassVar[frozenset[str]] = frozenset(
-        {
-            *(f"model.{key}" for key in ("level_bits", "copula_bins", "copula_rounds")),
-            "model.coupling_bins",
-            *(f"prior.{key}" for key in ("lattice", "grid", "nodes_per_partition")),
-            *(f"prior.{key}" for key in ("bias_order", "working_graph", "burn_in")),
-            "training.fit_steps",
-            "training.sweeps",
-        }
-    )
-
-    FITS_PRIOR: ClassVar[bool] = True
-
     voxels: SharedVoxels
+
+    law: LongitudinalLaw
+    decoder: CausalDecoder
 
     def __init__(
         self,
@@ -74,25 +62,10 @@ class LayeredQVAE(ShowerModel):
         decoder: CausalDecoder,
         voxels: SharedVoxels,
     ) -> None:
-        super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
-        self.law, self.decoder = law, decoder
-
-    def fit(
-        self,
-        batches: ShowerBatches,
-        settings: TrainingConfig,
-        on_stage: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        """Fit the spectrum of the voxels, then everything that concerns layer energies."""
-        super().fit(batches, settings, on_stage)
-        fit_longitudinal(self, batches, settings, on_stage)
-
-    def bytes_to_fit(self, n_showers: int) -> int:
-        """Estimate the memory of `fit`: three copies of all statistics of the prior."""
-        graph, prior = self.prior.graph, self.prior
-        couplings = graph.n_edges * (1 if prior.coupling_slope is None else 2)
-        numbers = (prior.bias_order + 1) * graph.n_nodes + couplings
-        return 3 * 4 * n_showers * numbers + 2 * 8 * numbers**2
+        super().__init__(
+            geometry=geometry, scale=scale, code=code, prior=prior, law=law, voxels=voxels
+        )
+        self.decoder = decoder
 
     def take_networks(self, weights: Mapping[str, Tensor]) -> None:
         """Take over decoder and voxels; the rest is fitted."""
@@ -103,51 +76,9 @@ class LayeredQVAE(ShowerModel):
             }
             part.load_state_dict(mine)
 
-    def used_nodes(self) -> Bool[Tensor, " nodes"]:
-        """Say which nodes carry a bit; partition 0 does."""
-        used = torch.zeros(self.prior.graph.n_nodes, dtype=torch.bool)
-        used[self.law.node_of_bit.cpu()] = used[self.prior.graph.partitions[0]] = True
-        return used
-
-    def take_prior(self, prior: BoltzmannMachine, nodes: Bool[Tensor, " nodes"]) -> None:
-        """Take another prior, of some of the nodes; bits stay on their nodes."""
-        super().take_prior(prior, nodes)
-        number = torch.cumsum(nodes, dim=0) - 1
-        self.law.node_of_bit.copy_(number[self.law.node_of_bit])
-        self.law.n_nodes = int(nodes.sum())
-
-    def check(self) -> None:
-        """Look at weights that were read from a file, beyond their types and shapes.
-
-        Raises:
-            ConfigError: two bits lie on one node, or one on none.
-        """
-        self.law.check()
-
-    def forward(
-        self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource, sharpness: float
-    ) -> Losses:
-        """Compute the voxel terms; the bits and their law are fitted apart."""
-        del noise, sharpness
-        showers = self.read_out(showers)
-        self.scale.check(e_inc)
-        terms = losses(self.decoder, self.voxels, showers, self.scale(e_inc))
-        nothing = terms["hits"].new_zeros(())
-        bits = torch.zeros(len(showers), self.prior.graph.n_nodes, dtype=torch.bool)
-        return Losses(
-            **terms,
-            negative_entropy=nothing,
-            positive_energy=nothing,
-            bits=bits.to(showers.device),
-        )
-
-    @torch.no_grad()
-    def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource) -> Bits:
-        """Give the bits of showers [MeV]; no random number is needed."""
-        del noise
-        t, code = self.condition(e_inc)
-        layers = self.read_out(showers).sum(dim=(2, 3))
-        return torch.cat([code, self.law.encode(layers, e_inc, t)[:, code.shape[1] :]], dim=1)
+    def voxel_terms(self, showers: Showers, t: Float[Tensor, "batch 1"]) -> Terms:
+        """Compute ``values`` and ``hits`` of showers [MeV]."""
+        return losses(self.decoder, self.voxels, showers, t)
 
     @torch.no_grad()
     def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:

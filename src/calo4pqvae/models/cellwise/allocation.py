@@ -1,0 +1,107 @@
+"""Which cells are hit when it is known how many are left: one after another, none forgotten.
+
+Each cell has a score, a logit up to a constant c that all remaining cells share. Before each
+sector c is moved by a Newton step towards the value at which the remaining cells are expected
+to have the hits that are left; inside a sector it follows as if all cells were alike. Cells of
+later stages, whose neighbours are not known yet, count with what their past says of them.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from calo4pqvae.models.cellwise.order import SectorOrder
+
+__all__ = [
+    "FIRST_STEPS",
+    "LARGEST_SHIFT",
+    "LARGEST_STEP",
+    "LEAST_EXPECTED",
+    "LEAST_VARIANCE",
+    "Allocation",
+    "odds_of",
+    "undecided",
+]
+
+FIRST_STEPS = 3
+LARGEST_STEP, LARGEST_SHIFT = 2.0, 3.0
+LEAST_VARIANCE, LEAST_EXPECTED = 0.02, 0.01
+
+Layer = Float[Tensor, "*batch alpha r"]
+Numbers = Float[Tensor, "*batch"]
+
+
+class Allocation:
+    """Cells of layers on their way to being decided; tensors are in the order of drawing.
+
+    Arguments:
+        order: of the sectors.
+        past: scores of all cells from their past alone.
+        n_hits: hits of each layer.
+    """
+
+    def __init__(self, order: SectorOrder, past: Layer, n_hits: Numbers) -> None:
+        self.order, self.past, self.n_left = order, past, n_hits
+        self.places = past.shape[-2] * past.shape[-1]
+        self.c = odds_of(n_hits, self.places)
+
+    def offsets(self, number: int, scores: Layer, lit: Layer) -> Layer:
+        """Give c of each cell of a stage whose hits are known."""
+        made = torch.zeros_like(scores)
+        for k, r, c in self._cells(number, scores):
+            made[..., k, r] = c
+            self._settle(lit[..., k, r])
+        return made
+
+    def draw(self, number: int, scores: Layer, chance: Layer) -> Layer:
+        """Decide the cells of a stage, from logits of uniform numbers."""
+        hits = torch.zeros_like(scores)
+        for k, r, c in self._cells(number, scores):
+            wanted = scores[..., k, r] + c + chance[..., k, r] > 0
+            hit = ((wanted & (self.n_left > 0)) | (self.n_left >= self.places)).to(scores)
+            hits[..., k, r] = hit
+            self._settle(hit)
+        return hits
+
+    def _settle(self, hit: Numbers) -> None:
+        self.n_left, self.places = self.n_left - hit, self.places - 1
+
+    def _cells(self, number: int, scores: Layer) -> Iterator[tuple[int, int, Numbers]]:
+        """Go through the cells of a stage: sector, ring, and c."""
+        stage, n_r = self.order.stages[number], scores.shape[-1]
+        cells = torch.cat([scores, self.past[..., stage.end :, :]], dim=-2)
+        for k in range(stage.end - stage.first):
+            rest = cells[..., k:, :].flatten(start_dim=-2)
+            for _ in range(FIRST_STEPS if k == 0 else 1):
+                p = torch.sigmoid(rest + self.c[..., None])
+                spread = (p * (1 - p)).sum(dim=-1).clamp(min=LEAST_VARIANCE)
+                step = (self.n_left - p.sum(dim=-1)) / spread
+                self.c = self.c + step.clamp(-LARGEST_STEP, LARGEST_STEP)
+            p = torch.sigmoid(scores[..., k, :] + self.c[..., None])
+            expected = self.n_left
+            for r in reversed(range(n_r)):
+                yield k, r, self.c + self._shift(expected)
+                expected = expected - p[..., r]
+
+    def _shift(self, expected: Numbers) -> Numbers:
+        """Say how far c moves between expected and actual hits, were all cells alike."""
+        least = LEAST_EXPECTED
+        few = self.n_left.clamp(min=least) / expected.clamp(min=least)
+        many = (self.places - expected).clamp(min=least)
+        many = many / (self.places - self.n_left).clamp(min=least)
+        return torch.log(few * many).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
+
+
+def odds_of(n_left: Numbers, places: int) -> Numbers:
+    """Give the logarithm of the odds that a cell is hit when all are alike."""
+    return torch.log((n_left + 0.1) / (places - n_left + 0.1))
+
+
+def undecided(lit: Layer) -> Bool[Tensor, "*batch alpha r"]:
+    """Say which cells had a choice: neither no hit left, nor as many as cells."""
+    flat = lit.flip(-1).flatten(start_dim=-2)
+    left = flat.flip(-1).cumsum(-1).flip(-1)
+    cells = torch.arange(flat.shape[-1], 0, -1, device=lit.device)
+    return ((left > 0) & (left < cells)).unflatten(-1, lit.shape[-2:]).flip(-1)

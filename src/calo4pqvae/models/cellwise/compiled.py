@@ -1,0 +1,287 @@
+"""Draws of voxels on a CPU: matrix products by torch, everything between them compiled."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import linear, silu
+
+from calo4pqvae._core.typing import Showers
+from calo4pqvae.models.autoregressive.constants import DECAY
+from calo4pqvae.models.cellwise import loops
+from calo4pqvae.models.cellwise.decoder import CellDecoder
+from calo4pqvae.models.cellwise.lateral import N_AIMS, Aims, Lateral
+from calo4pqvae.models.cellwise.memory import advance
+
+__all__ = ["CompiledCells"]
+
+_BLOCK = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """A stage of the order: what stands beside its sectors, and weights of what it is told."""
+
+    first: int
+    end: int
+    beside: np.ndarray
+    sides: np.ndarray
+    hits: Float[Tensor, "told_hits hidden"]
+    values: Float[Tensor, "told_values hidden"]
+    biases: tuple[Float[Tensor, " hidden"], Float[Tensor, " hidden"]]
+
+
+class CompiledCells:
+    """Draw voxels of given layer energies: what `draw_voxels` does, for a CPU.
+
+    Arguments:
+        decoder: what the cells of a layer depend on.
+    """
+
+    def __init__(self, decoder: CellDecoder) -> None:
+        net, order = decoder.sectors, decoder.order
+        self.decoder = decoder
+        self.stages = _fold(decoder)
+        weights = [net.hits_history.weight, net.hits_direct.weight]
+        self.for_hits = torch.cat(weights).T.detach().contiguous()
+        hidden = torch.cat([net.values_history.weight.T, net.around.weight.T])
+        nothing = torch.zeros(net.around.in_features, net.values_direct.out_features)
+        direct = torch.cat([net.values_direct.weight.T, nothing])
+        expected = net.expected.weight.T
+        self.for_values = torch.cat([hidden, direct, expected], dim=1).detach().contiguous()
+        self.bias = torch.cat([net.hits_history.bias, net.values_history.bias]).detach()
+        self.share = net.share.detach().numpy()
+        mean = decoder.mean.detach()[..., 0, :]
+        self.logit_mean = mean[:, 0].numpy()
+        self.log_mean = mean[:, 1].numpy()
+        self.output_mean = mean[:, 2:].movedim(1, 2).flatten(start_dim=2).numpy()
+        self.moments, self.directions = decoder.moments.numpy(), decoder.directions.numpy()
+        self.order = order.sectors.numpy()
+        law = decoder.deposits
+        tables = (law.edges, law.rooms, law.cumulated().detach())
+        self.tables = tuple(table.double().numpy() for table in tables)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        layers: Float[Tensor, "batch layer"],
+        lateral: Lateral,
+        t: Float[Tensor, "batch 1"],
+        chances: Float[Tensor, "batch layer chances"],
+    ) -> Showers:
+        """Draw voxels [MeV]; see `draw_voxels`."""
+        showers = torch.zeros(len(layers), *self.decoder.shape)
+        given = (layers, lateral.centres, lateral.radius, t, chances, showers)
+        for block in zip(*(part.split(_BLOCK) for part in given), strict=True):
+            layers, centres, radius, t, chances, made = block
+            _Block(self, layers, Lateral(centres, radius), t, chances, made).draw()
+        return showers
+
+
+class _Block:
+    """Some showers on their way through the layers."""
+
+    def __init__(
+        self,
+        draws: CompiledCells,
+        layers: Tensor,
+        lateral: Lateral,
+        t: Tensor,
+        chances: Tensor,
+        showers: Tensor,
+    ) -> None:
+        decoder, rows = draws.decoder, len(layers)
+        (_, n_alpha, n_r), self.layers, self.t = decoder.shape, layers, t
+        self.draws, self.decoder, self.showers = draws, decoder, showers.numpy()
+        self.chances = chances.split([2, *[n_alpha * n_r] * 2], dim=2)
+        self.context, self.aims = decoder.context(layers, t), Aims.set(lateral, layers)
+        self.state = layers.new_zeros(1, rows, decoder.memory.hidden_size)
+        self.rings = layers.new_zeros(rows, 2 * n_r)
+        known = decoder.sectors.hits_history.in_features
+        self.history = torch.zeros(rows, n_alpha, known)
+        self.moments = np.zeros((rows, 1 + len(DECAY), 4), dtype=np.float32)
+        self.before = np.zeros((rows, n_alpha, n_r), dtype=np.float32)
+        self.spent, self.in_block = layers.new_zeros(rows, 4), layers.new_zeros(rows, 2)
+
+    def draw(self) -> None:
+        """Draw all layers."""
+        decoder, blocks = self.decoder, self.aims.block
+        for number, energy in enumerate(self.layers.unbind(dim=1)):
+            memory, self.state = decoder.remember(
+                self.rings, self.context[:, number], self.state
+            )
+            if number and blocks[number] != blocks[number - 1]:
+                self.in_block.zero_()
+            aims, scalars = self.aims.at(
+                slice(number, number + 1), self.spent[:, None], self.in_block[:, None]
+            )
+            seen = aims[:, 0] @ decoder.directions[:, 0].T
+            self.history[..., -N_AIMS:] = seen.transpose(1, 2)
+            layer = _Layer(self, number, torch.cat([memory, scalars[:, 0]], dim=1), energy)
+            if len(layer.lit):
+                layer.draw()
+            layer.advance()
+
+
+class _Layer:
+    """One layer of those showers of a block that have energy there."""
+
+    def __init__(self, block: _Block, number: int, world: Tensor, energy: Tensor) -> None:
+        self.block, self.number, self.draws = block, number, block.draws
+        self.net, self.decoder = block.decoder.sectors, block.decoder
+        lit = energy.nonzero()[:, 0]
+        self.whole = len(lit) == len(energy)
+        self.rows, self.lit = lit, lit.numpy()
+        self.energy, self.world, self.t = (self._mine(x) for x in (energy, world, block.t))
+        shape = (len(lit), *block.decoder.shape[1:])
+        self.hits, self.voxels, self.scaled = (
+            np.zeros(shape, dtype=np.float32) for _ in range(3)
+        )
+
+    def draw(self) -> None:
+        """Draw the number of hits, the hits, and their energies."""
+        n_hits = self._count()
+        known = self.decoder.with_counts(self.world, n_hits)
+        bias = self.net.world(known) + self.draws.bias
+        for_hits, for_values = bias.split(self.net.first, dim=1)
+        self._draw_hits(known, for_hits, n_hits.clone().numpy())
+        self._draw_energies(known, for_values, self.energy.clone().numpy(), n_hits.numpy())
+
+    def advance(self) -> None:
+        """Show the layer to those after it."""
+        block, draws, history = self.block, self.draws, self.block.history.numpy()
+        n_r = self.hits.shape[2]
+        block.before[:] = history[..., n_r : 2 * n_r]
+        row_of = np.full(len(block.layers), -1)
+        row_of[self.lit] = np.arange(len(self.lit))
+        voxels, scaled = (np.empty_like(x) for x in (self.voxels, self.scaled))
+        voxels[:, draws.order], scaled[:, draws.order] = self.voxels, self.scaled
+        fixed = (draws.moments, draws.directions, self.decoder.threshold, DECAY)
+        memory = (history, block.moments, block.rings.numpy())
+        advance(self.number, row_of, voxels, scaled, *fixed, *memory, block.showers)
+        sums = torch.from_numpy(voxels).flatten(start_dim=1)
+        sums = torch.cat([sums.sum(dim=1, keepdim=True), sums @ self.decoder.weights], dim=1)
+        block.spent[self.rows] += sums
+        block.in_block[self.rows] += sums[:, 1:3]
+
+    def _count(self) -> Float[Tensor, " lit"]:
+        counts, threshold = self.decoder.counts, self.decoder.threshold
+        chance = self._mine(self.block.chances[0][:, self.number])
+        most = torch.floor(self.energy / threshold + 1e-4).clamp(min=1)
+        return torch.minimum(counts.draw(counts(self.world), chance), most)
+
+    def _draw_hits(self, known: Tensor, bias: Tensor, n_left: np.ndarray) -> None:
+        block, net, draws = self.block, self.net, self.draws
+        rows, n_alpha, n_r = self.hits.shape
+        gates = self.decoder.gates(known).numpy()
+        base = np.empty_like(self.hits)
+        mean, t = draws.logit_mean[:, self.number], self.t[:, 0].numpy()
+        history = block.history.numpy()
+        loops.look_around(history, block.before, self.lit, draws.order, gates, mean, t, base)
+        chances = self._mine(block.chances[1][:, self.number]).logit()
+        chances = chances.view(rows, n_alpha, n_r).numpy()
+        order = self.decoder.order
+        past = self._mine(block.history)[:, order.sectors].flatten(end_dim=1) @ draws.for_hits
+        past = past.view(rows, n_alpha, -1)
+        hidden, direct = past.split([net.first, n_r], dim=2)
+        base += direct.numpy()
+        c = np.log((n_left + 0.1) / (n_alpha * n_r - n_left + 0.1))
+        for stage in draws.stages:
+            mine, count = slice(stage.first, stage.end), stage.end - stage.first
+            told = torch.empty(rows * count, len(stage.hits))
+            places = (n_alpha - stage.first) * n_r
+            loops.line_up_hits(self.hits, n_left, places, stage.beside, told.numpy())
+            known = hidden[:, mine] + (bias + stage.biases[0])[:, None]
+            known = silu(torch.addmm(known.flatten(end_dim=1), told, stage.hits), inplace=True)
+            logits = linear(known, net.hits.weight, net.hits.bias).numpy()
+            scores = np.empty((rows, count, n_r), dtype=np.float32)
+            seen = (gates, stage.sides, stage.first, self.hits)
+            loops.score_cells(logits, base, *seen, scores)
+            made, found = np.empty_like(scores), np.empty((rows, count), dtype=np.float32)
+            chance = chances[:, mine]
+            loops.allocate(scores, base, stage.first, c, n_left, True, chance, made, found)
+            self.hits[:, mine] = made
+
+    def _draw_energies(
+        self, known: Tensor, bias: Tensor, left: np.ndarray, n_left: np.ndarray
+    ) -> None:
+        block, net, draws = self.block, self.net, self.draws
+        rows, n_alpha, n_r = self.hits.shape
+        places, owners = np.nonzero(self.hits.any(axis=2).T)
+        ends = np.searchsorted(places, np.arange(n_alpha + 1))
+        t, v0 = self.t[:, 0].numpy(), self.decoder.threshold
+        sizes = [net.first, net.values.out_features, n_r]
+        told = (self._values_told(places, owners) @ draws.for_values).split(sizes, dim=1)
+        more = net.expected_world(known) + net.expected.bias
+        log_e = (told[2] + more[owners]).numpy()
+        expected, rest = np.zeros_like(log_e), np.zeros(rows, dtype=np.float32)
+        mean = draws.log_mean[:, self.number]
+        loops.sum_expected(log_e, mean, t, owners, places, self.hits, expected, rest)
+        uniform = self._mine(block.chances[2][:, self.number]).view(rows, n_alpha, n_r).numpy()
+        fixed = (draws.output_mean[:, self.number], draws.share, t)
+        law = (v0, self.decoder.deposits.WIDTHS, draws.tables)
+        for stage in draws.stages:
+            for place in range(stage.first, stage.end):
+                mine = slice(ends[place], ends[place + 1])
+                owner = owners[mine]
+                if not len(owner):
+                    continue
+                near = torch.empty(len(owner), len(stage.values))
+                beside = stage.beside[place - stage.first]
+                seen = (owner, self.hits, self.scaled, left, n_left, v0, beside)
+                loops.line_up_values(*seen, near.numpy())
+                hidden = told[0][mine] + (bias + stage.biases[1])[owner]
+                hidden = silu(torch.addmm(hidden, near, stage.values), inplace=True)
+                hidden = silu(linear(hidden, net.inner.weight, net.inner.bias), inplace=True)
+                outputs = linear(hidden, net.values.weight, net.values.bias).numpy()
+                means = (log_e[mine], expected[mine])
+                taken = (self.hits, self.voxels, self.scaled, left, n_left, rest)
+                given = (outputs, told[1][mine].numpy(), *fixed, owner, place)
+                loops.give_energies(*given, *law, *means, uniform, *taken)
+
+    def _values_told(self, places: np.ndarray, owners: np.ndarray) -> Tensor:
+        """Line up the past and the hits around of sectors with hits."""
+        order, n_alpha = self.draws.order, self.hits.shape[1]
+        sectors = order[places]
+        natural = np.empty_like(self.hits)
+        natural[:, order] = self.hits
+        parts = [self.block.history.numpy()[self.lit[owners], sectors]]
+        parts += [natural[owners, (sectors + turn) % n_alpha] for turn in (0, -1, 1)]
+        return torch.from_numpy(np.concatenate(parts, axis=1))
+
+    def _mine(self, rows: Tensor) -> Tensor:
+        """Pick the rows of showers that have energy in the layer."""
+        return rows if self.whole else rows[self.rows]
+
+
+def _fold(decoder: CellDecoder) -> list[_Stage]:
+    net, order = decoder.sectors, decoder.order
+    known, place, stages = order.known_beside(), order.place, []
+    for number, stage in enumerate(order.stages):
+        hits, values = net.hits_left[number], net.energy_left[number]
+        sectors = order.sectors[stage.places]
+        around = torch.stack([place.roll(k)[sectors] for k in (1, -1)], dim=-1)
+        stages.append(
+            _Stage(
+                stage.first,
+                stage.end,
+                stage.beside.numpy(),
+                torch.where(known[sectors], around, -1).numpy(),
+                _stacked(hits, net.hits_beside, number),
+                _stacked(values, net.values_beside, number),
+                (_bias(hits), _bias(values)),
+            )
+        )
+    return stages
+
+
+def _stacked(left: nn.Module, beside: nn.ModuleList, number: int) -> Tensor:
+    layers: list[nn.Module] = [left, *list(beside)[number - 1 : number]] if number else [left]
+    parts = [layer.get_parameter("weight").T for layer in layers]
+    return torch.cat(parts).detach().contiguous()
+
+
+def _bias(layer: nn.Module) -> Tensor:
+    return layer.get_parameter("bias").detach()

@@ -1,0 +1,77 @@
+"""The allocation by compiled code: one pass over a layer in place of many."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, from_numpy
+
+from calo4pqvae.models.cellwise import loops
+from calo4pqvae.models.cellwise.allocation import Allocation
+from calo4pqvae.models.cellwise.order import SectorOrder
+
+__all__ = ["CompiledAllocation", "allocation_of"]
+
+Layer = Float[Tensor, "*batch alpha r"]
+Numbers = Float[Tensor, "*batch"]
+
+
+def allocation_of(
+    order: SectorOrder, past: Layer, n_hits: Numbers
+) -> "Allocation | CompiledAllocation":
+    """Take compiled code on a CPU, and torch elsewhere."""
+    kind = CompiledAllocation if past.device.type == "cpu" else Allocation
+    return kind(order, past, n_hits)
+
+
+class CompiledAllocation:
+    """What `Allocation.offsets` does, on a CPU; arguments are the same."""
+
+    def __init__(self, order: SectorOrder, past: Layer, n_hits: Numbers) -> None:
+        self.order, self.past = order, past
+        n_left, places = n_hits.flatten().numpy(), past.shape[-2] * past.shape[-1]
+        self.c = np.log((n_left + 0.1) / (places - n_left + 0.1))
+        self.n_left = n_left.copy()
+
+    def offsets(self, number: int, scores: Layer, lit: Layer) -> Layer:
+        """Give c of each cell of a stage whose hits are known."""
+        first = self.order.stages[number].first
+        made = _Offsets.apply(scores, self.past, lit, first, self.c, self.n_left)
+        assert isinstance(made, Tensor)
+        return made
+
+
+class _Offsets(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        scores: Tensor,
+        past: Tensor,
+        lit: Tensor,
+        first: int,
+        c: np.ndarray,
+        n_left: np.ndarray,
+    ) -> Tensor:
+        flat = _flat(scores, past, lit)
+        made = np.empty_like(flat[0])
+        constants = np.empty(flat[0].shape[:2], dtype=np.float32)
+        loops.allocate(*flat[:2], first, c, n_left, False, flat[2], made, constants)
+        ctx.given = flat[0], flat[1], first, constants
+        ctx.shapes = scores.shape, past.shape
+        return from_numpy(made).view(scores.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        scores, past, first, constants = ctx.given
+        of_scores, of_past = np.zeros_like(scores), np.zeros_like(past)
+        steep = _flat(grad_outputs[0])[0]
+        loops.allocate_back(scores, past, first, constants, steep, of_scores, of_past)
+        made = (
+            from_numpy(x).view(s) for x, s in zip((of_scores, of_past), ctx.shapes, strict=True)
+        )
+        return (*made, None, None, None, None)
+
+
+def _flat(*tensors: Tensor) -> list[np.ndarray]:
+    return [x.detach().flatten(end_dim=-3).contiguous().numpy() for x in tensors]

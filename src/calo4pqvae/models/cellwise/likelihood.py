@@ -1,0 +1,82 @@
+"""Likelihood of the voxels of given layer energies, cell by cell."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+from calo4pqvae._core.typing import Showers
+from calo4pqvae.models.autoregressive.sectors import zigzag
+from calo4pqvae.models.cellwise.allocation import undecided
+from calo4pqvae.models.cellwise.compiled_allocation import allocation_of
+from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
+from calo4pqvae.models.voxels.base import Terms
+
+__all__ = ["losses"]
+
+
+_WEIGHT = 0.1
+"""Weight of the loss that teaches the expected energies, of which only means are used."""
+
+
+def losses(decoder: CellDecoder, showers: Showers, t: Float[Tensor, "batch 1"]) -> Terms:
+    """Compute ``values`` and ``hits``, negative log-likelihoods of a batch [nats a shower]."""
+    showers = zigzag(showers)
+    hits = (showers > 0).to(showers.dtype)
+    n_hits = hits.sum(dim=(2, 3))
+    world, history, past = decoder(showers, t, decoder.measure(showers))
+    counted = decoder.counts.loss(decoder.counts(world), n_hits).sum()
+    known = decoder.with_counts(world, n_hits)
+    net, order = decoder.sectors, decoder.order
+    opened = net.open(order.lined_up(history), known)
+    logit_mean, log_mean, output_mean = decoder.mean_of(t, slice(None))
+    gates = decoder.gates(known)
+    told = torch.einsum("blarf,blrf->blar", past, gates[..., :N_PAST]) + logit_mean
+    beside = torch.einsum("blarf,blrf->blar", decoder.beside(hits), gates[..., N_PAST:])
+    told, beside, lit, energies = (order.lined_up(x) for x in (told, beside, hits, showers))
+    shape, v0 = lit.shape[2:], decoder.threshold
+
+    logits, n_left, base = [], n_hits, opened.direct + told
+    allocate = allocation_of(order, base, n_hits)
+    for number, stage in enumerate(order.stages):
+        places, mine = (shape[0] - stage.first) * shape[1], stage.places
+        scores = net.hit_logits(opened, number, lit, n_left, places)
+        scores = scores + (told + beside)[..., mine, :]
+        logits.append(scores + allocate.offsets(number, scores, lit[..., mine, :]))
+        n_left = n_left - lit[..., mine, :].sum(dim=(2, 3))
+    chosen = cross_entropy(torch.cat(logits, dim=2), lit, reduction="none")
+    counted = counted + torch.where(undecided(lit), chosen, 0.0).sum()
+
+    seen = torch.cat([decoder.scaled(energies), lit], dim=-1)
+    n_left, sector_n = _left(lit)
+    left, sector_left = _left(energies)
+    rows = tuple(lit.any(dim=-1).nonzero(as_tuple=True))
+    around = net.neighbourhood(lit)
+    outputs, rows = net.outputs(opened, rows, around, seen, (sector_left / v0, sector_n))
+    outputs = outputs + output_mean[rows[0], rows[1], 0]
+    log_e = net.log_expected(opened.history[rows], around[rows], known[rows[:-1]])
+    log_e = log_e + log_mean[rows[0], rows[1], 0]
+    expected = torch.zeros_like(lit)
+    expected[rows] = log_e.detach().exp() * lit[rows]
+    rest, _ = _left(expected)
+    n_left, left, v, rest = (x[rows] for x in (n_left, left, energies, rest))
+    mean_loss = torch.where(v > 0, v / v0 * torch.exp(-log_e) + log_e, 0.0).sum()
+    drawn = (v > 0) & (n_left > 1.5)
+    shared = log_e.detach() + torch.log((left / v0 / rest.clamp(min=1e-3)).clamp(min=1e-3))
+    of_cell = outputs.unflatten(-1, (-1, shape[1])) + net.share * shared[:, None]
+    of_cell = of_cell.transpose(-1, -2)[drawn]
+    later = n_left[drawn] - 1
+    room = (left[drawn] / v0 - later).clamp(min=1.001).log()
+    y = torch.minimum((v[drawn] / v0).log(), room)
+    values = decoder.deposits.loss(of_cell, y, room, later).sum() + _WEIGHT * mean_loss
+    return {"values": values / len(showers), "hits": counted / len(showers)}
+
+
+def _left(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum each cell and all later ones, and each sector and all later ones.
+
+    Cells of a sector are drawn towards the axis.
+    """
+    flat = x.flip(-1).flatten(start_dim=-2).double()
+    left = flat.flip(-1).cumsum(-1).flip(-1).to(x.dtype).unflatten(-1, x.shape[-2:])
+    return left.flip(-1), left[..., 0]

@@ -1,0 +1,23 @@
+"""A small decoder with random weights, and showers for it."""
+
+import pytest
+import torch
+
+from calo4pqvae.models.autoregressive.sectors import zigzag
+from calo4pqvae.models.cellwise.decoder import CellDecoder
+
+
+@pytest.fixture
+def decoder(toy_geometry, generator):
+    made = CellDecoder(toy_geometry.shape, toy_geometry.threshold, (4, 6, 8, 10))
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.add_(0.2 * torch.randn(weight.shape, generator=generator))
+    return made
+
+
+@pytest.fixture
+def showers(toy_showers, toy_geometry):
+    e_inc, showers = toy_showers(60)
+    made = torch.from_numpy(showers).view(-1, *toy_geometry.shape)
+    return zigzag(made), torch.log(torch.from_numpy(e_inc) / 100) / 5

@@ -1,0 +1,71 @@
+"""What is known layer by layer is what training sees all at once; drawn showers obey it."""
+
+import torch
+
+from calo4pqvae.models.autoregressive.sectors import straighten, zigzag
+from calo4pqvae.models.cellwise.compiled import CompiledCells
+from calo4pqvae.models.cellwise.draws import draw_voxels
+from calo4pqvae.models.cellwise.lateral import Lateral
+from calo4pqvae.models.cellwise.likelihood import losses
+
+
+@torch.no_grad()
+def test_walking_tells_what_training_sees(decoder, showers):
+    x, t = showers
+    lateral = decoder.measure(x)
+    wholes = decoder(x, t, lateral)
+    walk = decoder.start_walk(x.sum(dim=(2, 3)), t, lateral)
+    for layer in range(x.shape[1]):
+        for one, whole in zip(decoder.look(walk, layer), wholes, strict=True):
+            assert torch.allclose(one, whole[:, layer], atol=2e-4)
+        decoder.note(walk, x[:, layer])
+
+
+def draw(decoder, showers, make, seed=3):
+    x, t = showers
+    layers, lateral = x.sum(dim=(2, 3)), decoder.measure(x)
+    each = 2 + 2 * x[0, 0].numel()
+    chances = torch.rand(
+        len(x), x.shape[1], each, generator=torch.Generator().manual_seed(seed)
+    )
+    with torch.no_grad():
+        return make(layers, lateral, t, chances), layers
+
+
+def test_layers_sum_to_their_energies(decoder, showers):
+    made, layers = draw(decoder, showers, CompiledCells(decoder))
+    assert torch.allclose(made.sum(dim=(2, 3)), layers, rtol=1e-4, atol=1e-3)
+    assert float(made[made > 0].min()) >= decoder.threshold * (1 - 1e-6)
+
+
+def test_compiled_code_and_torch_draw_the_same(decoder, showers):
+    def by_torch(*given):
+        return draw_voxels(decoder, *given)
+
+    one, _ = draw(decoder, showers, CompiledCells(decoder))
+    other, _ = draw(decoder, showers, by_torch)
+    assert torch.allclose(one, other, rtol=1e-3, atol=1e-4)
+    another, _ = draw(decoder, showers, by_torch, seed=4)
+    assert not torch.allclose(one, another, rtol=1e-3, atol=1e-4)
+
+
+def test_draws_follow_the_likelihood(decoder, showers):
+    """The gradient of the likelihood of a model's own showers vanishes on average."""
+    x, t = (part.repeat(40, *[1] * (part.ndim - 1)) for part in showers)
+    made, _ = draw(decoder, (x, t), CompiledCells(decoder))
+    for term, part in (("hits", slice(0, 1)), ("values", slice(2, None))):
+        lengths = []
+        for given in (made, straighten(x)):
+            loss = losses(decoder, given, t)[term]
+            (slope,) = torch.autograd.grad(loss, decoder.mean)
+            lengths.append(float(slope[:, part].norm()))
+        assert lengths[0] < 0.35 * lengths[1]
+
+
+def test_the_axis_is_as_far_from_the_centre_as_wanted(decoder, showers):
+    x, t = showers
+    measured = decoder.measure(x)
+    turned = Lateral(-measured.centres, measured.radius)
+    aims = [decoder(x, t, lateral)[1] for lateral in (measured, turned)]
+    assert not torch.allclose(*aims)
+    assert torch.equal(zigzag(straighten(x)), x)
