@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from calo4pqvae.data.shower_file import ShowerFile
+    from calo4pqvae.evaluation.classifiers.kinds import Kind
     from calo4pqvae.evaluation.metrics.metric import Options, Windows
     from calo4pqvae.geometry import CylindricalGeometry
 
@@ -109,7 +110,8 @@ def evaluation_options(args: argparse.Namespace, windows: "Windows | None" = Non
     from calo4pqvae.cli.console import progress, say
     from calo4pqvae.evaluation.metrics.metric import WINDOWS, Options
 
-    inputs = tuple(dict.fromkeys(args.classifier_inputs or ["high"]))
+    given: list[Kind] = args.classifier_inputs or ["high"]
+    inputs = tuple(dict.fromkeys(given))
     chosen = WINDOWS if windows is None else windows
     return Options(args.classifiers, inputs, chosen, progress=progress, say=say)
 

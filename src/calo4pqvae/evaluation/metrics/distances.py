@@ -81,7 +81,8 @@ class Distances(Metric):
     def _distance(self, name: str, sample: Measured) -> Result:
         _, distance, limit, pick = _DISTANCES[name]
         reference, generated = pick(self.reference), pick(sample)
-        more, seed = {"feature_set": generated.feature_set}, self.options.seed
+        more: dict[str, Any] = {"feature_set": generated.feature_set}
+        seed = self.options.seed
         batches = self.options.batches
         published = {} if batches is None else {"batches": batches}
         try:

@@ -83,9 +83,8 @@ class Networks(Metric):
             named = f"auc.{kind}", f"jsd.{kind}"
             label = sample.features.feature_set if kind == "high" else "voxels"
             try:
-                found = self._classify(
-                    kind, *(self._rows(kind, s) for s in (self.reference, sample))
-                )
+                rows = self._rows(kind, self.reference), self._rows(kind, sample)
+                found = self._classify(kind, rows[0], rows[1])
             except ConfigError as error:
                 made |= {name: undefined(str(error), feature_set=label) for name in named}
                 continue
@@ -118,9 +117,10 @@ class Networks(Metric):
         """Say how long official networks will take, from the time of one batch of each."""
         if self.options.classifiers != "official" or not kinds:
             return
-        seconds = 0.0
+        seconds, tried = 0.0, 0
+        n = min(len(self.reference), len(sample))
+        epochs = SETUPS[self.options.classifiers][0].epochs
         for kind in kinds:
-            n = min(len(self.reference), len(sample))
             columns = len(sample.features.columns)
             columns = columns if kind == "high" else 1 + sample.geometry.n_voxels
             setup, runs = self._setup(kind)
@@ -131,7 +131,7 @@ class Networks(Metric):
                 seconds += times * expected_seconds(kind, setup, showers, columns, shape)
         self.options.say(
             f"the official networks will take some {seconds / 60:.0f} minutes: "
-            f"{setup.epochs} epochs on {n:,} showers a side, and on "
+            f"{epochs} epochs on {n:,} showers a side, and on "
             f"{tried} kinds of spoilt showers of Geant4 to state their power"
         )
 

@@ -155,10 +155,7 @@ def figures(
     """
     _check(reference, generated)
     return {
-        name: _figures(
-            *((table @ draws).T for table, draws in zip(pair, (first, second), strict=True)),
-            members,
-        )
+        name: _figures((pair[0] @ first).T, (pair[1] @ second).T, members)
         for name, pair, members in _tables(reference, generated)
     }
 

@@ -75,7 +75,7 @@ class InWindows(Metric):
                 f"{key}.{name}": side_by_side(of, combine)
                 for key, (_, of, combine) in _QUANTITIES.items()
             }
-            found = measure(statistics, *sides, Resampling(*(side.e_inc for side in sides)))
+            found = measure(statistics, *sides, Resampling(sides[0].e_inc, sides[1].e_inc))
             made |= {key: with_both_sides(one, sizes) for key, one in found.items()}
         return made
 

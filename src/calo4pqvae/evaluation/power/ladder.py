@@ -150,7 +150,7 @@ def measure_power(
 
 def with_power(result: Result, power: Power | None) -> Result:
     """Add the power of a classifier, and take the verdict from one that flags nothing."""
-    held = {} if power is None else {"power": power.entry()}
+    held: dict[str, Any] = {} if power is None else {"power": power.entry()}
     if result.verdict == WITHIN and not (power and power.any):
         held["verdict"] = NO_POWER
     return replace(result, more={**result.more, **held})
