@@ -109,10 +109,10 @@ def test_the_bundled_showers_train_too(tmp_path: Path) -> None:
         (["=3"], "a setting reads section.key=value"),
         (["training.epochs=many"], "training.epochs"),
         (["training.epochs=1.5"], "training.epochs"),
-        (["training.epochs=0"], "training.epochs and training.batch_size must be at least 1"),
+        (["training.epochs=0"], "training.epochs must be at least 1, not 0"),
         (["training.epochs=["], "training.epochs="),
         (["training.learning_rate=.nan"], "it holds a number that is NaN or infinite"),
-        (["training.learning_rate=0"], "training.learning_rate must be above zero"),
+        (["training.learning_rate=0"], "training.learning_rate must be above 0, not 0"),
         (["training.negative_phase=sa"], "training.negative_phase"),
         (["training.prior_momentum=2"], "training.prior_momentum"),
         (["training.prior_learning_rate=-1"], "training.prior_learning_rate"),
@@ -123,7 +123,7 @@ def test_the_bundled_showers_train_too(tmp_path: Path) -> None:
         (["data.energy_gev=[10,1]"], "data.energy_gev must be two rising energies"),
         (["data.energy_gev=[1,10]"], "incident energies lie outside the range 1 to 10 GeV"),
         (["data.split=nowhere.json"], "nowhere.json: no such file"),
-        (["model.encoder_widths=[8,4]"], "model.encoder_widths must be 3 numbers"),
+        (["model.encoder_widths=[8,4]"], "model.encoder_widths has too few numbers"),
         (["model.encoder_widths=[8,0,4]"], "model.encoder_widths"),
         (["model.kind=conv3d", "model.encoder_widths=[2,2,2,2]"], "at least 23 layers"),
         (["prior.energy_code=integer"], "the integer energy code needs 60 nodes"),
@@ -142,7 +142,8 @@ def test_bad_settings_give_one_line_and_no_run(
 def test_an_unknown_preset_is_refused(data: Path, capsys: pytest.CaptureFixture) -> None:
     assert train(data, preset="papr") == 2
     one_line(
-        "there is no preset 'papr'; choose one of best, paper, paper-compact, quick", capsys
+        "there is no preset 'papr'; choose one of best, cells, paper, paper-compact, quick",
+        capsys,
     )
 
 
