@@ -75,8 +75,8 @@ def test_no_showers_are_made_of_such_a_table(folder: Path, tmp_path: Path, capsy
             f"its tensor {BIAS} is I32 of shape (64,), the model needs float32",
         ),
         (
-            lambda w: w.update({BIAS: w[BIAS].half()}),
-            f"its tensor {BIAS} is F16 of shape (64,), the model needs float32",
+            lambda w: w.update({BIAS: w[BIAS].bfloat16()}),
+            f"its tensor {BIAS} is BF16 of shape (64,), the model needs float32",
         ),
         (
             lambda w: w.update({BIAS: w[BIAS][:-1].clone()}),
@@ -89,7 +89,7 @@ def test_no_showers_are_made_of_such_a_table(folder: Path, tmp_path: Path, capsy
         (lambda w: w.pop(BIAS), f"has no tensor {BIAS}"),
         (lambda w: w.update({"more\x1b[31m": w[BIAS].clone()}), r"unknown tensor more\x1b[31m"),
     ],
-    ids=["integers", "half", "short", "reshaped", "missing", "unknown"],
+    ids=["integers", "bfloat16", "short", "reshaped", "missing", "unknown"],
 )
 def test_tensors_of_another_kind_are_refused(folder: Path, change: Change, says: str) -> None:
     tamper(folder, change)
