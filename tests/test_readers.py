@@ -57,6 +57,7 @@ ALLOWED = {
     "models/export": "sources and examples of the package",
     "models/autoregressive/causal.py": "no file: a method called open",
     "models/autoregressive/drawing": "no file: a method called open",
+    "models/cellwise": "no file: a method called open",
     "models/vae": "no file: a layer called open",
     "pretrained/__init__.py": "a table of the package",
     "shards/crew.py": "a pipe from its own worker",
@@ -66,8 +67,8 @@ ALLOWED = {
     "shards/serve.py": "a pipe from its own master, and a log that it writes",
     "data/opening.py": "hashes the bytes of a file",
     "generation/maker.py": "hashes the bytes of a model that was read",
-    "simulate/journal.py": "a copy by way of JSON, no file",
-    "simulate/stacks/__init__.py": "stacks of the package",
+    "simulation/journal.py": "a copy by way of JSON, no file",
+    "simulation/stacks/__init__.py": "stacks of the package",
 }
 """Files that may call an opener, with the reason."""
 
