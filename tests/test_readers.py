@@ -110,6 +110,7 @@ def gate_names(source: str) -> set[str]:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.ImportFrom)
         and (node.module or "").startswith("calo4pqvae._core.intake")
+        and node.module != "calo4pqvae._core.intake.settings"  # types of settings, no reader
         for alias in node.names
     }
 

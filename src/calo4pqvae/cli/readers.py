@@ -176,7 +176,10 @@ READERS: dict[str, Reader] = {
     "measured temperature": Reader(
         f"{_HERE}:read_temperature",
         (AnnealerError,),
-        ("calo4pqvae.annealer.calibration.temperature_file",),
+        (
+            "calo4pqvae.annealer.calibration.temperature_file",
+            "calo4pqvae.annealer.programs.shims",
+        ),
     ),
     "file of hits": Reader(
         f"{_HERE}:read_any_showers",
