@@ -226,9 +226,7 @@ def test_a_fit_that_fails_keeps_the_networks_and_can_be_repeated(
             patch.setattr(f"{BITS}.fit_longitudinal", fail)
             with pytest.raises(TrainingError, match=r"too small.*networks are kept") as caught:
                 train(config, [file], run)
-            patch.setattr(
-                "calo4pqvae.models.autoregressive.layer_bits.fit_longitudinal", _defect
-            )
+            patch.setattr(f"{BITS}.fit_longitudinal", _defect)
             with pytest.raises(ZeroDivisionError) as defect:
                 train(config, [file], run)
         assert caught.value.remedy == "refit"
