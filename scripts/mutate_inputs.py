@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from calo4pqvae.cli.readers import READERS, Reader
 from mutations import mutate
