@@ -29,9 +29,10 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from calo4pqvae.cli.readers import READERS, Reader
 from mutations import mutate
 from valid_files import VALID
+
+from calo4pqvae.cli.readers import READERS, Reader
 
 SLOW_S, HANGING_S = 10.0, 120.0
 MEMORY_KIB = 512 * 1024

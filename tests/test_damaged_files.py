@@ -8,10 +8,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-
-from calo4pqvae.cli.readers import READERS
 from mutations import mutate
 from valid_files import VALID
+
+from calo4pqvae.cli.readers import READERS
 
 EACH = 60
 """Files of each reader; the slowest, shower files and models, take 30 ms each."""
