@@ -38,7 +38,7 @@ def test_a_plan_without_sense_is_refused(first: int, n: int, count: int) -> None
         Plan(first, n, count)
 
 
-ENTRY = Entry(3, 30, 10, "seq", "ab" * 32, 999, "here", 1.5, "2026-01-01T00:00:00+00:00")
+ENTRY = Entry(3, 30, 10, "seq", "ab" * 32, 999, "here", 1.5, 1.4, "2026-01-01T00:00:00+00:00")
 
 
 @pytest.fixture

@@ -212,7 +212,9 @@ def write_manifest(folder: Path, _variant: int) -> None:
     """A manifest of a few shards."""
     ledger = Ledger(folder / "x.jsonl")
     for number in range(5):
-        ledger.append(Entry(number, 7 * number, 7, "a", "b" * 64, 99, "here", 0.5, "today"))
+        ledger.append(
+            Entry(number, 7 * number, 7, "a", "b" * 64, 99, "here", 0.5, 0.4, "today")
+        )
 
 
 def _text(name: str, content: str) -> Valid:

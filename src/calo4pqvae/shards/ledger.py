@@ -40,6 +40,7 @@ class Entry:
         size: bytes of its file.
         host: machine that made it.
         seconds: time that it took there [s].
+        cpu: computing time of the process that made it, all of its threads [s].
         finished: when, by the clock of that machine; for people only.
     """
 
@@ -51,6 +52,7 @@ class Entry:
     size: int
     host: str
     seconds: float
+    cpu: float
     finished: str
 
     @property

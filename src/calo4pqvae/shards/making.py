@@ -64,7 +64,7 @@ def make_shard(folder: ShardFolder, maker: Maker, shard: Shard) -> Entry:
         done = folder.entry_of(shard)
         if done is not None:
             return done
-        began = time.monotonic()
+        began, used = time.monotonic(), time.process_time()
         maker.make(shard, path)
         entry = Entry(
             *shard,
@@ -73,6 +73,7 @@ def make_shard(folder: ShardFolder, maker: Maker, shard: Shard) -> Entry:
             size=path.stat().st_size,
             host=socket.gethostname(),
             seconds=round(time.monotonic() - began, 3),
+            cpu=round(time.process_time() - used, 3),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         folder.ledger.append(entry)
