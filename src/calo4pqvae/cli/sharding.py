@@ -33,7 +33,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
         "--compression",
         choices=COMPRESSIONS,
         default="gzip",
-        help="of the files (gzip); zstd is faster and smaller, and readers need hdf5plugin",
+        help="of the files (gzip); zstd is 5 %% smaller, and readers need hdf5plugin",
     )
 
 
