@@ -22,8 +22,10 @@ __all__ = [
     "VaeConfig",
 ]
 
+Digit = Annotated[Whole, Field(le=16)]
 Three = tuple[Count, Count, Count]
 Four = tuple[Count, Count, Count, Count]
+Digits = tuple[Digit, Digit, Digit]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -85,12 +87,15 @@ class CompactConfig:
     Attributes:
         encoder_widths: channels of three convolutions, hidden units.
         decoder_widths: dense units, channels of the coarse and of the finer volume.
+        global_bits: bits that hold the total, the mean layer and the spread in depth as digits;
+            zeros leave all to the encoder.
         voxels: how a voxel follows from the decoder.
     """
 
     kind: Literal["compact"] = "compact"
     encoder_widths: Four = (15, 32, 64, 192)
     decoder_widths: Three = (256, 32, 16)
+    global_bits: Digits = (0, 0, 0)
     voxels: PointVoxelsConfig = field(default_factory=PointVoxelsConfig)
 
 

@@ -31,7 +31,7 @@ def drawn_showers(generator, n=6000, sigma=0.6):
 def fitted(t, x, exponent):
     sums, mean = CellSums(exponent), MeanShower(SHAPE)
     for rows in torch.arange(len(t)).split(1000):
-        sums.add(x[rows], t[rows])
+        sums.add(x[rows], mean.features(t[rows]))
     mean.fit(sums)
     return mean
 

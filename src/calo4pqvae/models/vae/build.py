@@ -11,12 +11,14 @@ from calo4pqvae.config.models import (
     PointVoxelsConfig,
     VaeConfig,
 )
+from calo4pqvae.errors import ConfigError
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import Common
 from calo4pqvae.models.vae.compact import compact_networks
 from calo4pqvae.models.vae.decoder import conv3d_networks
 from calo4pqvae.models.vae.depth import depth_networks
 from calo4pqvae.models.vae.encoder import HierarchicalEncoder
+from calo4pqvae.models.vae.global_bits import QUANTITIES
 from calo4pqvae.models.vae.model import Calo4pQVAE
 from calo4pqvae.models.vae.sizes import Networks, Sizes
 from calo4pqvae.models.voxels import DrawnVoxels, PointVoxels, VoxelModel
@@ -32,20 +34,36 @@ NETWORKS: dict[type, Callable[[Any, Sizes], Networks]] = {
 
 
 def build_vae(config: VaeConfig, common: Common) -> Calo4pQVAE:
-    """Build networks and voxels around what all models have."""
-    voxels = _voxels(config.voxels, common["geometry"])
+    """Build networks and voxels around what all models have.
+
+    Raises:
+        ConfigError: the first latent partition has no room for global bits.
+    """
     shape, partitions = common["geometry"].shape, common["prior"].graph.sizes
-    sizes = Sizes(shape, partitions, voxels.n_outputs)
-    levels, decoder = NETWORKS[type(config)](config, sizes)
-    encoder = HierarchicalEncoder(levels)
-    return Calo4pQVAE(**common, encoder=encoder, decoder=decoder, voxels=voxels)
+    n_global = sum(config.global_bits) if isinstance(config, CompactConfig) else 0
+    if n_global >= partitions[1]:
+        raise ConfigError(
+            f"model.global_bits: {n_global} bits and those of the networks do not fit in a "
+            f"partition of {partitions[1]} nodes"
+        )
+    told = QUANTITIES if n_global else 0
+    voxels = _voxels(config.voxels, common["geometry"], told)
+    sizes = Sizes(shape, partitions, voxels.n_outputs, n_global)
+    levels, decoder, global_bits = NETWORKS[type(config)](config, sizes)
+    return Calo4pQVAE(
+        **common,
+        encoder=HierarchicalEncoder(levels),
+        decoder=decoder,
+        voxels=voxels,
+        global_bits=global_bits,
+    )
 
 
 def _voxels(
-    config: PointVoxelsConfig | DrawnVoxelsConfig, geometry: CylindricalGeometry
+    config: PointVoxelsConfig | DrawnVoxelsConfig, geometry: CylindricalGeometry, n_told: int
 ) -> VoxelModel:
     n_rings = geometry.shape[2]
     if isinstance(config, DrawnVoxelsConfig):
         return DrawnVoxels(geometry.threshold, n_rings)
     loss = (config.value_weight, config.value_exponent, config.true_mask)
-    return PointVoxels(*loss, n_rings if config.residuals else 0)
+    return PointVoxels(*loss, n_rings if config.residuals else 0, n_told)

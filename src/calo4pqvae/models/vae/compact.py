@@ -16,6 +16,7 @@ from calo4pqvae.config import CompactConfig
 from calo4pqvae.models.nn.cylindrical import SameCylindricalConv3d
 from calo4pqvae.models.nn.norm import BatchNorm
 from calo4pqvae.models.vae.depth import energy_features
+from calo4pqvae.models.vae.global_bits import QUANTITIES, GlobalBits
 from calo4pqvae.models.vae.mean_shower import START, MeanShower
 from calo4pqvae.models.vae.sizes import Networks, Sizes
 
@@ -37,16 +38,21 @@ class Residuals(nn.Module):
 
     Arguments:
         mean: the decoder's mean shower.
+        global_bits: what the mean shower is told beside the energy.
     """
 
-    def __init__(self, mean: MeanShower) -> None:
+    def __init__(self, mean: MeanShower, global_bits: GlobalBits | None = None) -> None:
         super().__init__()
-        self._mean = (mean,)  # not registered a second time
+        self._shared = (mean, global_bits)  # not registered a second time
 
     @torch.no_grad()
-    def forward(self, x: Showers, t: Float[Tensor, "batch 1"]) -> Volume:
+    def forward(
+        self, x: Showers, t: Float[Tensor, "batch 1"], earlier: Float[Tensor, "batch earlier"]
+    ) -> Volume:
         """Compute the two channels."""
-        logit, value = self._mean[0](t).unbind(dim=1)
+        mean, global_bits = self._shared
+        told = None if global_bits is None else global_bits.told(earlier)
+        logit, value = mean(t, told).unbind(dim=1)
         p, hits = torch.sigmoid(logit), (x > 0).to(x.dtype)
         seen = (hits - p) / torch.sqrt(p * (1 - p) + 0.01)
         return torch.stack([seen, hits * (x - nn.functional.softplus(value))], dim=1) / 2
@@ -94,7 +100,7 @@ class CompactLevel(nn.Module):
         self, x: Showers, t: Float[Tensor, "batch 1"], earlier: Float[Tensor, "batch earlier"]
     ) -> Float[Tensor, "batch bits"]:
         """Compute the logits of this level's partition."""
-        volume = silu(self.first(self.residuals(x, t)))
+        volume = silu(self.first(self.residuals(x, t, earlier)))
         seen = 2 * earlier.to(volume) - 1
         image = self.image(seen).view(-1, 1, *self.grid)
         volume = silu(self.second(torch.cat([volume, image.to(volume)], dim=1)))
@@ -113,6 +119,7 @@ class CompactDecoder(nn.Module):
         n_nodes: bits of all partitions.
         mean: the mean shower.
         widths: dense units, channels of the coarse and of the finer volume.
+        global_bits: what mean shower and dense layer are told beside the energy.
     """
 
     N_OUTPUTS = 2
@@ -123,6 +130,7 @@ class CompactDecoder(nn.Module):
         n_nodes: int,
         mean: MeanShower,
         widths: tuple[int, int, int] = (256, 32, 16),
+        global_bits: GlobalBits | None = None,
     ) -> None:
         super().__init__()
         dense, coarse, fine = widths
@@ -132,7 +140,9 @@ class CompactDecoder(nn.Module):
             -(-size // (a * b)) for size, a, b in zip(shape, *self.steps, strict=True)
         )
         self.mean = mean
-        self.dense = nn.Linear(n_nodes + 4, dense)
+        self._global_bits = (global_bits,)  # registered by the model
+        n_told = 0 if global_bits is None else QUANTITIES
+        self.dense = nn.Linear(n_nodes + 4 + n_told, dense)
         self.open = nn.Linear(dense, coarse * math.prod(self.coarse))
         self.blocks = nn.ModuleList(SameCylindricalConv3d(coarse, coarse, 3) for _ in range(2))
         self.grow = nn.Conv3d(coarse, fine * math.prod(self.steps[0]), 1)
@@ -144,24 +154,31 @@ class CompactDecoder(nn.Module):
         self, bits: Float[Tensor, "batch nodes"], t: Float[Tensor, "batch 1"]
     ) -> Float[Tensor, "batch outputs layer alpha r"]:
         """Compute logit and raw value of every voxel from bits (relaxed or exact) and t."""
-        known = torch.cat([2 * bits - 1, energy_features(t).to(bits)], dim=1)
-        volume = silu(self.open(silu(self.dense(known))))
+        known, told = [2 * bits - 1, energy_features(t).to(bits)], None
+        if self._global_bits[0] is not None:
+            told = self._global_bits[0].told(bits)
+            known.append(told.to(bits))
+        volume = silu(self.open(silu(self.dense(torch.cat(known, dim=1)))))
         volume = volume.view(len(bits), -1, *self.coarse)
         for block in self.blocks:
             volume = volume + silu(block(volume))
         volume = silu(_spread(self.grow(volume), self.steps[0]))
         volume = _spread(self.out(volume), self.steps[1]).float()
         layer, alpha, r = self.shape
-        return volume[:, :, :layer, :alpha, :r] + self.mean(t)
+        return volume[:, :, :layer, :alpha, :r] + self.mean(t, told)
 
 
 def compact_networks(config: CompactConfig, sizes: Sizes) -> Networks:
     """Make the networks of the kind ``compact``."""
-    shape, mean = sizes.shape, MeanShower(sizes.shape)
-    widths = config.encoder_widths
+    shape, global_bits = sizes.shape, None
+    if sizes.n_global:
+        global_bits = GlobalBits(config.global_bits, start=sizes.partitions[0])
+    mean = MeanShower(shape, 0 if global_bits is None else QUANTITIES)
+    residuals, widths = Residuals(mean, global_bits), config.encoder_widths
     return Networks(
-        [CompactLevel(shape, Residuals(mean), *level, widths) for level in sizes.levels],
-        CompactDecoder(shape, sizes.n_nodes, mean, config.decoder_widths),
+        [CompactLevel(shape, residuals, *level, widths) for level in sizes.levels],
+        CompactDecoder(shape, sizes.n_nodes, mean, config.decoder_widths, global_bits),
+        global_bits,
     )
 
 

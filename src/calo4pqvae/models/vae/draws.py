@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_draws"]
 
-Decoded = tuple[Tensor, Tensor, Tensor]
+Decoded = tuple[Tensor, Tensor, Tensor, Tensor | None]
 
 
 @torch.no_grad()
@@ -37,18 +37,18 @@ def fit_draws(model: "Calo4pQVAE", batches: ShowerBatches, seed: int) -> None:
     if not isinstance(voxels, PointVoxels) or voxels.clusters is None or voxels.totals is None:
         return
     model.eval()
-    counts = [LayerCounts.of(o[:, 0], x > 0) for x, _, o in _decoded(model, batches, seed)]
+    counts = [LayerCounts.of(o[:, 0], x > 0) for x, _, o, _ in _decoded(model, batches, seed)]
     voxels.clusters.fit(LayerCounts(*(torch.cat(part) for part in zip(*counts, strict=True))))
     noise, pairs = SharedNoise(seed + 1, model.prior.bias.device), []
-    for showers, e_inc, outputs in _decoded(model, batches, seed):
+    for showers, e_inc, outputs, told in _decoded(model, batches, seed):
         drawn = model.read_out(voxels.draw(outputs, e_inc, noise))
         responses = (log_response(drawn, e_inc), log_response(showers, e_inc))
-        pairs.append([*responses, model.scale(e_inc)])
+        pairs.append([*responses, model.scale(e_inc), *([] if told is None else [told])])
     voxels.totals.fit(*(torch.cat(part) for part in zip(*pairs, strict=True)))
 
 
 def _decoded(model: "Calo4pQVAE", batches: ShowerBatches, seed: int) -> Iterator[Decoded]:
-    """Encode and decode training showers; give showers, incident energies and outputs."""
+    """Encode and decode training showers; give showers, energies, outputs, what is told."""
     device = model.prior.bias.device
     noise = SharedNoise(seed, device)
     for batch in islice(batches.epoch(0), -(-MOST_SHOWERS // batches.batch_size)):
@@ -56,4 +56,5 @@ def _decoded(model: "Calo4pQVAE", batches: ShowerBatches, seed: int) -> Iterator
         showers = model.read_out(showers.to(device))
         e_inc = torch.from_numpy(batch.e_inc).to(device)
         bits = model.encode(showers, e_inc, noise)
-        yield showers, e_inc, model.decoder(bits.float(), model.scale(e_inc))
+        outputs = model.decoder(bits.float(), model.scale(e_inc))
+        yield showers, e_inc, outputs, model.told(bits)

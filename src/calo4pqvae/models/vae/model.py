@@ -1,10 +1,11 @@
 """The model of the paper: encoder, prior, decoder and voxels joined, and its loss."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from calo4pqvae._core.rng import RandomSource
@@ -19,6 +20,7 @@ from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import Calibration, Losses, ShowerModel
 from calo4pqvae.models.vae.draws import fit_draws
 from calo4pqvae.models.vae.encoder import HierarchicalEncoder
+from calo4pqvae.models.vae.global_bits import GlobalBits, quantities
 from calo4pqvae.models.vae.mean_shower import CellSums, MeanShower
 from calo4pqvae.models.vae.relax import entropy
 from calo4pqvae.models.voxels import PointVoxels, VoxelModel
@@ -51,6 +53,7 @@ class Calo4pQVAE(ShowerModel):
         encoder: gives bits to showers.
         decoder: gives bits and energies a hit mask and values.
         voxels: what is made of these.
+        global_bits: bits that no network gives, first of partition 1.
 
     Example:
         >>> geometry = CylindricalGeometry.regular(6, 4, [0.0, 10.0, 20.0], threshold=0.1)
@@ -78,9 +81,10 @@ class Calo4pQVAE(ShowerModel):
         encoder: HierarchicalEncoder,
         decoder: nn.Module,
         voxels: VoxelModel,
+        global_bits: GlobalBits | None = None,
     ) -> None:
         super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
-        self.encoder, self.decoder = encoder, decoder
+        self.encoder, self.decoder, self.global_bits = encoder, decoder, global_bits
 
     def choose_values(self, kind: str) -> None:
         """Make point values or drawn ones from now on; drawn are the default.
@@ -95,7 +99,7 @@ class Calo4pQVAE(ShowerModel):
 
     @torch.no_grad()
     def prepare(self, batches: ShowerBatches) -> None:
-        """Fit the decoder's mean shower, if it has one.
+        """Fit the laws of the global bits and the decoder's mean shower, if it has them.
 
         Warns:
             PhysicsWarning: the loss multiplies values by a relaxed mask, which cannot give
@@ -108,13 +112,25 @@ class Calo4pQVAE(ShowerModel):
         mean = getattr(self.decoder, "mean", None)
         if not isinstance(mean, MeanShower):
             return
-        sums, device = CellSums(self.voxels.exponent), self.prior.bias.device
+        if self.global_bits is not None:
+            seen = [
+                (quantities(x, e_inc), self.scale(e_inc)) for x, e_inc in self._some(batches)
+            ]
+            self.global_bits.fit(*(torch.cat(part) for part in zip(*seen, strict=True)))
+        sums = CellSums(self.voxels.exponent)
+        for showers, e_inc in self._some(batches):
+            t, told = self.scale(e_inc), None
+            if self.global_bits is not None:
+                told = self.global_bits.values(self.global_bits.encode(showers, e_inc, t))
+            sums.add(to_logits(showers, e_inc), mean.features(t, told))
+        mean.fit(sums)
+
+    def _some(self, batches: ShowerBatches) -> Iterator[tuple[Showers, IncidentEnergy]]:
+        """Give showers that fits before training are made with."""
+        device = self.prior.bias.device
         for batch in islice(batches.epoch(0), -(-MOST_SHOWERS // batches.batch_size)):
             showers = torch.from_numpy(batch.showers).view(-1, *self.geometry.shape)
-            e_inc = torch.from_numpy(batch.e_inc).to(device)
-            x = to_logits(self.read_out(showers.to(device)), e_inc)
-            sums.add(x, self.scale(e_inc))
-        mean.fit(sums)
+            yield self.read_out(showers.to(device)), torch.from_numpy(batch.e_inc).to(device)
 
     def fit(
         self,
@@ -132,18 +148,29 @@ class Calo4pQVAE(ShowerModel):
         fitted = {k: v for k, v in self.state_dict().items() if k.startswith("voxels.")}
         self.load_state_dict(fitted | kept)
 
+    def known(
+        self, showers: Showers, e_inc: IncidentEnergy
+    ) -> tuple[Float[Tensor, "batch 1"], Float[Tensor, "batch known"]]:
+        """Give t, and the bits that no network gives: energy code and global bits."""
+        t, code = self.condition(e_inc)
+        if self.global_bits is not None:
+            code = torch.cat([code, self.global_bits.encode(showers, e_inc, t)], dim=1)
+        return t, code.to(showers.dtype)
+
+    def told(self, bits: Bits) -> Float[Tensor, "batch quantities"] | None:
+        """Give what global bits say of a shower; None for a model without."""
+        return None if self.global_bits is None else self.global_bits.told(bits.float())
+
     def forward(
         self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource, sharpness: float
     ) -> Losses:
         """Compute the loss terms of a batch."""
         showers = self.read_out(showers)
-        t, code = self.condition(e_inc)
-        clamped = code.to(showers.dtype)
-        uniform = noise.uniform(len(showers), self.prior.graph.n_latents)
-        logits, latents = self.encoder(
-            to_logits(showers, e_inc), t, clamped, uniform, sharpness
-        )
-        nodes = torch.cat([clamped, latents.float()], dim=1)
+        t, known = self.known(showers, e_inc)
+        n_given = self.prior.graph.n_nodes - known.shape[1]
+        uniform = noise.uniform(len(showers), n_given)
+        logits, latents = self.encoder(to_logits(showers, e_inc), t, known, uniform, sharpness)
+        nodes = torch.cat([known, latents.float()], dim=1)
         terms = self.voxels.loss(self.decoder(nodes, t), showers, e_inc, noise, sharpness)
         return Losses(
             **terms,
@@ -156,11 +183,12 @@ class Calo4pQVAE(ShowerModel):
     @torch.no_grad()
     def encode(self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource) -> Bits:
         """Draw exact bits of all nodes for given showers [MeV]."""
-        t, code = self.condition(e_inc)
-        x = to_logits(self.read_out(showers), e_inc)
-        uniform = noise.uniform(len(showers), self.prior.graph.n_latents)
-        _, latents = self.encoder(x, t, code.to(x.dtype), uniform, None)
-        return torch.cat([code, latents.bool()], dim=1)
+        showers = self.read_out(showers)
+        t, known = self.known(showers, e_inc)
+        n_given = self.prior.graph.n_nodes - known.shape[1]
+        uniform = noise.uniform(len(showers), n_given)
+        _, latents = self.encoder(to_logits(showers, e_inc), t, known, uniform, None)
+        return torch.cat([known.bool(), latents.bool()], dim=1)
 
     @torch.no_grad()
     def calibration(
@@ -177,4 +205,4 @@ class Calo4pQVAE(ShowerModel):
         self.scale.check(e_inc)
         t = self.scale(e_inc)
         showers = self.voxels.draw(self.decoder(bits.float(), t), e_inc, noise)
-        return self.read_out(self.voxels.corrected(showers, e_inc, t))
+        return self.read_out(self.voxels.corrected(showers, e_inc, t, self.told(bits)))

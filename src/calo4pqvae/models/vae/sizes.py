@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import nn
 
+from calo4pqvae.models.vae.global_bits import GlobalBits
+
 __all__ = ["Networks", "Sizes"]
 
 
@@ -14,11 +16,13 @@ class Sizes(NamedTuple):
         shape: (layers, alpha, r) of the cylinder.
         partitions: bits of each partition, the clamped one first.
         n_outputs: numbers wanted per voxel.
+        n_global: bits of the first latent partition that no network gives (`GlobalBits`).
     """
 
     shape: tuple[int, int, int]
     partitions: tuple[int, ...]
     n_outputs: int
+    n_global: int = 0
 
     @property
     def n_nodes(self) -> int:
@@ -27,13 +31,15 @@ class Sizes(NamedTuple):
 
     @property
     def levels(self) -> list[tuple[int, int]]:
-        """Bits of all earlier partitions, and its own, of each level of the encoder."""
-        parts = self.partitions
+        """Bits known before, and those to be given, of each level of the encoder."""
+        clamped, first, *others = self.partitions
+        parts = (clamped + self.n_global, first - self.n_global, *others)
         return [(sum(parts[:level]), parts[level]) for level in range(1, len(parts))]
 
 
 class Networks(NamedTuple):
-    """Levels of the encoder, called as ``level(x, t, earlier)``, and the decoder."""
+    """Levels of the encoder, called as ``level(x, t, earlier)``, decoder, bits beside them."""
 
     levels: list[nn.Module]
     decoder: nn.Module
+    global_bits: GlobalBits | None = None

@@ -50,7 +50,11 @@ class VoxelModel(nn.Module, ABC):
         """Draw voxel energies [MeV]."""
 
     def corrected(
-        self, showers: Showers, e_inc: IncidentEnergy, t: Float[Tensor, "batch 1"]
+        self,
+        showers: Showers,
+        e_inc: IncidentEnergy,
+        t: Float[Tensor, "batch 1"],
+        told: Float[Tensor, "batch quantities"] | None = None,
     ) -> Showers:
         """Correct what voxels drawn one by one get wrong together: here, nothing.
 
@@ -58,8 +62,9 @@ class VoxelModel(nn.Module, ABC):
             showers: voxel energies as drawn [MeV].
             e_inc: incident energies [MeV].
             t: scaled energies.
+            told: numbers that bits name outright, if there are such bits.
         """
-        del e_inc, t
+        del e_inc, t, told
         return showers
 
 

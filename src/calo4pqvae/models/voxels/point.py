@@ -39,6 +39,7 @@ class PointVoxels(VoxelModel):
         exponent: k, how strongly energetic voxels count (0: all alike).
         true_mask: take the shower's own hits for $m_i$ in the loss.
         n_rings: rings of a table of residuals; 0 for point values alone.
+        n_told: numbers that bits name outright (`GlobalBits`), which the total follows.
 
     Attributes:
         drawn: whether `draw` uses these laws or the paper's point values.
@@ -54,11 +55,12 @@ class PointVoxels(VoxelModel):
         exponent: float = 0.5,
         true_mask: bool = True,
         n_rings: int = 0,
+        n_told: int = 0,
     ) -> None:
         super().__init__()
         self.weight, self.exponent, self.true_mask = weight, exponent, true_mask
         self.residuals = ResidualTable(n_rings) if n_rings else None
-        self.clusters, self.totals = (Clusters(), Totals()) if n_rings else (None, None)
+        self.clusters, self.totals = (Clusters(), Totals(n_told)) if n_rings else (None, None)
         self.drawn = n_rings > 0
 
     def loss(
@@ -94,12 +96,16 @@ class PointVoxels(VoxelModel):
         return from_logits(value, e_inc)
 
     def corrected(
-        self, showers: Showers, e_inc: IncidentEnergy, t: Float[Tensor, "batch 1"]
+        self,
+        showers: Showers,
+        e_inc: IncidentEnergy,
+        t: Float[Tensor, "batch 1"],
+        told: Float[Tensor, "batch quantities"] | None = None,
     ) -> Showers:
         """Give drawn showers the spread of the total that Geant4's have."""
         if not self.drawn or self.totals is None:
             return showers
-        return showers * self.totals(log_response(showers, e_inc), t)[:, :, None, None]
+        return showers * self.totals(log_response(showers, e_inc), t, told)[:, :, None, None]
 
     @property
     def table(self) -> ResidualTable | None:
