@@ -94,11 +94,29 @@ def test_totals_of_the_right_spread_are_left_alone(generator):
     assert torch.allclose(law(drawn, t), torch.ones(1), atol=1e-4)
 
 
+def test_a_total_that_bits_name_is_followed(generator):
+    """Drawn totals know nothing of the named one; corrected ones scatter around it as true."""
+    t, drawn = material(generator, 1.0)
+    w = torch.randn(len(t), 1, generator=generator)
+    true = 0.1 * w - 0.02 * (w**2 - 1) * t + 0.01 * torch.randn(len(t), 1, generator=generator)
+    law = Totals(n_told=1)
+    law.fit(drawn, true, t, w)
+    corrected = drawn + torch.log(law(drawn, t, w))
+    both = torch.corrcoef(torch.cat([corrected, true], dim=1).T)
+    assert float(both[0, 1]) > 0.97
+    assert corrected.std() == pytest.approx(float(true.std()), rel=0.03)
+    blind = Totals()
+    blind.fit(drawn, true, t)
+    apart = torch.corrcoef(torch.cat([drawn + torch.log(blind(drawn, t)), true], dim=1).T)
+    assert abs(float(apart[0, 1])) < 0.1
+
+
 SMALL = (
     "data.energy_gev=[0.1,10]",
     "prior.nodes_per_partition=12",
     "model.encoder_widths=[2,2,2,4]",
     "model.decoder_widths=[4,2,2]",
+    "model.global_bits=[2,2,1]",
 )
 
 

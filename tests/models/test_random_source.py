@@ -12,7 +12,7 @@ SMALL = {
     "quick": ("prior.nodes_per_partition=6", "model.encoder_widths=[4,3,6]",
               "model.decoder_widths=[6,3,4,5]"),
     "paper-compact": ("prior.nodes_per_partition=6", "model.encoder_widths=[2,2,2,3]",
-                      "model.decoder_widths=[4,2,2]"),
+                      "model.decoder_widths=[4,2,2]", "model.global_bits=[2,2,1]"),
     "best": ("prior.nodes_per_partition=40", "model.decoder_widths=[4,4,4,4]"),
 }  # fmt: skip
 
