@@ -1,11 +1,12 @@
-"""What helps showers of an emulated chip: shims, gauges, relaxation.
+"""What helps showers of an emulated chip: shims, gauges, a refit, relaxation, random bits.
 
     python scripts/chip_ablation.py --reference FILE.h5 --errors typical
 
 The pretrained model is repaired for an emulated system4 with holes. 1,600 showers at the
 energies of the file's first 1,600, by each way, are compared with Geant4's next 1,600: squared
-Frechet distance of the official features, less that of classical chains (mean of two seeds)
-[10^-3].
+Frechet distance of the official features, less that of classical chains (mean over seeds)
+[10^-3]; pulls of the structural observables beyond three errors; and the mean energy of the
+prior less that of classical chains at the same incident energies.
 """
 
 import argparse
@@ -20,17 +21,28 @@ from calo4pqvae.annealer import (
     AnnealerSampler,
     EmulatedAnnealer,
     Settings,
+    measure_shims,
     measure_temperature,
+    refit,
 )
-from calo4pqvae.annealer.calibration.shimming import measure_shims
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.distances.frechet import Gaussian, frechet_distance
 from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.structure.pulls import BEYOND, pulls
 from calo4pqvae.generation.request import request_of
 from calo4pqvae.models.repaired import repair_model
 from calo4pqvae.models.storage import load_model
+
+WAYS = {
+    "none": set(),
+    "shims": {"shims"},
+    "gauges": {"gauges"},
+    "shims and gauges": {"shims", "gauges"},
+    "refit": {"refit"},
+    "all": {"shims", "gauges", "refit"},
+}
 
 
 class Judge:
@@ -39,25 +51,40 @@ class Judge:
     def __init__(self, model, path, n):
         self.model = model
         with ShowerFile(path) as file:
-            real = Measured.from_file(file, np.arange(n, 2 * n)).features.values
+            self.real = Measured.from_file(file, np.arange(n, 2 * n))
             self.e_inc = file.e_inc()[:n]
-        self.scale = np.abs(real).max(axis=0)
+        self.request = request_of(model, self.e_inc)
+        values = self.real.features.values
+        self.scale = np.abs(values).max(axis=0)
         self.scale[self.scale == 0] = 1
-        self.target = gaussian(real / self.scale)
+        self.target = gaussian(values / self.scale)
+        self.base, self.energy = 0.0, torch.zeros(n)
 
-    def distance(self, bits, seed):
-        energies, found = torch.from_numpy(self.e_inc), []
+    def judge(self, bits, seed):
+        """Distance, pulls beyond three errors and their number, energies of the prior."""
+        energies, made = torch.from_numpy(self.e_inc), []
         for start in range(0, len(bits), 256):
             rows = slice(start, start + 256)
-            made = self.model.decode(bits[rows], energies[rows], RowNoise(seed, start))
-            flat = made.flatten(start_dim=1).numpy()
-            found.append(
-                Measured.from_showers(
-                    self.e_inc[rows], flat, self.model.geometry
-                ).features.values
-            )
-        made = gaussian(np.concatenate(found) / self.scale)
-        return 1e3 * frechet_distance(self.target, made)
+            drawn = self.model.decode(bits[rows], energies[rows], RowNoise(seed, start))
+            made.append(drawn.flatten(start_dim=1).numpy())
+        made = Measured.from_showers(self.e_inc, np.concatenate(made), self.model.geometry)
+        distance = 1e3 * frechet_distance(
+            self.target, gaussian(made.features.values / self.scale)
+        )
+        found = [abs(one.pull) for one in pulls(made.structure, self.real.structure)]
+        energy = self.model.prior.energy(bits.float(), self.request.t)
+        return distance, sum(pull > BEYOND for pull in found), len(found), energy
+
+    def row(self, name, bits, seed, cost=""):
+        """Print one line of the table."""
+        distance, beyond, every, energy = self.judge(bits, seed)
+        away = energy - self.energy
+        error = float(away.std()) / len(away) ** 0.5
+        print(
+            f"| {name} | {distance - self.base:+.1f} | {beyond} of {every} | "
+            f"{float(away.mean()):+.2f} ± {error:.2f} | {cost} |",
+            flush=True,
+        )
 
 
 def gaussian(values):
@@ -66,13 +93,32 @@ def gaussian(values):
     return Gaussian(x.mean(dim=0), torch.cov(x.T))
 
 
+def annealed(judge, chip, errors, way, sweeps):
+    """Spend a day by one way; return the bits and the annealer's seconds."""
+    prior, request = judge.model.prior, judge.request
+    emulator = EmulatedAnnealer(
+        "system4", graph=chip, seed=1, sweeps=100, imperfections=IMPERFECTIONS[errors]
+    )
+    settings = Settings(8.4, gauges=int("gauges" in way))
+    sampler = AnnealerSampler(prior.graph, emulator, SharedNoise(4), settings)
+    if "shims" in way:
+        sampler.shims = measure_shims(sampler)
+    measure_temperature(sampler, request, reads=512, seed=4, sweeps=200)
+    if "refit" in way:
+        prior = refit(sampler, request, sweeps=sweeps, seed=4)
+    bits = sample_machine(prior, sampler, request.t, request.clamped, 0)
+    return bits, 1e-6 * sampler.usage.time.total
+
+
 @torch.no_grad()
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--reference", required=True)
-    parser.add_argument("--errors", nargs="+", default=["typical"])
-    parser.add_argument("--relax", nargs="+", type=int, default=[30, 120])
+    parser.add_argument("--errors", nargs="*", default=["typical", "twice"])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--relax", nargs="*", type=int, default=[1, 3], help="after `none`")
+    parser.add_argument("--random", nargs="*", type=int, default=[1, 3, 10, 30])
     parser.add_argument("-n", type=int, default=1600)
     args = parser.parse_args()
     stored = load_model("pretrained")
@@ -80,41 +126,31 @@ def main():
     chip = EmulatedAnnealer("system4", seed=1).graph
     model, repaired = repair_model(stored.model, chip, sweeps=sweeps, seed=1)
     judge = Judge(model, args.reference, args.n)
-    request = request_of(model, judge.e_inc)
-    prior, t, code = model.prior, request.t, request.clamped
+    request = judge.request
 
     def gibbs(k, start, seed):
-        chains = choose_sampler(prior.graph, SharedNoise(seed))
-        return sample_machine(prior, chains, t, code, k, start)
+        chains = choose_sampler(model.prior.graph, SharedNoise(seed))
+        return sample_machine(model.prior, chains, request.t, request.clamped, k, start)
 
-    classical = [judge.distance(gibbs(sweeps, None, k), k) for k in (1, 2)]
-    base = float(np.mean(classical))
-    print(f"{repaired.lost} couplers missing; classical {classical}", flush=True)
-    print("| errors | way | excess over classical [10⁻³] | annealer s | CPU s |")
-    print("|---|---|--:|--:|--:|", flush=True)
-    for k in args.relax:
-        d = judge.distance(gibbs(k, None, 3), 3) - base
-        print(f"| | random bits, {k} sweeps | {d:+.1f} | 0 | |", flush=True)
-    for name in args.errors:
-        for way in ("none", "shims and gauges"):
+    bits = [gibbs(sweeps, None, k) for k in (1, 2, 3)]
+    found = [judge.judge(part, k) for k, part in enumerate(bits)]
+    judge.base = float(np.mean([one[0] for one in found]))
+    judge.energy = torch.stack([one[3] for one in found]).mean(dim=0)
+    spread = [f"{one[0] - judge.base:+.1f} ({one[1]} of {one[2]})" for one in found]
+    print(f"{repaired.lost} couplers missing; classical seeds {', '.join(spread)}\n")
+    print("| way | FPD excess [10⁻³] | pulls beyond 3 | prior energy | annealer s, CPU s |")
+    print("|---|--:|--:|--:|--:|", flush=True)
+    for k in args.random:
+        judge.row(f"random bits, {k} sweeps", gibbs(k, None, derive_seed(3, k)), 13)
+    for errors in args.errors:
+        for name in args.ways:
             began = time.process_time()
-            emulator = EmulatedAnnealer(
-                "system4", graph=chip, seed=1, sweeps=100, imperfections=IMPERFECTIONS[name]
-            )
-            sampler = AnnealerSampler(prior.graph, emulator, SharedNoise(4), Settings(8.4))
-            if way != "none":
-                sampler.settings = Settings(8.4, gauges=1)
-                sampler.shims = measure_shims(sampler)
-            fit = measure_temperature(sampler, request, reads=512, seed=4, sweeps=200)
-            print(f"beta {fit.beta}, chip {fit.chip}, {fit.errors}", flush=True)
-            bits = sample_machine(prior, sampler, t, code, 0)
-            took = time.process_time() - began
-            used = 1e-6 * sampler.usage.time.total
-            d = judge.distance(bits, 5) - base
-            print(f"| {name} | {way} | {d:+.1f} | {used:.3g} | {took:.0f} |", flush=True)
-            for k in args.relax:
-                d = judge.distance(gibbs(k, bits, derive_seed(5, k)), 5) - base
-                print(f"| {name} | {way}, {k} sweeps | {d:+.1f} | {used:.3g} | |", flush=True)
+            bits, used = annealed(judge, chip, errors, WAYS[name], sweeps)
+            cost = f"{used:.3g}, {time.process_time() - began:.0f}"
+            judge.row(f"{errors}: {name}", bits, 5, cost)
+            for k in args.relax if name == "none" else ():
+                relaxed = gibbs(k, bits, derive_seed(5, k))
+                judge.row(f"{errors}: {name}, {k} sweeps", relaxed, 5)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from calo4pqvae._core.atomic import write_json
 from calo4pqvae._core.journal import Journal
 from calo4pqvae.annealer.calibration.temperature_file import Purpose
 from calo4pqvae.annealer.chip.working_graph import WorkingGraph
+from calo4pqvae.annealer.programs.shims import Shims
 from calo4pqvae.config import CONFIG_SCHEMA, load_config
 from calo4pqvae.data.formats.convert import convert, open_any
 from calo4pqvae.data.shower_file import ShowerWriter
@@ -183,6 +184,14 @@ def write_temperature(folder: Path, _variant: int) -> None:
     write_json(folder / "x.json", content)
 
 
+def write_shims(folder: Path, _variant: int) -> None:
+    """Lasting errors of a chip."""
+    pairs, values = np.array([[3, 30], [30, 41]]), np.array([0.01, -0.02])
+    qubits, field = np.array([3, 30, 41]), np.array([0.01, -0.03, 0.0])
+    shims = Shims("chip", "0123abcd", "2026-11-30", qubits, field, pairs, values, 0.5)
+    shims.save(folder / "x.json")
+
+
 def write_journal(folder: Path, _variant: int) -> None:
     """A journal with a few records of different lengths."""
     with Journal(folder / "x.journal", "simulation", {"seed": 7}) as journal:
@@ -241,6 +250,7 @@ VALID: dict[str, Valid] = {
     "showers to display": Valid({"x.json": "text"}, write_display),
     "working graph": Valid({"x.json": "text"}, write_graph),
     "measured temperature": Valid({"x.json": "text"}, write_temperature),
+    "shims of an annealer": Valid({"x.json": "text"}, write_shims),
     "file of hits": Valid({"y.h5": "hdf5"}, write_converted("sparse")),
     "file of points": Valid({"y.h5": "hdf5"}, write_converted("showerdata")),
     "ROOT file": Valid({"y.root": "bytes"}, write_converted("ttree")),

@@ -6,6 +6,7 @@ from calo4pqvae.annealer.calibration.matching import match_temperature as match_
 from calo4pqvae.annealer.calibration.measuring import measure_temperature as measure_temperature
 from calo4pqvae.annealer.calibration.memory import read_memory as read_memory
 from calo4pqvae.annealer.calibration.readout import measure_readout as measure_readout
+from calo4pqvae.annealer.calibration.refit import refit as refit
 from calo4pqvae.annealer.calibration.shimming import measure_shims as measure_shims
 from calo4pqvae.annealer.calibration.temperature import Estimate as Estimate
 from calo4pqvae.annealer.calibration.temperature import pseudo_likelihood as pseudo_likelihood

@@ -172,13 +172,16 @@ def repair(
         chosen = torch.linspace(0, len(t) - 1, CONDITIONS).round().long()
         some = t[:, 0].argsort()[chosen]
         conditions = {"t": t[some], "clamped": clamped[some], "sweeps": sweeps, "seed": seed}
-        before = divergence(ideal, made, **conditions)
-        on_stage("fit")
-        fitted = copy.deepcopy(made)
-        _fit(fitted, states, t, touched, seed)
-        on_stage("loss")
-        after = divergence(ideal, fitted, **conditions)
-        if after.value < before.value:  # a fit to finite states may cost more than it gains
+        before = after = divergence(ideal, made, **conditions)
+        moved, fitted = _parameters_near(made, touched), None
+        # A fit to finite states costs half a nat per parameter and state; it may gain less.
+        if before.value > int(moved.sum()) / (2 * len(states)):
+            on_stage("fit")
+            fitted = copy.deepcopy(made)
+            _fit(fitted, states, t, moved, seed)
+            on_stage("loss")
+            after = divergence(ideal, fitted, **conditions)
+        if fitted is not None and after.value < before.value:
             made = fitted
         else:
             after, edges = before, graph.edges[:, kept]
@@ -248,17 +251,24 @@ def _named(machine: BoltzmannMachine, chip: WorkingGraph) -> BoltzmannMachine:
     return machine
 
 
+def _parameters_near(
+    machine: BoltzmannMachine, touched: Bool[Tensor, " nodes"]
+) -> Bool[Tensor, " parameters"]:
+    """Choose biases of the touched nodes and couplings that end there."""
+    near = touched[machine.graph.edges].any(dim=0)
+    parts = [touched.expand(machine.bias_order + 1, -1).flatten(), near]
+    parts += [] if machine.coupling_slope is None else [near]
+    return torch.cat(parts)
+
+
 def _fit(
     machine: BoltzmannMachine,
     states: Bool[Tensor, "states nodes"],
     t: Float[Tensor, "states 1"],
-    touched: Bool[Tensor, " nodes"],
+    moved: Bool[Tensor, " parameters"],
     seed: int,
 ) -> None:
-    """Fit biases of the touched nodes and couplings that end there."""
-    near = touched[machine.graph.edges].any(dim=0)
-    parts = [touched.expand(machine.bias_order + 1, -1).flatten(), near]
-    parts += [] if machine.coupling_slope is None else [near]
+    """Fit some parameters to states."""
     climb(
         machine,
         states,
@@ -267,5 +277,5 @@ def _fit(
         sweeps=SWEEPS,
         seed=derive_seed(seed, 2),
         ridge=_RIDGE,
-        moved=torch.cat(parts),
+        moved=moved,
     )

@@ -12,7 +12,8 @@ from calo4pqvae.boltzmann.pseudo_likelihood import fit_pseudo_likelihood
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 
-__all__ = ["REFRESH", "climb", "fit_likelihood"]
+__all__ = ["REFRESH", "climb", "fit_likelihood", "information", "parameters", "set_parameters",
+           "statistics"]  # fmt: skip
 
 Statistics = Float[Tensor, "states statistics"]
 
@@ -110,7 +111,7 @@ def climb(
         chains = sample_machine(machine, sampler, t, clamped, sweeps, chains)
         drawn = statistics(machine, chains, t)[:, some]
         if step % REFRESH == 0:
-            factor = torch.linalg.cholesky(_information(drawn, machine.coupling_bin(t)))
+            factor = torch.linalg.cholesky(information(drawn, machine.coupling_bin(t)))
         gap = (data - drawn.mean(dim=0)).double()[:, None] - ridge * values[some, None]
         rate = RATE * min(1.0, 2 * (1 - step / steps))
         values = values.clone()
@@ -151,8 +152,13 @@ def set_parameters(machine: BoltzmannMachine, values: Float[Tensor, " statistics
         machine.coupling_slope.copy_(slope)
 
 
-def _information(drawn: Statistics, number: Tensor) -> Float[Tensor, "statistics statistics"]:
-    """Covariance of the statistics inside intervals of the condition, damped."""
+def information(drawn: Statistics, number: Tensor) -> Float[Tensor, "statistics statistics"]:
+    """Estimate the covariance of the statistics inside intervals of the condition, damped.
+
+    Arguments:
+        drawn: statistics of states.
+        number: interval of the condition of each.
+    """
     centred = drawn.clone()
     for k in number.unique().tolist():
         centred[number == k] -= drawn[number == k].mean(dim=0)

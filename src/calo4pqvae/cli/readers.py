@@ -99,6 +99,13 @@ def read_temperature(path: Path) -> Any:
     return read_temperature(path, Purpose("chip", "0123abcd", "4567", 20.0))
 
 
+def read_shims(path: Path) -> Any:
+    """Read a chip's lasting errors, as if they were wanted for the annealer `chip`."""
+    from calo4pqvae.annealer.programs.shims import Shims
+
+    return Shims.load(path, "chip", "0123abcd")
+
+
 def read_journal(path: Path) -> int:
     """Read all records of a journal, which may be mended by that, and count them."""
     from calo4pqvae._core.journal import Journal
@@ -176,10 +183,10 @@ READERS: dict[str, Reader] = {
     "measured temperature": Reader(
         f"{_HERE}:read_temperature",
         (AnnealerError,),
-        (
-            "calo4pqvae.annealer.calibration.temperature_file",
-            "calo4pqvae.annealer.programs.shims",
-        ),
+        ("calo4pqvae.annealer.calibration.temperature_file",),
+    ),
+    "shims of an annealer": Reader(
+        f"{_HERE}:read_shims", (AnnealerError,), ("calo4pqvae.annealer.programs.shims",)
     ),
     "file of hits": Reader(
         f"{_HERE}:read_any_showers",

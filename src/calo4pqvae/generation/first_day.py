@@ -170,8 +170,8 @@ def _steps(
     )
     yield (
         "showers",
-        f"Frechet distance from {n} classical ones {1e3 * d.value:.3g}e-3, of these from "
-        f"{n} others {1e3 * d.floor:.3g}e-3",
+        f"Frechet distance from {n} classical ones {1e3 * d.value:.0f}e-3, of these from "
+        f"{n} others {1e3 * d.floor:.0f}e-3",
         sampler,
     )
 
