@@ -280,6 +280,9 @@ TABLE: dict[str, dict[str, Idle | None]] = {
     "export onnx out.onnx": dict.fromkeys(
         ("file", "form", "states", "sweeps", "model", "seed"), ALWAYS
     ),
+    "export web out": dict.fromkeys(
+        ("folder", "beside", "states", "sweeps", "model", "seed"), ALWAYS
+    ),
     "export cpp out": dict.fromkeys(("folder", "states", "sweeps", "model", "seed"), ALWAYS),
     "annealer status": {
         **CHIP,

@@ -2,15 +2,22 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from calo4pqvae.cli.options import LARGEST_SEED, MOST_SWEEPS, whole
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from calo4pqvae.models.storage import StoredModel
+
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "write a model as C++ or ONNX, for other programs"
+HELP = "write a model as C++, ONNX or a web page"
 
 CPP_HELP = "one C++ header, one file of weights, examples; C interface included"
 ONNX_HELP = "one ONNX graph, prior included, for ONNX Runtime and Geant4's Par04"
+WEB_HELP = "one page that draws showers in a browser, by WebAssembly, without network"
 ONNX_FORMS = ("plain", "par04-vae", "par04-calodit")
 MOST_STATES = 4096
 
@@ -19,22 +26,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the formats, each with its options."""
     formats = parser.add_subparsers(metavar="FORMAT", required=True)
     cpp = formats.add_parser("cpp", help=CPP_HELP, description=CPP_HELP, allow_abbrev=False)
-    cpp.add_argument("folder", type=Path, metavar="DIR", help="folder to write")
-    cpp.add_argument(
-        "--states",
-        type=whole(0, MOST_STATES),
-        default=64,
-        metavar="N",
-        help="equilibrated states of the prior that are stored for each of its intervals of "
-        "energy; 0: chains start from random bits (64)",
-    )
-    cpp.add_argument(
-        "--sweeps",
-        type=whole(0, MOST_SWEEPS),
-        metavar="N",
-        help="Gibbs sweeps for each shower (measured for each energy)",
-    )
     cpp.set_defaults(export=_export_cpp)
+    web = formats.add_parser("web", help=WEB_HELP, description=WEB_HELP, allow_abbrev=False)
+    web.add_argument(
+        "--beside",
+        nargs="+",
+        metavar="FILE.h5",
+        help="Geant4 showers of which a few are shown beside (the bundled sample)",
+    )
+    web.set_defaults(export=_export_web)
+    for one in (cpp, web):
+        one.add_argument("folder", type=Path, metavar="DIR", help="folder to write")
+        one.add_argument(
+            "--states",
+            type=whole(0, MOST_STATES),
+            default=64,
+            metavar="N",
+            help="equilibrated states of the prior that are stored for each of its intervals "
+            "of energy; 0: chains start from random bits (64)",
+        )
+        one.add_argument(
+            "--sweeps",
+            type=whole(0, MOST_SWEEPS),
+            metavar="N",
+            help="Gibbs sweeps for each shower (measured for each energy)",
+        )
     onnx = formats.add_parser("onnx", help=ONNX_HELP, description=ONNX_HELP, allow_abbrev=False)
     onnx.add_argument("file", type=Path, metavar="FILE.onnx", help="file to write")
     onnx.add_argument(
@@ -59,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Gibbs sweeps from a stored state (16)",
     )
     onnx.set_defaults(export=_export_onnx)
-    for one in (cpp, onnx):
+    for one in (cpp, web, onnx):
         one.add_argument(
             "--model", default="pretrained", metavar="RUN", help="run or model folder"
         )
@@ -75,6 +91,34 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export_cpp(args: argparse.Namespace) -> int:
+    from calo4pqvae.models.export.cpp import export_cpp
+    from calo4pqvae.models.storage import load_model
+
+    stored = load_model(args.model)
+    prior = _equilibrated(stored, args)
+    written = export_cpp(stored, args.folder, **prior)
+    print(f"{prior['sweeps'].min()} to {prior['sweeps'].max()} sweeps a shower, by its energy")
+    print(f"{len(written)} files written to {args.folder}")
+    return 0
+
+
+def _export_web(args: argparse.Namespace) -> int:
+    from calo4pqvae._core.optional import installed
+    from calo4pqvae.data.sample import sample_path
+    from calo4pqvae.models.export.web import export_web
+    from calo4pqvae.models.storage import load_model
+
+    installed("ziglang", "web")
+    stored = load_model(args.model)
+    beside = args.beside or [sample_path()]
+    export_web(stored, args.folder, beside=beside, **_equilibrated(stored, args))
+    page = args.folder / "index.html"
+    print(f"{page} written, {page.stat().st_size / 1e6:.1f} MB; open it in a browser")
+    return 0
+
+
+def _equilibrated(stored: "StoredModel", args: argparse.Namespace) -> dict[str, "np.ndarray"]:
+    """Measure sweeps for each interval of the energy, and draw states to start from."""
     import numpy as np
 
     from calo4pqvae.generation.equilibrated import (
@@ -83,23 +127,19 @@ def _export_cpp(args: argparse.Namespace) -> int:
         equilibrated_states,
         measure_times,
     )
-    from calo4pqvae.models.export.cpp import export_cpp
     from calo4pqvae.models.export.layered import layered
-    from calo4pqvae.models.storage import load_model
 
-    stored = load_model(args.model)
     model, bins = layered(stored.model), stored.model.prior.coupling_bins
-    times = None if args.sweeps is not None else measure_times(model, seed=args.seed)
-    if times is None:
+    if args.sweeps is not None:
         sweeps = needed = np.full(bins, args.sweeps)
     else:
+        times = measure_times(model, seed=args.seed)
         needed = np.ceil(FROM_RANDOM * times).astype(int)
         sweeps = np.ceil((FROM_STATES if args.states else FROM_RANDOM) * times).astype(int)
-    states = equilibrated_states(model, needed, args.states, args.seed) if args.states else None
-    written = export_cpp(stored, args.folder, sweeps=sweeps, states=states)
-    print(f"{sweeps.min()} to {sweeps.max()} sweeps a shower, by its energy")
-    print(f"{len(written)} files written to {args.folder}")
-    return 0
+    found = {"sweeps": sweeps}
+    if args.states:
+        found["states"] = equilibrated_states(model, needed, args.states, args.seed)
+    return found
 
 
 def _export_onnx(args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from calo4pqvae.models.export.card import describe
 from calo4pqvae.models.export.layered import layered
 from calo4pqvae.models.storage import StoredModel
 
-__all__ = ["HEADER", "WEIGHTS", "core_header", "export_cpp"]
+__all__ = ["CARD", "HEADER", "WEIGHTS", "core_header", "export_cpp"]
 
 HEADER, WEIGHTS, CARD = "calo4pqvae.h", "model.c4pqvae", "model.json"
 
