@@ -13,6 +13,8 @@ from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.plotting.prior import prior_energy
+from calo4pqvae.generation.day_page import html_page
+from calo4pqvae.generation.first_day import FirstDay
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import save_model
@@ -344,7 +346,18 @@ def test_a_first_day_is_rehearsed_on_one_page(capsys):
     total = float(page.split("| all |")[1].split("|")[1])
     assert 0.5 < total < 3
     assert "computed from 16 kW" in page
-    assert main([*words, "--max-seconds", "0.1", "-o", "short.md"]) == 3
-    page = Path("short.md").read_text()
+    assert main([*words, "--max-seconds", "0.1", "-o", "short.html"]) == 3
+    page = Path("short.html").read_text()
     assert "nothing was sent" in page
-    assert "| showers |" not in page
+    assert "<td>showers</td>" not in page
+
+
+def test_a_day_as_html_is_escaped_and_draws_its_energies():
+    energies = np.array([-3.0, -1.0, 2.0]), np.array([-2.0, -1.0, 2.5])
+    day = FirstDay([("chip", "a < b", 0.25)], ["<i>"], energies, None, 0.25, 4000.0)
+    page = html_page(day, "Day & night")
+    assert "a &lt; b" in page
+    assert "&lt;i&gt;" in page
+    assert "Day &amp; night</h1>" in page
+    assert "4 kJ, computed from 16 kW" in page
+    assert page.count("<polyline") == 2

@@ -19,7 +19,12 @@ def add_rehearsal_options(parser: argparse.ArgumentParser) -> None:
         "-n", type=whole(50, MOST_SHOWERS), default=400, metavar="N", help="showers (400)"
     )
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE.md", help="page to write"
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="page to write: HTML with figure 2 of the paper (.html), or else Markdown",
     )
 
 
@@ -28,6 +33,7 @@ def rehearse(args: argparse.Namespace) -> int:
     from calo4pqvae._core.atomic import check_target, write_text
     from calo4pqvae.annealer.jobs.journal import open_journal
     from calo4pqvae.errors import ConfigError
+    from calo4pqvae.generation.day_page import html_page
     from calo4pqvae.generation.first_day import first_day
     from calo4pqvae.models.storage import load_model
 
@@ -56,7 +62,8 @@ def rehearse(args: argparse.Namespace) -> int:
         on_step=lambda name: print(f"  {name}", flush=True),
     )
     what = "First day" if real else "Rehearsal of a first day"
-    page = day.page(f"{what} on {backend.properties['chip_id']}")
+    title = f"{what} on {backend.properties['chip_id']}"
+    page = day.page(title)
     print(page, end="")
-    write_text(args.out, page)
+    write_text(args.out, html_page(day, title) if args.out.suffix == ".html" else page)
     return 3 if day.refused else 0

@@ -45,15 +45,14 @@ def test_a_correlation_of_a_tenth_is_seen_with_the_recommended_reads(problem, co
     kernel, rng = CompiledGibbs(problem.graph, SharedNoise(1)), np.random.default_rng(2)
     pool = kernel.sample(problem, codes(1, 4096), 40)
     pilot = read_memory(pool[:128], np.arange(128) // 16)
-    wanted = round(pilot.reads_for(0.1) / 16)
+    wanted = round(pilot.reads_for(0.1) / 8)
     seen = []
-    for programmings in (wanted, max(1, wanted // 2)):
-        n = 16 * programmings
-        found = 0
+    for each in (wanted, wanted // 2):
+        n, found = 8 * each, 0
         for _ in range(100):
             fresh = rng.random(n) >= 0.1
             rows = rng.integers(0, 4096, n)[np.maximum.accumulate(fresh * np.arange(n))]
-            found += read_memory(pool[rows], np.arange(n) // 16).remembers
+            found += read_memory(pool[rows], np.arange(n) // each).remembers
         seen.append(found)
     assert 82 <= seen[0] <= 97
     assert seen[1] < seen[0] - 5

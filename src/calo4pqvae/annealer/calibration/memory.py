@@ -18,6 +18,9 @@ which it must exceed them to be seen in 9 of 10 checks."""
 _ITERATIONS = 20
 """Of a fixed point that halves its distance in each."""
 
+_LONGEST = 10_000
+"""Reads of a programming; no chip allows more."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -27,11 +30,13 @@ class Memory:
         correlation: 0 for independent reads, 1 if each repeats the one before.
         error: its standard error if reads are independent.
         reads: reads that it was found from.
+        programmings: programmings of at least three reads among which they are.
     """
 
     correlation: float
     error: float
     reads: int = 0
+    programmings: int = 1
 
     @property
     def remembers(self) -> bool:
@@ -40,23 +45,44 @@ class Memory:
 
     @property
     def visible(self) -> float:
-        """Smallest correlation that is seen in 9 of 10 checks with as many reads.
-
-        That reads repeat, with a probability as large, scatters by itself.
-        """
-        found = math.inf if not self.reads else self.error
+        """Smallest correlation that is seen in 9 of 10 checks with as many reads."""
+        pairs = self.reads - self.programmings
+        found = math.inf if pairs < 1 else self.error
         for _ in range(_ITERATIONS):
             if not math.isfinite(found):
                 return math.inf
-            own = max(found * (1 - found), 0.0) / self.reads
-            found = _ALARM * self.error + _FOUND * math.sqrt(self.error**2 + own)
+            found = _needed(found, self.error, pairs)
         return found
 
     def reads_for(self, correlation: float = 0.1) -> float:
-        """Reads that show this correlation in 9 of 10 checks, in as long programmings."""
-        each = self.error * math.sqrt(self.reads)
-        own = correlation * (1 - correlation)
-        return ((_ALARM * each + _FOUND * math.sqrt(each**2 + own)) / correlation) ** 2
+        """Reads that show this correlation in 9 of 10 checks, in as many programmings.
+
+        Short programmings show less: a programming of n reads has n - 1 pairs, and its mean
+        takes away two n-ths of what they have in common.
+        """
+        many = self.programmings
+        each = self.error * _sharpness(many, self.reads / many)
+        for n in range(3, _LONGEST):
+            if (
+                _needed(correlation, each / _sharpness(many, float(n)), many * (n - 1))
+                <= correlation
+            ):
+                return float(many * n)
+        return math.inf
+
+
+def _sharpness(programmings: int, reads: float) -> float:
+    """Inverse error of the correlation, for so many reads in each programming."""
+    return math.sqrt(programmings * max(reads - 1, 0.0)) * max(1 - 2 / reads, 0.0)
+
+
+def _needed(correlation: float, error: float, pairs: int) -> float:
+    """Correlation that lies above the alarm in 9 of 10 checks.
+
+    That reads repeat, with a probability as large, scatters by itself.
+    """
+    own = max(correlation * (1 - correlation), 0.0) / pairs
+    return _ALARM * error + _FOUND * math.sqrt(error**2 + own)
 
 
 def read_memory(
@@ -82,12 +108,13 @@ def read_memory(
         True
     """
     rng = np.random.default_rng(seed)
-    found, size, shuffled = 0.0, 0.0, np.zeros(_SHUFFLES)
+    found, size, shuffled, many = 0.0, 0.0, np.zeros(_SHUFFLES), 0
     for number in np.unique(programming):
         x = states.numpy()[programming == number].astype(np.float64)
         n = len(x)
         if n < 3:  # two reads less their mean are opposite, whatever they are
             continue
+        many += 1
         x -= x.mean(axis=0)
         overlap = x @ x.T
         found += float(np.trace(overlap, 1))
@@ -98,4 +125,4 @@ def read_memory(
     if size <= 0:
         return Memory(0.0, float("inf"), len(states))
     error = float(shuffled.std(ddof=1)) / size
-    return Memory(float(found - shuffled.mean()) / size, error, len(states))
+    return Memory(float(found - shuffled.mean()) / size, error, len(states), many)
