@@ -25,11 +25,13 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .7rem .4rem 0;
   border-bottom: 1px solid var(--line); }
-td:last-child, th:last-child { text-align: right; white-space: nowrap; padding-right: 0; }
+td:last-child, th:last-child { text-align: right; padding-right: 0; }
 td:first-child { white-space: nowrap; font-weight: 600; }
 .bad { color: var(--bad); } .soft { color: var(--soft); }
-svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 13px; }
+svg { width: 100%; min-width: 26rem; height: auto; }
+svg text { fill: var(--soft); font-size: 13px; }
 svg polyline { fill: none; stroke-width: 2; } svg line { stroke: var(--line); }
+@media (max-width: 30rem) { body { font-size: 14px; } }
 .annealed { stroke: var(--a); } .classical { stroke: var(--b); stroke-dasharray: 5 3; }
 svg text.annealed { fill: var(--a); stroke: none; } svg text.classical { fill: var(--b);
   stroke: none; }
@@ -44,10 +46,10 @@ def html_page(day: FirstDay, title: str) -> str:
         title: heading of the page.
     """
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(text)}</td><td>{used:.3g}</td></tr>\n"
+        f"<tr><td>{escape(name)}</td><td>{_text(text)}</td><td>{used:.3g}</td></tr>\n"
         for name, text, used in day.rows
     )
-    refused = "".join(f'<li class="bad">{escape(text)}</li>\n' for text in day.refused)
+    refused = "".join(f'<li class="bad">{_text(text)}</li>\n' for text in day.refused)
     figure = "" if day.energies is None else _figure(*day.energies)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -62,6 +64,11 @@ def html_page(day: FirstDay, title: str) -> str:
 {f"<ul>{refused}</ul>" if refused else "<p>Nothing.</p>"}
 </main></body></html>
 """
+
+
+def _text(text: str) -> str:
+    """Write a result as HTML, with the sign of an error as it is printed."""
+    return escape(text).replace(" +- ", " ± ")
 
 
 def _figure(
@@ -86,12 +93,12 @@ def _figure(
         for k, anchor in ((0, "start"), (_BINS // 2, "middle"), (_BINS, "end"))
     )
     return f"""<h2>Energies of the prior</h2>
-<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"
+<div class="wide"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"
  aria-label="Histogram of prior energies, annealed and classical">
 <line x1="10" x2="{_WIDTH - 10}" y1="{floor}" y2="{floor}"/>
 {steps(counts[1], "classical")}{steps(counts[0], "annealed")}
 {ticks}<text x="{_WIDTH / 2}" y="{_HEIGHT - 6}" text-anchor="middle">energy, eq. (2)</text>
 <text class="annealed" x="10" y="16">annealed, {len(annealed)} states</text>
 <text class="classical" x="190" y="16">classical, at the same incident energies</text>
-</svg>
+</svg></div>
 """
