@@ -12,6 +12,7 @@ import torch
 from calo4pqvae.bench import surrogate
 from calo4pqvae.cli.main import main
 from calo4pqvae.config import load_config
+from calo4pqvae.data.sample import sample_path
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import save_model
@@ -100,6 +101,8 @@ def test_without_geant4_the_row_says_so(
     monkeypatch.setitem(sys.modules, "geant4_pybind", None)
     assert bench(model) == 0
     out = capsys.readouterr().out
+    assert "one shower at a time, one thread" in out
+    assert "the first call took" in out
     assert "geant4_pybind is not installed; run: pip install 'calo4pqvae[geant4]'" in out
     assert "how many times faster" not in out
 
@@ -117,6 +120,7 @@ def test_without_geant4_the_row_says_so(
             "--gpu-watts does nothing with",
         ),
         (("-o", "no/where.json"), "does not exist"),
+        (("--geant4-times", str(sample_path())), "has no column cpu_seconds"),
     ],
 )
 def test_refusals(

@@ -265,7 +265,7 @@ TABLE: dict[str, dict[str, Idle | None]] = {
         **dict.fromkeys(
             (
                 "model", "geant4_showers", "repeats", "sweeps", "largest", "device", "chip",
-                "anneal_us", "seed", "output",
+                "anneal_us", "geant4_times", "seed", "output",
             )
         ),
         "core_watts": Idle(

@@ -15,7 +15,7 @@ from calo4pqvae.boltzmann.samplers.choose import SamplerKind, choose_sampler
 from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.data.energies import Energies
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.models.base import ShowerModel
+from calo4pqvae.models.base import Bits, IncidentEnergy, ShowerModel
 
 __all__ = ["STEPS", "BenchConfig", "largest_batch", "our_cost"]
 
@@ -65,14 +65,14 @@ def our_cost(
         on_repeat: called after each repeat.
     """
     harness = _Harness(model.to(config.device).eval(), config)
-    energies = np.resize(e_inc, (batch, 1))
+    mixed = np.random.default_rng(config.seed).permutation(e_inc)
     with tempfile.TemporaryDirectory() as folder:
-        first = harness.run(energies, Path(folder) / "0.h5", 1)
+        first = harness.run(mixed, batch, Path(folder) / "0.h5", 1)
         turns = max(1, min(200, round(SECONDS_OF_A_REPEAT / max(sum(first), 1e-4))))
         steps, joules = [], []
         for number in range(1, config.repeats + 1):
             meter.start()
-            taken = harness.run(energies, Path(folder) / f"{number}.h5", turns)
+            taken = harness.run(mixed, batch, Path(folder) / f"{number}.h5", turns)
             joules.append(meter.joules(sum(taken)) / (batch * turns))
             steps.append([seconds / (batch * turns) for seconds in taken])
             on_repeat()
@@ -102,7 +102,7 @@ def largest_batch(model: ShowerModel, e_inc: Energies, config: BenchConfig, boun
     while batch > 1:
         try:
             with tempfile.TemporaryDirectory() as folder:
-                harness.run(np.resize(e_inc, (batch, 1)), Path(folder) / "try.h5", 1)
+                harness.run(e_inc, batch, Path(folder) / "try.h5", 1)
         except (torch.cuda.OutOfMemoryError, MemoryError):
             torch.cuda.empty_cache()
             batch //= 2
@@ -121,19 +121,18 @@ class _Harness:
         self.made = 0
 
     @torch.no_grad()
-    def run(self, energies: Energies, path: Path, turns: int) -> list[float]:
+    def run(self, e_inc: Energies, batch: int, path: Path, turns: int) -> list[float]:
         """Make batches and write them to a file; return the time of each step [s]."""
         device, taken = self.config.device, [0.0, 0.0, 0.0]
         started = clock(device)
         with ShowerWriter(path, self.model.geometry) as writer:
             taken[2] += clock(device) - started
             for _ in range(turns):
+                rows = np.arange(self.made, self.made + batch)
+                energies = np.take(e_inc, rows, axis=0, mode="wrap")
                 times = [clock(device)]
                 e = torch.from_numpy(energies).to(device)
-                t, code = self.model.condition(e)
-                bits = sample_machine(
-                    self.model.prior, self.chains, t, code, self.config.sweeps
-                )
+                bits = self._bits(e)
                 times.append(clock(device))
                 noise = RowNoise(derive_seed(self.config.seed), self.made, device)
                 showers = self.model.decode(bits, e, noise).flatten(start_dim=1).cpu().numpy()
@@ -145,6 +144,16 @@ class _Harness:
             started = clock(device)
         taken[2] += clock(device) - started
         return [float(seconds) for seconds in taken]
+
+    def _bits(self, e: IncidentEnergy) -> Bits:
+        """Draw bits as `generate` does: by the model itself, if it can."""
+        drawn = self.model.sample(
+            e, derive_seed(self.config.seed), self.made, self.config.sweeps
+        )
+        if drawn is not None:
+            return drawn[0]
+        t, code = self.model.condition(e)
+        return sample_machine(self.model.prior, self.chains, t, code, self.config.sweeps)
 
 
 def _cores(threads: int) -> str:

@@ -1,14 +1,15 @@
 """`calo4pqvae bench generate`: time and energy of a shower, beside Geant4 and the paper."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from calo4pqvae.cli.options import LARGEST_SEED, MOST_SWEEPS, number, whole
 
 if TYPE_CHECKING:
     from calo4pqvae.bench.cost import ShowerCost
+    from calo4pqvae.bench.latency import Latency
     from calo4pqvae.bench.table_2 import Plan, Ratio
 
 __all__ = ["GENERATE_HELP", "add_generate_arguments", "bench_generate"]
@@ -61,6 +62,12 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
         help="power of a GPU without NVML (400, the paper's)",
         **watts,
     )
+    parser.add_argument(
+        "--geant4-times",
+        nargs="+",
+        metavar="FILE.h5",
+        help="files of simulate: their times stand beside those of single showers",
+    )
     parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="file to write")
 
@@ -68,11 +75,12 @@ def add_generate_arguments(parser: argparse.ArgumentParser) -> None:
 def bench_generate(args: argparse.Namespace) -> int:
     """Measure everything, show it, write the file."""
     from calo4pqvae.annealer.chip.constants import find_chip
+    from calo4pqvae.bench.latency import Geant4Times, measure_latency
     from calo4pqvae.bench.table_2 import measure, published_rows, ratios, steps
     from calo4pqvae.cli.console import progress
     from calo4pqvae.models.storage import load_model
 
-    plan = _plan(args)
+    plan, times = _plan(args), Geant4Times(args.geant4_times or [])
     find_chip(plan.chip)
     stored = load_model(args.model)
     if args.sweeps is None:
@@ -81,8 +89,11 @@ def bench_generate(args: argparse.Namespace) -> int:
         rows = measure(stored.model, plan, lambda note: bar.advance(note=note))
     quotients = ratios(rows)
     _show(rows, published_rows(), quotients)
+    single, first = measure_latency(stored.model.to("cpu"), plan.sweeps, times, seed=plan.seed)
+    _show_single(single, first)
     if args.output is not None:
-        _write(args.output, plan, rows, quotients)
+        latency = {"energies": [asdict(one) for one in single], **first}
+        _write(args.output, plan, rows, quotients, latency)
     return 0
 
 
@@ -139,12 +150,29 @@ def _show(
         table("how many times faster", RATIO_COLUMNS, ratio_rows(quotients))
 
 
+def _show_single(single: "list[Latency]", first: dict[str, float | None]) -> None:
+    """Print what one shower at a time takes."""
+    from calo4pqvae.bench.latency import LATENCY_COLUMNS, latency_rows
+    from calo4pqvae.cli.console import table
+
+    table("one shower at a time, one thread", LATENCY_COLUMNS, latency_rows(single))
+    words = f"the first call took {1e3 * (first['first_s'] or 0):.3g} ms"
+    if first["resident_mib"] is not None:
+        words += (
+            f" and added {first['added_mib']:.1f} MiB to a process that then had "
+            f"{first['resident_mib']:.0f}"
+        )
+    print(words)
+
+
 def _write(
-    path: Path, plan: "Plan", rows: "list[ShowerCost]", quotients: "list[Ratio]"
+    path: Path,
+    plan: "Plan",
+    rows: "list[ShowerCost]",
+    quotients: "list[Ratio]",
+    latency: dict[str, Any],
 ) -> None:
     """Write machine, settings and rows, whole or not at all."""
-    from dataclasses import asdict
-
     from calo4pqvae._core.atomic import write_json
     from calo4pqvae.bench.machine import describe_machine
     from calo4pqvae.bench.table_2 import published_rows
@@ -155,6 +183,7 @@ def _write(
         "rows": [asdict(row) for row in rows],
         "published": [asdict(row) for row in published_rows()],
         "ratios": [asdict(quotient) for quotient in quotients],
+        "latency": latency,
     }
     write_json(path, content)
     print(f"wrote {path}")
