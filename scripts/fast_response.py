@@ -1,6 +1,6 @@
-"""Response and width of `simulate --fast` beside full simulation, at the same energies.
+"""Response and width of `simulate --fast` beside full simulation, at equal energies.
 
-    python scripts/fast_response.py --full FILE.h5 [FILE.h5 ..] --energy-gev 8 12.5 --work FOLDER
+    python scripts/fast_response.py --full FILE.h5 .. --energy-gev 8 12.5 --work FOLDER
 
 The full showers are those of the files within the range. Widths are of the response times the
 root of the energy in units of 10 GeV, which does not depend on energy within a small range.
