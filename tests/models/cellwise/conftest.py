@@ -6,10 +6,14 @@ import torch
 from calo4pqvae.models.autoregressive.sectors import zigzag
 from calo4pqvae.models.cellwise.decoder import CellDecoder
 
+SEED = 11
+
 
 @pytest.fixture
 def decoder(toy_geometry, generator):
-    made = CellDecoder(toy_geometry.shape, toy_geometry.threshold, (4, 6, 8, 10))
+    with torch.random.fork_rng():
+        torch.manual_seed(SEED)
+        made = CellDecoder(toy_geometry.shape, toy_geometry.threshold, (4, 6, 8, 10))
     with torch.no_grad():
         for weight in made.parameters():
             weight.add_(0.2 * torch.randn(weight.shape, generator=generator))

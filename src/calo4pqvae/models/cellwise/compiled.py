@@ -14,6 +14,7 @@ from calo4pqvae.models.cellwise import loops
 from calo4pqvae.models.cellwise.decoder import CellDecoder
 from calo4pqvae.models.cellwise.lateral import N_AIMS, Aims, Lateral
 from calo4pqvae.models.cellwise.memory import advance
+from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 __all__ = ["CompiledCells"]
 
@@ -38,9 +39,10 @@ class CompiledCells:
 
     Arguments:
         decoder: what the cells of a layer depend on.
+        shape: bends the laws of hits.
     """
 
-    def __init__(self, decoder: CellDecoder) -> None:
+    def __init__(self, decoder: CellDecoder, shape: QuantileTable) -> None:
         net, order = decoder.sectors, decoder.order
         self.decoder = decoder
         self.stages = _fold(decoder)
@@ -62,6 +64,8 @@ class CompiledCells:
         law = decoder.deposits
         tables = (law.edges, law.rooms, law.cumulated().detach())
         self.tables = tuple(table.double().numpy() for table in tables)
+        bend = (shape.levels, shape.edges, shape.table)
+        self.bend = tuple(part.double().numpy() for part in bend)
 
     @torch.no_grad()
     def __call__(
@@ -221,7 +225,7 @@ class _Layer:
         loops.sum_expected(log_e, mean, t, owners, places, self.hits, expected, rest)
         uniform = self._mine(block.chances[2][:, self.number]).view(rows, n_alpha, n_r).numpy()
         fixed = (draws.output_mean[:, self.number], draws.share, t)
-        law = (v0, self.decoder.deposits.WIDTHS, draws.tables)
+        law = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.bend)
         for stage in draws.stages:
             for place in range(stage.first, stage.end):
                 mine = slice(ends[place], ends[place + 1])

@@ -1,6 +1,7 @@
 """The energy of a single hit: learnt spectra of a few particles, or a normal logarithm."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
@@ -101,8 +102,23 @@ class Deposits(nn.Module):
         few = density[self.rows(room, later), :, place]
         return -torch.logsumexp(log_w + torch.cat([few, normal[:, None]], dim=1), dim=1)
 
-    def draw(self, outputs: Outputs, room: Hits, later: Hits, uniform: Hits) -> Hits:
-        """Draw y from a uniform number."""
+    def draw(
+        self,
+        outputs: Outputs,
+        room: Hits,
+        later: Hits,
+        uniform: Hits,
+        shape: Callable[[Hits, Hits], Hits] = lambda _, level: level,
+    ) -> Hits:
+        r"""Draw y from a uniform number.
+
+        Arguments:
+            outputs: of the network.
+            room: ln(R / v_0).
+            later: number of later hits.
+            uniform: numbers in (0, 1).
+            shape: bends levels of $p_0$, given $\mu$ and level.
+        """
         log_w, mu, sigma = self.split(outputs)
         sums = log_w.exp().cumsum(dim=1)
         which = (sums[:, :-1] <= uniform[:, None]).sum(dim=1)
@@ -111,11 +127,29 @@ class Deposits(nn.Module):
         rows = self.rows(room, later)
         few = self._read(self.cumulated()[rows, which.clamp(max=self.N_SPECTRA - 1)], level)
         low = torch.special.ndtr(-mu / sigma)
-        chance = (low + (1 - low) * level).clamp(_LEAST, 1 - _LEAST)
+        chance = (low + (1 - low) * shape(mu, level)).clamp(_LEAST, 1 - _LEAST)
         bent = (mu + sigma * torch.special.ndtri(chance)).clamp(min=0)
         many = bent - torch.log1p(torch.exp((bent - room).clamp(max=60)))
         y = torch.where(which < self.N_SPECTRA, few, many)
         return torch.minimum(y.clamp(min=0), room)
+
+    def of_many(
+        self, outputs: Outputs, y: Hits, room: Hits, later: Hits
+    ) -> tuple[Hits, Hits, Hits]:
+        r"""Compute what shows the shape of $p_0$.
+
+        Returns:
+            probability that hits of y come from $p_0$, the mean $\mu$, and the probability
+            under $p_0$ of a smaller y.
+        """
+        log_w, mu, sigma = self.split(outputs)
+        bend = -torch.log1p(-torch.exp(y - room).clamp(max=1 - 1e-4))
+        z, least = (y + bend - mu) / sigma, torch.special.ndtr(-mu / sigma)
+        density = bend - z**2 / 2 - sigma.log() - math.log(2 * math.pi) / 2
+        log_p = log_w[:, -1] + density - torch.special.log_ndtr(mu / sigma)
+        share = torch.exp(log_p + self.loss(outputs, y, room, later)).clamp(max=1)
+        level = (torch.special.ndtr(z) - least) / (1 - least).clamp(min=_LEAST)
+        return share, mu, level.clamp(0, 1)
 
     def split(self, outputs: Outputs) -> tuple[Tensor, Hits, Hits]:
         """Give logarithms of the weights, means and widths."""

@@ -1,6 +1,7 @@
 """Draws of the voxels of given layer energies, cell by cell, in torch, for any device."""
 
 import math
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from calo4pqvae.models.cellwise.allocation import Allocation
 from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
 from calo4pqvae.models.cellwise.lateral import Lateral
 from calo4pqvae.models.cellwise.network import Opened
+from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 __all__ = ["draw_voxels"]
 
@@ -21,6 +23,7 @@ PerShower = Float[Tensor, " batch"]
 
 def draw_voxels(
     decoder: CellDecoder,
+    shape: QuantileTable,
     layers: Float[Tensor, "batch layer"],
     lateral: Lateral,
     t: Float[Tensor, "batch 1"],
@@ -28,8 +31,9 @@ def draw_voxels(
 ) -> Showers:
     """Draw voxels [MeV] whose sums are the given layer energies [MeV].
 
-    Of each layer's uniform numbers two are for the number of hits, one of each cell for the
-    hits, and one of each for the energies, in the order of drawing.
+    Energies of hits follow their laws as `shape` bends them. Of each layer's uniform numbers
+    two are for the number of hits, one of each cell for the hits, and one of each for the
+    energies, in the order of drawing.
     """
     walk = decoder.start_walk(layers, t, lateral)
     showers = []
@@ -39,7 +43,7 @@ def draw_voxels(
         lit = energy.nonzero()[:, 0]
         known = (part[lit] for part in (world, history, past, energy, t, chances[:, number]))
         if len(lit):
-            layer[lit] = _draw_layer(decoder, number, *known)
+            layer[lit] = _draw_layer(decoder, shape, number, *known)
         decoder.note(walk, layer)
         showers.append(layer)
     return straighten(torch.stack(showers, dim=1))
@@ -47,6 +51,7 @@ def draw_voxels(
 
 def _draw_layer(
     decoder: CellDecoder,
+    table: QuantileTable,
     number: int,
     world: Tensor,
     history: Tensor,
@@ -69,7 +74,13 @@ def _draw_layer(
     )
     return order.back(
         _draw_energies(
-            decoder, opened, known, value_means, hits, energy, for_energies.unflatten(1, shape)
+            (decoder, table),
+            opened,
+            known,
+            value_means,
+            hits,
+            energy,
+            for_energies.unflatten(1, shape),
         )
     )
 
@@ -102,7 +113,7 @@ def _draw_hits(
 
 
 def _draw_energies(
-    decoder: CellDecoder,
+    laws: tuple[CellDecoder, QuantileTable],
     opened: Opened,
     world: Tensor,
     means: list[Tensor],
@@ -111,6 +122,7 @@ def _draw_energies(
     uniform: Layer,
 ) -> Layer:
     """Draw the energies of hits, in the order of drawing; the last one takes what is left."""
+    decoder, table = laws
     net, order, v0 = decoder.sectors, decoder.order, decoder.threshold
     n_r, around = decoder.shape[2], net.neighbourhood(hits)
     layer, seen = torch.zeros_like(hits), torch.cat([torch.zeros_like(hits), hits], dim=-1)
@@ -135,7 +147,8 @@ def _draw_energies(
             shared = own + torch.log((room / v0 / rest[mine].clamp(min=1e-3)).clamp(min=1e-3))
             of_cell = outputs[some, :, r] + net.share[:, r] * shared[:, None]
             most = (room / v0 - later).clamp(min=1.001).log()
-            y = decoder.deposits.draw(of_cell, most, later, uniform[mine, sector, r])
+            bent = partial(_bent, table, r)
+            y = decoder.deposits.draw(of_cell, most, later, uniform[mine, sector, r], bent)
             v = torch.where(n < 1.5, room, v0 * y.exp()).clamp(min=v0)
             rest[mine] = (rest[mine] - own.exp()).clamp(min=0)
             layer[mine, sector, r] = v
@@ -143,3 +156,9 @@ def _draw_energies(
             n_left[mine] = n - 1
         seen[:, sector, :n_r] = decoder.scaled(layer[:, sector])
     return layer
+
+
+def _bent(table: QuantileTable, ring: int, mu: Tensor, level: Tensor) -> Tensor:
+    """Give levels the shape that real hits of a ring and a mean have."""
+    rings = torch.full_like(mu, ring, dtype=torch.int64)
+    return torch.sigmoid(table.at(mu, level, rings))

@@ -1,22 +1,30 @@
 """Likelihood of the voxels of given layer energies, cell by cell."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Showers
 from calo4pqvae.models.autoregressive.sectors import zigzag
+from calo4pqvae.models.base import Calibration
 from calo4pqvae.models.cellwise.allocation import undecided
 from calo4pqvae.models.cellwise.compiled_allocation import allocation_of
 from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
+from calo4pqvae.models.cellwise.lateral import Lateral
+from calo4pqvae.models.cellwise.network import Opened
 from calo4pqvae.models.voxels.base import Terms
 
-__all__ = ["losses"]
+__all__ = ["losses", "measured"]
 
 
 _WEIGHT = 0.1
 """Weight of the loss that teaches the expected energies, of which only means are used."""
+
+_LEAST_LEVEL = 1e-6
 
 
 def losses(decoder: CellDecoder, showers: Showers, t: Float[Tensor, "batch 1"]) -> Terms:
@@ -29,12 +37,12 @@ def losses(decoder: CellDecoder, showers: Showers, t: Float[Tensor, "batch 1"]) 
     known = decoder.with_counts(world, n_hits)
     net, order = decoder.sectors, decoder.order
     opened = net.open(order.lined_up(history), known)
-    logit_mean, log_mean, output_mean = decoder.mean_of(t, slice(None))
+    logit_mean, _, _ = decoder.mean_of(t, slice(None))
     gates = decoder.gates(known)
     told = torch.einsum("blarf,blrf->blar", past, gates[..., :N_PAST]) + logit_mean
     beside = torch.einsum("blarf,blrf->blar", decoder.beside(hits), gates[..., N_PAST:])
     told, beside, lit, energies = (order.lined_up(x) for x in (told, beside, hits, showers))
-    shape, v0 = lit.shape[2:], decoder.threshold
+    shape = lit.shape[2:]
 
     logits, n_left, base = [], n_hits, opened.direct + told
     allocate = allocation_of(order, base, n_hits)
@@ -47,6 +55,65 @@ def losses(decoder: CellDecoder, showers: Showers, t: Float[Tensor, "batch 1"]) 
     chosen = cross_entropy(torch.cat(logits, dim=2), lit, reduction="none")
     counted = counted + torch.where(undecided(lit), chosen, 0.0).sum()
 
+    given = _given(decoder, (opened, known, t), lit, energies)
+    values = decoder.deposits.loss(given.outputs, given.y, given.room, given.later).sum()
+    values = values + _WEIGHT * given.mean_loss
+    return {"values": values / len(showers), "hits": counted / len(showers)}
+
+
+def measured(
+    decoder: CellDecoder,
+    showers: Showers,
+    t: Float[Tensor, "batch 1"],
+    noise: RandomSource,
+    lateral: Lateral | None = None,
+) -> Calibration:
+    """Give mean, logit of the level, and ring of hits that come from cells of many particles.
+
+    Which law of `Deposits` a hit comes from is drawn from its probability given the energy.
+
+    Arguments:
+        decoder: gives hits their laws.
+        showers: voxels [MeV].
+        t: scaled energies.
+        noise: decides which law.
+        lateral: the axis that draws were told, if it is not the showers' own.
+    """
+    showers = zigzag(showers)
+    lateral = decoder.measure(showers) if lateral is None else lateral
+    world, history, _ = decoder(showers, t, lateral)
+    known = decoder.with_counts(world, (showers > 0).sum(dim=(2, 3)).to(showers.dtype))
+    order, law = decoder.order, decoder.deposits
+    opened = decoder.sectors.open(order.lined_up(history), known)
+    energies = order.lined_up(showers)
+    lit = (energies > 0).to(energies.dtype)
+    given = _given(decoder, (opened, known, t), lit, energies)
+    share, mu, level = law.of_many(given.outputs, given.y, given.room, given.later)
+    mine = noise.uniform(len(share)) < share
+    return mu[mine], torch.logit(level[mine], _LEAST_LEVEL), given.ring[mine]
+
+
+class _Given(NamedTuple):
+    """Hits whose energies are drawn: what decides them, and what they are.
+
+    The last hit of a layer takes what is left and is not among them.
+    """
+
+    outputs: Tensor
+    y: Tensor
+    room: Tensor
+    later: Tensor
+    ring: Tensor
+    mean_loss: Tensor
+
+
+def _given(
+    decoder: CellDecoder, layer: tuple[Opened, Tensor, Tensor], lit: Tensor, energies: Tensor
+) -> _Given:
+    """Find what each hit's energy is drawn from, given the true hits and energies before."""
+    opened, known, t = layer
+    net, v0, n_r = decoder.sectors, decoder.threshold, lit.shape[-1]
+    _, log_mean, output_mean = decoder.mean_of(t, slice(None))
     seen = torch.cat([decoder.scaled(energies), lit], dim=-1)
     n_left, sector_n = _left(lit)
     left, sector_left = _left(energies)
@@ -63,13 +130,12 @@ def losses(decoder: CellDecoder, showers: Showers, t: Float[Tensor, "batch 1"]) 
     mean_loss = torch.where(v > 0, v / v0 * torch.exp(-log_e) + log_e, 0.0).sum()
     drawn = (v > 0) & (n_left > 1.5)
     shared = log_e.detach() + torch.log((left / v0 / rest.clamp(min=1e-3)).clamp(min=1e-3))
-    of_cell = outputs.unflatten(-1, (-1, shape[1])) + net.share * shared[:, None]
-    of_cell = of_cell.transpose(-1, -2)[drawn]
+    of_cell = outputs.unflatten(-1, (-1, n_r)) + net.share * shared[:, None]
     later = n_left[drawn] - 1
     room = (left[drawn] / v0 - later).clamp(min=1.001).log()
     y = torch.minimum((v[drawn] / v0).log(), room)
-    values = decoder.deposits.loss(of_cell, y, room, later).sum() + _WEIGHT * mean_loss
-    return {"values": values / len(showers), "hits": counted / len(showers)}
+    ring = torch.arange(n_r, device=v.device).expand(v.shape)[drawn]
+    return _Given(of_cell.transpose(-1, -2)[drawn], y, room, later, ring, mean_loss)
 
 
 def _left(x: Tensor) -> tuple[Tensor, Tensor]:

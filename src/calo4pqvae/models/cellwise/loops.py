@@ -20,6 +20,7 @@ from calo4pqvae.models.cellwise.allocation import (
     LEAST_VARIANCE,
 )
 from calo4pqvae.models.cellwise.deposits import N_LATER
+from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 __all__ = [
     "allocate",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _LEAST = 1e-6
+END = QuantileTable.END
 
 
 @compiled()
@@ -254,8 +256,8 @@ def sum_expected(log_e, mean, t, owners, places, hits, expected, rest):  # noqa:
 @compiled()
 @no_type_check
 def give_energies(  # noqa: ANN201
-    outputs, direct, mean, share, t, owner, place, threshold, widths, tables, log_e, expected,  # noqa: ANN001
-    chances, hits, voxels, scaled, left, n_left, rest,  # noqa: ANN001
+    outputs, direct, mean, share, t, owner, place, threshold, widths, tables, bend, log_e,  # noqa: ANN001
+    expected, chances, hits, voxels, scaled, left, n_left, rest,  # noqa: ANN001
 ):  # fmt: skip
     """Draw energies of a sector's hits, towards the axis; the last one takes what is left."""
     n_r, n_spectra = hits.shape[2], tables[2].shape[1]
@@ -285,7 +287,7 @@ def give_energies(  # noqa: ANN201
                 later = n_left[n] - 1
                 room = math.log(max(left[n] / threshold - later, 1.001))
                 law = (weight, top, mu, sigma)
-                y = _draw(law, room, later, tables, chances[n, place, r])
+                y = _draw(law, room, later, tables, bend, r, chances[n, place, r])
                 v = max(threshold * math.exp(y), threshold)
             rest[n] = max(rest[n] - expected[m, r], 0.0)
             voxels[n, place, r] = v
@@ -296,8 +298,8 @@ def give_energies(  # noqa: ANN201
 
 @compiled()
 @no_type_check
-def _draw(law, room, later, tables, uniform):  # noqa: ANN001, ANN202 - compiled
-    """Draw y from a uniform number: see `Deposits.draw`."""
+def _draw(law, room, later, tables, bend, ring, uniform):  # noqa: ANN001, ANN202 - compiled
+    """Draw y from a uniform number: see `Deposits.draw`; `bend` is a `QuantileTable`."""
     weight, top, mu, sigma = law
     edges, rooms, sums = tables
     n_spectra, whole = sums.shape[1], math.exp(-top)
@@ -312,6 +314,7 @@ def _draw(law, room, later, tables, uniform):  # noqa: ANN001, ANN202 - compiled
     level = min(max((wanted - start) / max(weight[which], 1e-12), 0.0), 1.0)
     if which == n_spectra:
         low = normal_up_to(-mu / sigma)
+        level = _bent(bend, ring, mu, level)
         chance = min(max(low + (1 - low) * level, _LEAST), 1 - _LEAST)
         bent = max(mu + sigma * normal_from(chance), 0.0)
         y = bent - math.log1p(math.exp(min(bent - room, 60.0)))
@@ -325,6 +328,22 @@ def _draw(law, room, later, tables, uniform):  # noqa: ANN001, ANN202 - compiled
         part = (level - own[place]) / max(own[place + 1] - own[place], 1e-12)
         y = edges[place] + min(max(part, 0.0), 1.0) * (edges[place + 1] - edges[place])
     return min(max(y, 0.0), room)
+
+
+@compiled()
+@no_type_check
+def _bent(bend, ring, key, uniform):  # noqa: ANN001, ANN202 - compiled
+    """Turn a uniform number into the level that real hits of this ring and mean have."""
+    levels, edges, table = bend
+    row = 0
+    while row < edges.shape[1] and key > edges[ring, row]:
+        row += 1
+    uniform = min(max(uniform, END), 1 - END)
+    place = math.log(uniform / (1 - uniform))
+    at = min(_below(levels, place), len(levels) - 2)
+    part = (place - levels[at]) / (levels[at + 1] - levels[at])
+    own = table[ring, row]
+    return 1 / (1 + math.exp(-(own[at] + part * (own[at + 1] - own[at]))))
 
 
 @compiled()

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
@@ -23,7 +23,8 @@ from calo4pqvae.models.cellwise.decoder import CellDecoder
 from calo4pqvae.models.cellwise.draws import draw_voxels
 from calo4pqvae.models.cellwise.lateral import Lateral
 from calo4pqvae.models.cellwise.law import ShowerLaw
-from calo4pqvae.models.cellwise.likelihood import losses
+from calo4pqvae.models.cellwise.likelihood import losses, measured
+from calo4pqvae.models.cellwise.spectrum import SpectrumShape
 from calo4pqvae.models.voxels.base import Terms
 
 __all__ = ["CellwiseQVAE"]
@@ -46,6 +47,7 @@ class CellwiseQVAE(LayerBitsModel):
     }
 
     law: ShowerLaw
+    voxels: SpectrumShape
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class CellwiseQVAE(LayerBitsModel):
             code=code,
             prior=prior,
             law=law,
-            voxels=nn.Identity(),
+            voxels=SpectrumShape(decoder.shape[2]),
         )
         self.decoder = decoder
 
@@ -110,15 +112,16 @@ class CellwiseQVAE(LayerBitsModel):
         """Draw cells for given layer energies [MeV] and axis, turned and mirrored at random."""
         each = 2 + 2 * math.prod(self.decoder.shape[1:])
         chances = noise.uniform(len(layers), len(layers[0]), each)
-        t = self.scale(e_inc)
+        t, shape = self.scale(e_inc), self.voxels.table
         if layers.device.type == "cpu":
-            showers = CompiledCells(self.decoder)(layers, lateral, t, chances)
+            showers = CompiledCells(self.decoder, shape)(layers, lateral, t, chances)
         else:
-            showers = draw_voxels(self.decoder, layers, lateral, t, chances)
+            showers = draw_voxels(self.decoder, shape, layers, lateral, t, chances)
         return rotate_and_mirror(showers, noise.uniform(len(showers), 2))
 
+    @torch.no_grad()
     def calibration(
         self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource
     ) -> Calibration:
-        """Say that nothing is left to calibrate: the law of single hits is trained whole."""
-        raise NotImplementedError
+        """Compare the energies of hits with their laws, given all that is drawn before them."""
+        return measured(self.decoder, showers, self.scale(e_inc), noise)
