@@ -28,6 +28,7 @@ import psutil
 
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.shards.folder import ShardFolder
+from calo4pqvae.shards.ledger import Entry
 from calo4pqvae.shards.plan import Plan
 
 LOOK = 5.0
@@ -210,6 +211,7 @@ def report(args: argparse.Namespace) -> int:
         "starts": str(len(notes.read("begin"))),
         "time of all runs": f"{sum(e['seconds'] for e in notes.read('end')) / 60:.0f} min",
         "CPU time of all processes": f"{_cpu(looks) / 60:.1f} min",
+        **_costs(state.finished),
         **{f"memory of a {role} [MB]": _memory(looks, role) for role in ("worker", "parent")},
     }
     for note in notes.read("apart"):
@@ -220,6 +222,24 @@ def report(args: argparse.Namespace) -> int:
     print("| | |\n|---|---|")
     print("\n".join(f"| {name} | {value} |" for name, value in rows.items()))
     return int(bool(state.missing) or not follow)
+
+
+def _costs(entries: list[Entry]) -> dict[str, str]:
+    """Computing time of the first showers, of ten times as many, and so on, by the manifest."""
+    n = np.cumsum([entry.n for entry in entries])
+    cpu = np.cumsum([entry.cpu for entry in entries])
+    rows, last = {}, None
+    for wanted in (n[-1] // 100, n[-1] // 10, n[-1]):
+        at = int(np.searchsorted(n, wanted))
+        cost = cpu[at] / n[at]
+        more = (
+            "" if last is None else f", {100 * (cost / last - 1):+.1f} % beside the row above"
+        )
+        rows[f"CPU of the first {n[at]:,} showers"] = (
+            f"{cpu[at]:.1f} s, {1e3 * cost:.3f} ms a shower{more}"
+        )
+        last = cost
+    return rows
 
 
 def _cpu(looks: list[dict[str, Any]]) -> float:

@@ -1,5 +1,6 @@
 """Shards on a real Dask scheduler with two worker processes."""
 
+import logging
 import signal
 import subprocess
 import sys
@@ -106,3 +107,5 @@ def test_a_scheduler_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monke
     folder = ShardFolder.begin(tmp_path, job)
     with pytest.raises(WorkerError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
         run_shards(folder, recipe, by_dask("tcp://127.0.0.1:9"))
+    logger = logging.getLogger("distributed.client")  # tells tracebacks when it goes away later
+    assert not logger.isEnabledFor(logging.ERROR)

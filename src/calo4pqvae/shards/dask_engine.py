@@ -49,7 +49,8 @@ def by_dask(client: Any) -> Engine:
 
 def _connect(distributed: Any, address: str) -> Any:
     # What goes wrong is told in one sentence, not in tracebacks of the library's threads.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):  # each has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         return distributed.Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
