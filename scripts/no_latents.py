@@ -4,7 +4,8 @@
 
 OUT is a model folder for `calo4pqvae generate`. Mean shower and laws of draws are fitted to the
 training showers as in any training; no network is trained, and the decoder gives the mean
-shower whatever the bits are. What latents gain is to be said against this row.
+shower whatever the bits are; there are no global bits. What latents gain is to be said against
+this row.
 """
 
 import argparse
@@ -31,7 +32,8 @@ def main():
     args = parser.parse_args()
     with ExitStack() as stack:
         files = [stack.enter_context(ShowerFile(path)) for path in args.data]
-        config = with_energy_range(load_config(args.preset, settings=args.set), files)
+        settings = ["model.global_bits=[0,0,0]", *args.set]
+        config = with_energy_range(load_config(args.preset, settings=settings), files)
         split = resolve_split(config, [len(file) for file in files])
         training, _ = make_batches(config, files, split)
         model = build_model(config, common_geometry(files))

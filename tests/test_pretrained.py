@@ -83,8 +83,29 @@ def test_the_model_of_the_paper_fits_in_a_wheel_and_has_a_card(tmp_path):
         "Limits",
     ):
         assert word in card
-    with pytest.raises(CheckpointError, match="pretrained, pretrained-paper, not 'other'"):
+    with pytest.raises(CheckpointError, match=r"pretrained, pretrained-cells, .*, not 'other'"):
         pretrained_path("other")
+
+
+def test_the_model_of_cells_has_a_card_and_makes_showers(tmp_path):
+    """Response at 30 GeV within five standard errors of 250 showers."""
+    card = (pretrained_path("pretrained-cells") / "README.md").read_text(encoding="utf-8")
+    for word in (
+        "geant4_wsi_high_train.h5",
+        "calo4pqvae train --preset cells",
+        "seed",
+        "Limits",
+    ):
+        assert word in card
+    model = c4.load_model("pretrained-cells").model
+    energies = np.full((250, 1), 30 * GeV, dtype=np.float32)
+    path = tmp_path / "made.h5"
+    with ShowerWriter(path, model.geometry, {}) as writer:
+        c4.generate(model, energies, writer, sweeps=100)
+    with ShowerFile(path) as made:
+        response = made.showers(slice(0, 250)).sum(axis=1) / energies[:, 0]
+    assert abs(response.mean() - 0.957) < 0.01
+    assert 0.01 < response.std() < 0.05
 
 
 def test_the_model_of_the_paper_makes_drawn_and_point_values():

@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="RUN",
-        help="run or model folder, 'pretrained', 'pretrained-paper', or hf://OWNER/NAME",
+        help="run or model folder, 'pretrained', 'pretrained-cells', 'pretrained-paper', or hf://OWNER/NAME",
     )
     parser.add_argument(
         "-o",

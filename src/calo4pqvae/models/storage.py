@@ -86,7 +86,7 @@ def load_model(path: str | Path) -> StoredModel:
     """Read a model folder, or the finished model of a run folder.
 
     Arguments:
-        path: the folder; ``"pretrained"`` and ``"pretrained-paper"`` mean the models that come
+        path: the folder; ``"pretrained"`` and others of `SHIPPED` mean the models that come
             with the package, unless there is a folder of that name; ``hf://OWNER/NAME`` a model
             of the Hugging Face hub.
 
@@ -122,7 +122,8 @@ def load_pretrained(name: str = PRETRAINED) -> StoredModel:
     """Read a model that comes with the package.
 
     Arguments:
-        name: ``"pretrained"``, or ``"pretrained-paper"`` for the paper's structure.
+        name: ``"pretrained"``, ``"pretrained-cells"`` for single showers nearer to Geant4's, or
+            ``"pretrained-paper"`` for the paper's structure.
 
     Raises:
         CheckpointError: there is none of this name, or the package was installed without it.

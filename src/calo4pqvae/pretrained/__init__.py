@@ -1,7 +1,8 @@
 """The models that come with the package, trained on Geant4 showers.
 
-``pretrained`` is of the preset ``best``, ``pretrained-paper`` of ``paper-compact``, the paper's
-own structure. Their cards are the files README.md in this folder and in paper/.
+``pretrained`` is of the preset ``best``; ``pretrained-cells`` of ``cells``, slower and nearer
+to Geant4 in single showers; ``pretrained-paper`` of ``paper-compact``, the paper's structure.
+Their cards are the files README.md in this folder, in cells/ and in paper/.
 """
 
 import json
@@ -16,7 +17,11 @@ __all__ = ["PRETRAINED", "PRETRAINED_PAPER", "SHIPPED", "pretrained_path", "unse
 
 PRETRAINED, PRETRAINED_PAPER = "pretrained", "pretrained-paper"
 
-SHIPPED = {PRETRAINED: ("", "best"), PRETRAINED_PAPER: ("paper", "paper-compact")}
+SHIPPED = {
+    PRETRAINED: ("", "best"),
+    "pretrained-cells": ("cells", "cells"),
+    PRETRAINED_PAPER: ("paper", "paper-compact"),
+}
 """What to give as a model's path to mean one of these; where each lies, and its preset."""
 
 
