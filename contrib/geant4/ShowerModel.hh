@@ -67,8 +67,8 @@ class ShowerModel : public G4VFastSimulationModel {
     const auto place = primary->GetPosition();
     const auto energy = static_cast<float>(primary->GetKineticEnergy() / MeV);
     step.KillPrimaryTrack();
-    step.SetPrimaryTrackPathLength(0.0);
-    step.SetTotalEnergyDeposited(0.0);  // the hits carry it
+    step.ProposePrimaryTrackPathLength(0.0);
+    step.ProposeTotalEnergyDeposited(0.0);  // the hits carry it
     // Geant4's own engine gives the seed, so that a repeated event has the same shower.
     const auto seed = static_cast<std::uint64_t>(G4UniformRand() * 9007199254740992.0);
     std::size_t end = 0;

@@ -34,8 +34,8 @@ struct G4FastTrack {
 struct G4FastStep {
   bool killed = false;
   void KillPrimaryTrack() { killed = true; }
-  void SetPrimaryTrackPathLength(double) {}
-  void SetTotalEnergyDeposited(double) {}
+  void ProposePrimaryTrackPathLength(double) {}
+  void ProposeTotalEnergyDeposited(double) {}
 };
 struct G4FastHit {
   G4ThreeVector place;
