@@ -250,7 +250,7 @@ def _cpu(looks: list[dict[str, Any]]) -> float:
 
 def _memory(looks: list[dict[str, Any]], role: str) -> str:
     """Medians of the first and the last tenth of the looks, and the most of all."""
-    seen = [look["mb"] for look in looks if look["role"] == role and look["cpu"] > 10]
+    seen = [look["mb"] for look in looks if look["role"] == role and look["cpu"] > 4]
     if not seen:
         return "not seen"
     tenth = max(1, len(seen) // 10)

@@ -29,11 +29,21 @@ from calo4pqvae.shards.run import Told, run_shards
 
 HERE = Path(__file__).resolve()
 
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "10s",
+    "distributed.admin.system-monitor.interval": "60s",
+}
+"""Looks of each worker at itself, many times a second: those of hundreds in one process
+leave it no time for its tasks."""
+
 
 async def serve(address: str, count: int, notes: Path) -> None:
     """Be some workers, until the scheduler goes away."""
+    import dask
     from distributed import Worker
 
+    dask.config.set(QUIET)
     dask_engine._one_at_a_time = contextlib.nullcontext()  # each is a machine of its own
     waits: list[float] = []
     append = ledger.Ledger.append
@@ -66,7 +76,15 @@ def start(*words: object) -> subprocess.Popen:
     )
 
 
-def measure(args: argparse.Namespace) -> dict[str, float]:
+class Table(dict[str, float]):
+    """Rows that are printed as they come."""
+
+    def __setitem__(self, name: str, value: float) -> None:
+        super().__setitem__(name, value)
+        print(f"| {name} | {value:.4g} |", flush=True)
+
+
+def measure(args: argparse.Namespace) -> None:
     """Run the job, and what follows it."""
     from distributed import Client
 
@@ -80,7 +98,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     each = -(-args.workers // args.processes)
     notes = [args.work / f"waits-{k}.json" for k in range(args.processes)]
     crews = [start(HERE, "--serve", address, "--workers", each, "--work", n) for n in notes]
-    found: dict[str, float] = {}
+    found = Table()
     began = time.monotonic()
     with Client(address, timeout="120s", set_as_default=False) as client:
         client.wait_for_workers(each * args.processes, timeout=1800)
@@ -115,7 +133,6 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     began = time.monotonic()
     merge(parts, args.work / "all.h5")
     found["s to merge, pointing"] = time.monotonic() - began
-    return found
 
 
 def main() -> int:
@@ -131,8 +148,7 @@ def main() -> int:
         with contextlib.suppress(Exception):
             asyncio.run(serve(args.serve, args.workers, args.work))
         return 0
-    for name, value in measure(args).items():
-        print(f"| {name} | {value:.4g} |", flush=True)
+    measure(args)
     return 0
 
 

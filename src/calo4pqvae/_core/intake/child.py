@@ -15,21 +15,28 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from math import ceil
 from typing import Any, NoReturn
 
 from calo4pqvae._core.intake.parsing import one_line
 from calo4pqvae.errors import Calo4pQVAEError
 
-__all__ = ["in_child"]
+__all__ = ["allow", "in_child"]
 
 CPU_LIMIT_S = 2
 """Computing time [s]; the structure of a file of a million showers takes 0.1 s."""
+
+MOST_CPU_S = 60
+"""Computing time to which `allow` may raise that [s]."""
 
 WAIT_LIMIT_S = 600.0
 """Time on the clock [s]; a file that lies on tape may take minutes to arrive."""
 
 MEMORY_LIMIT = 2**29
 """Memory above that of the parent [bytes]."""
+
+_looking = False
+"""Whether this process is such a child."""
 
 
 def in_child(look: Callable[[], Any], where: str, error: type[Calo4pQVAEError]) -> Any:
@@ -70,6 +77,17 @@ def in_child(look: Callable[[], Any], where: str, error: type[Calo4pQVAEError]) 
     return _judge(answer, status, where, error)
 
 
+def allow(seconds: float) -> None:
+    """Give the look at a file more computing time, where one is going on.
+
+    Arguments:
+        seconds: what a part of known size may take.
+    """
+    if _looking:
+        soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (min(soft + ceil(seconds), hard - 1), hard))
+
+
 def _serve(look: Callable[[], Any], writing: int, error: type[Calo4pQVAEError]) -> NoReturn:
     """Look, answer, and end without any of the parent's farewells."""
     answer: dict[str, Any] = {}
@@ -93,8 +111,10 @@ def _serve(look: Callable[[], Any], writing: int, error: type[Calo4pQVAEError]) 
 
 
 def _limit() -> None:
+    global _looking  # noqa: PLW0603 - of the child alone
+    _looking = True
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, MOST_CPU_S + 1))
     with suppress(OSError, ValueError):
         with open("/proc/self/statm", encoding="ascii") as table:  # noqa: PTH123
             used = int(table.read().split()[0]) * resource.getpagesize()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import h5py
 
+from calo4pqvae._core.intake.child import allow
 from calo4pqvae._core.intake.files import regular_file
 from calo4pqvae._core.intake.hdf5_file import find_item, inside, open_file
 from calo4pqvae._core.intake.parsing import one_line
@@ -27,6 +28,9 @@ LARGEST_CHUNK = 2**27
 
 MOST_SOURCES = 4096
 """Sources of a virtual dataset, each a file to open."""
+
+SECONDS_OF_A_SOURCE = 0.01
+"""Computing time that a source may take; it takes some milliseconds."""
 
 DEEPEST = 4
 """Virtual datasets made of virtual datasets."""
@@ -190,6 +194,8 @@ def _check_sources(dataset: h5py.Dataset, folders: tuple[Path, ...], depth: int)
             f"{where} is made of more than {DEEPEST} levels or {MOST_SOURCES} sources; write "
             "one file that holds everything (h5repack)"
         )
+    if depth == 0:
+        allow(SECONDS_OF_A_SOURCE * len(sources))
     filled = 0
     for vspace, file_name, name, wanted in sources:
         if "%" in file_name:
