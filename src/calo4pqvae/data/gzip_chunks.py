@@ -26,12 +26,12 @@ def write_gzip(dataset: h5py.Dataset, start: int, values: np.ndarray) -> None:
         start: first row, at the start of a chunk.
         values: rows of the dataset's type; the last chunk is filled up with zeros.
     """
-    size = dataset.chunks[0]
+    size, *others = dataset.chunks or values.shape
     for at in range(0, len(values), size):
         rows = values[at : at + size]
         if len(rows) < size:
             rows = np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), "f4")])
-        place = (start + at, *(0 for _ in dataset.chunks[1:]))
+        place = (start + at, *(0 for _ in others))
         dataset.id.write_direct_chunk(place, isal_zlib.compress(_shuffled(rows), LEVEL, WINDOW))
 
 
