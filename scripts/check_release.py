@@ -11,6 +11,7 @@ environment without the checkout, and there the demo and the examples run. Whate
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,10 @@ def build() -> Path:
     run(sys.executable, "-m", "twine", "check", "--strict", wheel, source)
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
+        (description,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        text = archive.read(description).decode("utf-8")
+    if os.environ.get("CALO4PQVAE_REPOSITORY") and re.search(r"\]\((?!https?://)", text):
+        raise SystemExit("the description of the wheel has links beside the repository")
     if missing := set(NEEDED) - names:
         raise SystemExit(f"the wheel lacks {', '.join(sorted(missing))}")
     tops = {name.partition("/")[0] for name in names}

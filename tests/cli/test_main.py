@@ -13,6 +13,7 @@ import pytest
 from calo4pqvae import __version__
 from calo4pqvae.cli import console
 from calo4pqvae.cli.main import COMMANDS, main
+from calo4pqvae.config import presets
 from calo4pqvae.errors import ConfigError, PhysicsWarning
 
 Command = Callable[[Callable[[], int]], None]
@@ -45,21 +46,33 @@ def run_and_list_modules(*words: str) -> tuple[subprocess.CompletedProcess, set[
     return done, set(done.stderr.split())
 
 
-def test_help_lists_all_commands_and_needs_no_torch() -> None:
+HEAVY = {"torch", "numpy", "h5py", "matplotlib", "rich", "pydantic", "yaml"}
+"""What help can do without: with numpy alone it would take twice as long."""
+
+
+def test_help_lists_all_commands_and_needs_no_library() -> None:
     done, modules = run_and_list_modules("--help")
     assert done.returncode == 0, done.stderr
     places = [done.stdout.index(f"\n  {name} ") for name in COMMANDS]
     assert places == sorted(places)
-    assert not modules & {"torch", "h5py", "matplotlib", "rich"}
+    assert not modules & HEAVY
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_a_command_needs_no_torch(name: str) -> None:
+def test_help_of_a_command_needs_no_library(name: str) -> None:
     done, modules = run_and_list_modules(name, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: calo4pqvae {name}")
-    assert not modules & {"torch", "h5py", "matplotlib", "rich"}
+    assert not modules & HEAVY
     assert not {f"calo4pqvae.cli.{other}" for other in COMMANDS if other != name} & modules
+
+
+@pytest.mark.parametrize("name", ["train", "demo"])
+def test_help_names_every_preset(name: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"{', '.join(presets())} (default: " in shown
 
 
 def test_version(capsys: pytest.CaptureFixture) -> None:

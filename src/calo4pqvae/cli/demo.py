@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calo4pqvae.cli.inputs import add_settings
+from calo4pqvae.cli.inputs import add_preset, add_settings
 from calo4pqvae.cli.options import Rule
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train a small model first, instead of taking the pretrained one",
     )
-    parser.add_argument("--preset", help="preset to train (default: quick)")
+    add_preset(parser, default="quick")
     add_settings(parser)
 
 

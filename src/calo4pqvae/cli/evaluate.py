@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write metrics.json, then the figures, and print the numbers."""
+    """Write the numbers, then histograms and figures, and print the numbers."""
     from calo4pqvae._core.lock import output_lock
     from calo4pqvae.evaluation.report.folder import evaluate_to_folder
 
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
             generated, reference, args.output, reconstructed, rows, options
         )
     print_metrics(metrics)
-    print(f"wrote {args.output / 'metrics.json'} and {args.output / 'figures'}")
+    print(f"wrote metrics.json, histograms.json and figures into {args.output}")
     return _judge(requirements, metrics)
 
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import calo4pqvae
 from calo4pqvae.cli.options import Rule, number
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "RULES_OF_GEOMETRY",
     "RULES_OF_REFERENCE",
     "add_geometry",
+    "add_preset",
     "add_reference",
     "add_settings",
     "evaluation_options",
@@ -123,6 +125,16 @@ def reference_rows(args: argparse.Namespace) -> "np.ndarray | None":
     from calo4pqvae.data.splits import Split
 
     return getattr(Split.load(args.split), args.reference_split or "test")
+
+
+def add_preset(parser: argparse.ArgumentParser, default: str) -> None:
+    """Declare the option that chooses a preset; the names are those of the files.
+
+    They are listed without `calo4pqvae.config`, so that help comes without its libraries.
+    """
+    folder = Path(calo4pqvae.__file__).parent / "config" / "presets"
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    parser.add_argument("--preset", help=f"{', '.join(names)} (default: {default})")
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

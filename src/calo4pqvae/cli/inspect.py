@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calo4pqvae._core.intake import parsing, printable, read_json, read_part
-from calo4pqvae._core.intake.weights import read_header
 from calo4pqvae.cli.inputs import RULES_OF_GEOMETRY, add_geometry, read_geometry
 from calo4pqvae.cli.options import Rule
 from calo4pqvae.errors import Calo4pQVAEError, ConfigError
@@ -50,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what the file holds, one fact a line."""
+    from calo4pqvae._core.intake import printable
+
     for name, value in describe(args.file, read_geometry(args)):
         print(f"{printable(name) + ':':<26} {printable(value)}")
     return 0
@@ -67,12 +67,16 @@ def describe(
     Raises:
         Calo4pQVAEError: it is damaged, or of no kind that is known here.
     """
+    from calo4pqvae._core.intake import parsing
+
     with parsing(path, "file to inspect", Calo4pQVAEError):
         return list(_describe(path, geometry))
 
 
 def _describe(path: Path, geometry: "CylindricalGeometry | None") -> Facts:
     """Find out what kind of thing the path is, and describe that."""
+    from calo4pqvae._core.intake import read_part
+
     if path.is_dir():
         return _describe_folder(path)
     suffix, start = path.suffix.lower(), b""
@@ -143,6 +147,8 @@ def _describe_progress(run: Path) -> Facts:
 
 def _describe_weights(path: Path) -> Facts:
     """Count the numbers in a safetensors file from its header alone."""
+    from calo4pqvae._core.intake.weights import read_header
+
     tensors = read_header(path).values()
     sizes = [math.prod(t.shape) for t in tensors if t.dtype.startswith(("F", "BF"))]
     megabytes = path.stat().st_size / 1e6
@@ -171,6 +177,7 @@ def _describe_split(path: Path) -> Facts:
 
 def _describe_metrics(path: Path) -> Facts:
     """The numbers of an evaluation or a comparison with their errors, those that have one."""
+    from calo4pqvae._core.intake import parsing
     from calo4pqvae.evaluation.metrics_file import read_metrics
 
     content = read_metrics(path)
@@ -188,6 +195,8 @@ def _describe_metrics(path: Path) -> Facts:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    from calo4pqvae._core.intake import read_json
+
     content = read_json(path, "description")
     if not isinstance(content, dict):
         raise _unknown(path)

@@ -8,6 +8,7 @@ from calo4pqvae.cli.console import say
 from calo4pqvae.cli.inputs import (
     RULES_OF_GEOMETRY,
     add_geometry,
+    add_preset,
     add_settings,
     open_showers,
 )
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", nargs="+", metavar="FILE", help="shower files, in the order of the split"
     )
     add_geometry(parser)
-    parser.add_argument("--preset", help="paper (default), quick or best")
+    add_preset(parser, default="paper")
     parser.add_argument("--config", metavar="FILE", help="YAML file on top of the preset")
     add_settings(parser)
     parser.add_argument(

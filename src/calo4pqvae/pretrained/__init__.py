@@ -8,10 +8,12 @@ Their cards are the files README.md in this folder, in cells/ and in paper/.
 import json
 from importlib.resources import files
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from calo4pqvae.errors import CheckpointError
+
+if TYPE_CHECKING:  # the names alone are needed by commands that only show their help
+    import numpy as np
 
 __all__ = ["PRETRAINED", "PRETRAINED_PAPER", "SHIPPED", "pretrained_path", "unseen_sample_rows"]
 
@@ -43,8 +45,10 @@ def pretrained_path(name: str = PRETRAINED) -> Path:
     return folder
 
 
-def unseen_sample_rows() -> np.ndarray:
+def unseen_sample_rows() -> "np.ndarray":
     """List the rows of the bundled sample that the model was not trained on."""
+    import numpy as np
+
     table = files("calo4pqvae.pretrained") / "unseen_sample_rows.json"
     text = table.read_text(encoding="utf-8")
     return np.array(json.loads(text), dtype=np.int64)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from calo4pqvae.evaluation.measured.observables import Observables
-from calo4pqvae.evaluation.metrics.metric import WINDOWS, Windows
-from calo4pqvae.evaluation.plotting.bins import (
+from calo4pqvae.evaluation.bins import (
     linear_edges,
     log_edges,
     number_of_bins,
     sparsity_edges,
 )
+from calo4pqvae.evaluation.measured.observables import Observables
+from calo4pqvae.evaluation.metrics.metric import WINDOWS, Windows
 from calo4pqvae.evaluation.plotting.panels import histogram_panel
 from calo4pqvae.evaluation.plotting.sheet import sheet
 from calo4pqvae.evaluation.plotting.style import house_style, reference_of

@@ -6,8 +6,8 @@ Each function takes observables by label; the label "Geant4" is the reference.
 import numpy as np
 from matplotlib.figure import Figure
 
+from calo4pqvae.evaluation.bins import log_edges
 from calo4pqvae.evaluation.measured.observables import Observables
-from calo4pqvae.evaluation.plotting.bins import log_edges
 from calo4pqvae.evaluation.plotting.distributions import MIN_IN_BIN, Samples
 from calo4pqvae.evaluation.plotting.panels import curve_panel
 from calo4pqvae.evaluation.plotting.ratio import Curve

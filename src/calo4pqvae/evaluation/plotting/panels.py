@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from calo4pqvae.evaluation.plotting.bins import is_geometric
+from calo4pqvae.evaluation.bins import is_geometric
 from calo4pqvae.evaluation.plotting.ratio import FEW, Curve, draw_ratios
 from calo4pqvae.evaluation.plotting.style import FILL, looks, reference_of
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from calo4pqvae.evaluation.plotting.bins import linear_edges, log_edges, number_of_bins
+from calo4pqvae.evaluation.bins import linear_edges, log_edges, number_of_bins
 from calo4pqvae.evaluation.plotting.distributions import MIN_IN_BIN
 from calo4pqvae.evaluation.plotting.panels import histogram_panel, make_logarithmic
 from calo4pqvae.evaluation.plotting.ratio import Curve, draw_points, spread_in_bins

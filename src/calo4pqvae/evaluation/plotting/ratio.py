@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from calo4pqvae.evaluation.plotting.bins import is_geometric
+from calo4pqvae.evaluation.bins import is_geometric
 from calo4pqvae.evaluation.plotting.style import FILL, Look, looks, reference_of
 
 __all__ = ["FEW", "Curve", "draw_points", "draw_ratios", "spread_in_bins"]

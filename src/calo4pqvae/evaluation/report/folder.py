@@ -1,4 +1,4 @@
-"""Evaluate or compare showers into a folder: numbers first, then figures, events, the page."""
+"""Evaluate or compare showers into a folder: numbers first, then all that shows them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from calo4pqvae._core.atomic import write_text
 from calo4pqvae._core.optional import installed
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.evaluation.evaluate import Evaluation, check_files, compare
+from calo4pqvae.evaluation.histograms import write_histograms
 from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.metrics_file import write_metrics
 from calo4pqvae.evaluation.report.events import write_events
@@ -38,9 +39,10 @@ def evaluate_to_folder(
     rows: Rows | None = None,
     options: Options | None = None,
 ) -> dict[str, Any]:
-    """Compare showers with Geant4; write ``metrics.json``, ``figures/*.svg``, ``events.json``.
+    """Compare showers with Geant4; write numbers, histograms, figures and events.
 
-    The numbers are written as soon as they exist, and the figures of an earlier evaluation are
+    These are ``metrics.json``, ``histograms.json``, ``figures/*.svg`` and ``events.json``. The
+    numbers are written as soon as they exist, and the figures of an earlier evaluation are
     removed with its numbers. Layers that differ have no event display; then there is no
     ``events.json``.
 
@@ -72,6 +74,8 @@ def evaluate_to_folder(
     write_metrics(metrics, folder / "metrics.json")
     with losing(folder / "metrics.json") as lost:
         seen = {"Geant4": evaluation.reference} | samples
+        with lost.part(folder / "histograms.json"):
+            write_histograms(seen, folder / "histograms.json")
         material = dict(showers_of(seen, evaluation.options.windows))
         material |= {**parts_of(metrics), **event_of(generated, reference, rows)}
         if reconstructed is not None:
@@ -89,7 +93,7 @@ def compare_to_folder(
     rows: Rows | None = None,
     options: Options | None = None,
 ) -> dict[str, Any]:
-    """Score systems against one reference; write numbers, figures and a page.
+    """Score systems against one reference; write numbers, histograms, figures and a page.
 
     Arguments:
         systems: showers of each system, by name.
@@ -117,6 +121,8 @@ def compare_to_folder(
     write_metrics(result, folder / "comparison.json")
     with losing(folder / "comparison.json") as lost:
         seen = {"Geant4": evaluation.reference} | samples
+        with lost.part(folder / "histograms.json"):
+            write_histograms(seen, folder / "histograms.json")
         material = {**showers_of(seen, evaluation.options.windows), **states_of(systems)}
         draw_figures(material, folder / "figures", lost)
         with lost.part(folder / "comparison.html"):
@@ -144,4 +150,5 @@ def _clear(folder: Path) -> None:
     figures.mkdir(parents=True, exist_ok=True)
     for name in HEADINGS:
         (figures / f"{name}.svg").unlink(missing_ok=True)
-    (folder / "events.json").unlink(missing_ok=True)
+    for name in ("events.json", "histograms.json"):
+        (folder / name).unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calo4pqvae.evaluation.plotting.bins import (
+from calo4pqvae.evaluation.bins import (
     is_geometric,
     linear_edges,
     log_edges,
