@@ -1,6 +1,8 @@
 """The recipes of CONTRIBUTING.md, followed to the letter."""
 
+import argparse
 import ast
+import json
 import os
 import re
 import shutil
@@ -25,6 +27,8 @@ from calo4pqvae.evaluation.evaluate import Evaluation
 from calo4pqvae.evaluation.metrics.metric import Options
 from calo4pqvae.evaluation.metrics.registry import METRICS
 from calo4pqvae.evaluation.report.rows import metric_rows
+from calo4pqvae.models import export
+from calo4pqvae.models.storage import load_pretrained
 from calo4pqvae.simulation.stack import Stack
 from calo4pqvae.simulation.stacks import stacks
 from calo4pqvae.testing import ConformanceError, check_sampler
@@ -45,10 +49,10 @@ def blocks(text: str, language: str = "python") -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-@pytest.mark.parametrize("title", ["detector", "decoder", "sampler"])
+@pytest.mark.parametrize("title", ["a detector", "a decoder", "a sampler", "an export format"])
 def test_a_recipe_names_files_that_hold_the_words_it_says(title):
     """As in "`Sizes` and `Networks` of `src/..`"."""
-    text = recipe(f"Add a {title}")
+    text = recipe(f"Add {title}")
     told = re.findall(r"((?:`\w+`(?:,| and| or)? )+)of\s+`(src/\S+)`", text)
     assert told
     for words, path in told:
@@ -178,3 +182,20 @@ def test_a_metric_is_one_file_and_one_line(tmp_path, monkeypatch, toy_geometry, 
     assert found["same"].label == "Median depth, off by"
     assert found["same"].verdict == "within floor"
     assert found["late"].verdict == "above floor"
+
+
+def test_an_export_format_is_one_file_and_one_function(tmp_path, monkeypatch, capsys):
+    source, function = blocks(recipe("Add an export format"))
+    (tmp_path / "arrays.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(export, "__path__", [*export.__path__, str(tmp_path)])
+    command = {"argparse": argparse}
+    exec(function, command)
+    args = argparse.Namespace(model="pretrained", folder=tmp_path / "out")
+    assert command["_export_arrays"](args) == 0
+    assert capsys.readouterr().out == f"2 files written to {args.folder}\n"
+    arrays = np.load(args.folder / "model.npz")
+    stored = load_pretrained().model.state_dict()
+    assert set(arrays) == set(stored)
+    assert all(np.array_equal(arrays[name], value.numpy()) for name, value in stored.items())
+    card = json.loads((args.folder / "model.json").read_text())
+    assert card["shape"] == {"layers": 45, "sectors": 16, "rings": 9}
