@@ -21,6 +21,7 @@ SAYS = {
     "units": "MeV, mm",
     "errors": "one sentence each",
     "_core": "plumbing",
+    "literature": "what to cite",
     "geometry": "cylinder",
     "pretrained": "shipped weights",
     "data": "shower files, eq. (1)",
@@ -28,6 +29,7 @@ SAYS = {
     "config": "settings, presets",
     "annealer": "chip, jobs, emulator",
     "testing": "conformance suite",
+    "shards": "folders of showers",
     "models": "bits and showers",
     "training": "loop, checkpoints",
     "generation": "showers in bulk",
@@ -38,7 +40,7 @@ SAYS = {
 }
 WAYS = {
     "Training": (
-        ("data", "showers [MeV] and incident energies are read"),
+        ("data", "showers [MeV] and incident energies"),
         ("data", "energies become logits, eq. (1)"),
         ("models", "an encoder gives the bits of the shower"),
         ("boltzmann", "the machine scores them; a sampler\ndraws the negative phase"),
@@ -109,16 +111,16 @@ def main(path: Path) -> None:
     rungs = ladder()
     used = dict.fromkeys(room for steps in WAYS.values() for room, _ in steps)
     colours = {room: look.colour for room, look in zip(used, SAMPLES, strict=False)}
-    figure = Figure(figsize=(11.4, 5.6))
+    figure = Figure(figsize=(12.8, 5.6))
     axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
     axes.set_axis_off()
-    axes.text(-3.9, 6.75, "Modules: imports go downwards only", fontsize=9, color=SOFT)
-    axes.text(4.35, 6.75, "The way of one shower", fontsize=9, color=SOFT)
+    axes.text(-4.8, 6.75, "Modules: imports go downwards only", fontsize=9, color=SOFT)
+    axes.text(5.3, 6.75, "The way of one shower", fontsize=9, color=SOFT)
     for room, centre in place(rungs).items():
         draw_box(axes, room, centre, colours.get(room, SOFT))
-    for left, title in zip((4.35, 7.75), WAYS, strict=True):
+    for left, title in zip((5.3, 8.7), WAYS, strict=True):
         draw_way(axes, left, title, colours)
-    axes.set_xlim(-4.1, 10.9)
+    axes.set_xlim(-5.0, 11.85)
     axes.set_ylim(-0.45, 7.0)
     save(figure, path)
 
