@@ -66,7 +66,7 @@ MOMENTS = {
 @pytest.fixture(scope="module")
 def workers():
     """A process that makes others, to be killed."""
-    script = WORKER.format(here=str(Path(__file__).parents[1]))
+    script = WORKER.format(here=str(Path(__file__).parents[2] / "support"))
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
