@@ -73,6 +73,25 @@ def test_pages_are_gathered_and_links_out_of_docs_lead_to_copies(tmp_path: Path)
         stage(tmp_path, tmp_path / "out")
 
 
+def test_notebooks_are_executed_once_for_each_text(tmp_path: Path) -> None:
+    for library in ("jupytext", "nbclient", "nbconvert", "ipykernel"):
+        pytest.importorskip(library)
+    from pages.notebooks import notebook_pages
+
+    sources, made, cache = (tmp_path / name for name in ("sources", "made", "cache"))
+    sources.mkdir()
+    source = sources / "short.py"
+    source.write_text(
+        "# # Short\n\n# %%\nimport pathlib\nprint(6 * 7, len([*pathlib.Path().iterdir()]))"
+    )
+    notebook_pages(sources, made, cache, execute=True)
+    assert "42 0" in (made / "short.md").read_text()  # in an empty folder
+    (executed,) = cache.glob("short-*")
+    (executed / "short.md").write_text("kept")
+    notebook_pages(sources, made, cache, execute=True)
+    assert (made / "short.md").read_text() == "kept"
+
+
 def test_every_page_is_in_the_navigation_once() -> None:
     """Notebooks, the reference and pages from elsewhere are made when the site is built."""
     nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]

@@ -47,13 +47,16 @@ def _executed(source: Path) -> Any:
     from traitlets.config import Config
 
     notebook = _read(source)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as sockets:
+        # No port is opened; the path is absolute, because the kernel works in another folder.
+        manager = {"transport": "ipc", "ip": f"{sockets}/kernel"}
         client = NotebookClient(
             notebook,
             timeout=600,
+            startup_timeout=300,
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
-            config=Config({"KernelManager": {"transport": "ipc"}}),  # no port is opened
+            config=Config({"KernelManager": manager}),
         )
         client.execute()
     return notebook
