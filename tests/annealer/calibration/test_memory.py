@@ -40,22 +40,23 @@ def test_what_is_called_visible_is_seen(problem, codes):
 
 
 def test_a_correlation_of_a_tenth_is_seen_with_the_recommended_reads(problem, codes):
-    """In 82 to 97 of 100 checks, where 90 is right: 1 % of seeds fail. A twin with half of the
-    reads sees it less often."""
+    """In 93 % of 200 checks or more, where 95 are meant and 97 found: 0.1 % of seeds fail. A
+    twin with two thirds of the reads, as a formula recommends that does not know that repeated
+    reads raise the alarm, sees it less often."""
     kernel, rng = CompiledGibbs(problem.graph, SharedNoise(1)), np.random.default_rng(2)
     pool = kernel.sample(problem, codes(1, 4096), 40)
     pilot = read_memory(pool[:128], np.arange(128) // 16)
     wanted = round(pilot.reads_for(0.1) / 8)
     seen = []
-    for each in (wanted, wanted // 2):
+    for each in (wanted, 2 * wanted // 3):
         n, found = 8 * each, 0
-        for _ in range(100):
+        for _ in range(200):
             fresh = rng.random(n) >= 0.1
             rows = rng.integers(0, 4096, n)[np.maximum.accumulate(fresh * np.arange(n))]
             found += read_memory(pool[rows], np.arange(n) // each).remembers
-        seen.append(found)
-    assert 82 <= seen[0] <= 97
-    assert seen[1] < seen[0] - 5
+        seen.append(found / 200)
+    assert seen[0] >= 0.93
+    assert seen[1] < 0.93
 
 
 def test_the_emulator_remembers_in_short_programmings_too(problem, codes, make_annealer):

@@ -129,8 +129,8 @@ def _findings(
         "memory of the last read",
         not memory.remembers,
         f"correlation of successive reads {memory.correlation:.2g} +- {memory.error:.1g}; one "
-        f"of {memory.visible:.2g} is seen in 9 of 10 checks, one of 0.1 with "
-        f"{memory.reads_for(0.1):.0f} reads; sharing programmings is {shared}",
+        f"of {memory.visible:.2g} is seen in 9 of 10 checks, one of 0.1 in 19 of 20 "
+        f"with {memory.reads_for(0.1):.0f} reads; sharing programmings is {shared}",
         "memory" if memory.remembers else "",
     )
     yield _temperature(sampler, problem, states)

@@ -11,9 +11,12 @@ from torch import Tensor
 __all__ = ["Memory", "read_memory"]
 
 _SHUFFLES = 2_000
-_ALARM, _FOUND = float(norm.isf(0.01)), float(norm.ppf(0.9))
-"""Standard errors above which a correlation is none by chance (1 % of false alarms), and by
-which it must exceed them to be seen in 9 of 10 checks."""
+_ALARM = float(norm.isf(0.01))
+"""Standard errors above which a correlation is none by chance: 1 % of false alarms."""
+
+_VISIBLE, _RECOMMENDED = float(norm.ppf(0.9)), float(norm.ppf(0.95))
+"""Standard errors by which a correlation must exceed the alarm to be seen in 9 of 10 checks,
+and in 19 of 20, so that a hundred checks with the recommended reads see it 90 times."""
 
 _ITERATIONS = 20
 """Of a fixed point that halves its distance in each."""
@@ -46,16 +49,16 @@ class Memory:
     @property
     def visible(self) -> float:
         """Smallest correlation that is seen in 9 of 10 checks with as many reads."""
-        pairs = self.reads - self.programmings
-        found = math.inf if pairs < 1 else self.error
+        many = self.programmings
+        found = math.inf if self.reads <= many else self.error
         for _ in range(_ITERATIONS):
             if not math.isfinite(found):
                 return math.inf
-            found = _needed(found, self.error, pairs)
+            found = _needed(found, self.error, (many, self.reads / many), _VISIBLE)
         return found
 
     def reads_for(self, correlation: float = 0.1) -> float:
-        """Reads that show this correlation in 9 of 10 checks, in as many programmings.
+        """Reads that show this correlation in 19 of 20 checks, in as many programmings.
 
         Short programmings show less: a programming of n reads has n - 1 pairs, and its mean
         takes away two n-ths of what they have in common.
@@ -63,10 +66,8 @@ class Memory:
         many = self.programmings
         each = self.error * _sharpness(many, self.reads / many)
         for n in range(3, _LONGEST):
-            if (
-                _needed(correlation, each / _sharpness(many, float(n)), many * (n - 1))
-                <= correlation
-            ):
+            error = each / _sharpness(many, float(n))
+            if _needed(correlation, error, (many, float(n)), _RECOMMENDED) <= correlation:
                 return float(many * n)
         return math.inf
 
@@ -76,13 +77,27 @@ def _sharpness(programmings: int, reads: float) -> float:
     return math.sqrt(programmings * max(reads - 1, 0.0)) * max(1 - 2 / reads, 0.0)
 
 
-def _needed(correlation: float, error: float, pairs: int) -> float:
-    """Correlation that lies above the alarm in 9 of 10 checks.
+def _needed(correlation: float, error: float, reads: tuple[int, float], above: float) -> float:
+    r"""Correlation that lies above the alarm, by so many of its standard errors.
 
-    That reads repeat, with a probability as large, scatters by itself.
+    That reads repeat, with a probability $c$ as large, scatters by itself: $c (1 - c)$ for each
+    pair. It also raises the alarm: of all pairs of a programming's $n$ reads a share of
+    $q = 2 \sum_k (n - k) c^k / n (n - 1) \approx 2 c / (1 - c) n$ are one and the same read,
+    and shuffling puts some of them side by side, which adds $q (1 - q)$ for each pair to the
+    variance of reads without memory.
+
+    Arguments:
+        correlation: probability that a read repeats the one before.
+        error: standard error of the correlation of reads without memory.
+        reads: programmings, and reads in each.
+        above: standard errors above the alarm.
     """
-    own = max(correlation * (1 - correlation), 0.0) / pairs
-    return _ALARM * error + _FOUND * math.sqrt(error**2 + own)
+    many, each = reads
+    pairs = many * (each - 1)
+    own = max(correlation * (1 - correlation), 0.0)
+    equal = 2 * correlation / max((1 - correlation) * each, 2 * correlation)
+    alarm = math.sqrt(error**2 + equal * (1 - equal) / pairs)
+    return _ALARM * alarm + above * math.sqrt(error**2 + own / pairs)
 
 
 def read_memory(
