@@ -50,8 +50,8 @@ def spread_values(graph: PartiteGraph, seed: int = 0) -> Float[np.ndarray, " cla
     order = rng.permutation(n).astype(np.int64)
     if n > 1 and pairs.size:
         swaps = rng.integers(0, n, (SWAPS_PER_NODE * n, 2))
-        chances = rng.random(len(swaps))
-        _anneal(order, swaps, chances, start_free, code_of, start_code, free_of)
+        uniforms = rng.random(len(swaps))
+        _anneal(order, swaps, uniforms, start_free, code_of, start_code, free_of)
     return (order + 0.5) / n
 
 
@@ -83,7 +83,7 @@ def _price(node, order, start_free, code_of, values):  # noqa: ANN001, ANN202 - 
 
 @compiled()
 @no_type_check
-def _anneal(order, swaps, chances, start_free, code_of, start_code, free_of):  # noqa: ANN001, ANN202
+def _anneal(order, swaps, uniforms, start_free, code_of, start_code, free_of):  # noqa: ANN001, ANN202
     """Swap pairs of nodes while the temperature falls geometrically."""
     values = np.zeros(len(code_of) + 1)
     for turn in range(len(swaps)):
@@ -100,5 +100,5 @@ def _anneal(order, swaps, chances, start_free, code_of, start_code, free_of):  #
             else:
                 after = total
         temperature = COLDEST ** (turn / len(swaps))
-        if after > before and chances[turn] >= np.exp((before - after) / temperature):
+        if after > before and uniforms[turn] >= np.exp((before - after) / temperature):
             order[a], order[b] = order[b], order[a]

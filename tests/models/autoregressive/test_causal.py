@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
-from calo4pqvae.models.autoregressive.sectors import zigzag
+from calo4pqvae.models.autoregressive.sectors import shear_odd_rings
 
 SHAPE = (6, 4, 3)
 
@@ -28,10 +28,10 @@ def batch(generator):
 def test_drawing_sees_what_training_saw(decoder, batch):
     showers, t = batch
     worlds, histories = decoder(showers, t)
-    passage = decoder.start(showers.sum(dim=(2, 3)), t)
+    decoding = decoder.init_state(showers.sum(dim=(2, 3)), t)
     for layer in range(SHAPE[0]):
-        world, history = decoder.step(passage, layer)
-        decoder.advance(passage, showers[:, layer])
+        world, history = decoder.step(decoding, layer)
+        decoder.update(decoding, showers[:, layer])
         assert torch.allclose(world, worlds[:, layer])
         assert torch.allclose(history, histories[:, layer])
 
@@ -58,7 +58,7 @@ def test_energies_of_all_layers_matter(decoder, batch):
 
 def test_a_turned_shower_has_a_turned_past(decoder, batch):
     showers, t = batch
-    world, history = decoder(zigzag(showers), t)
-    turned_world, turned = decoder(zigzag(showers.roll(1, dims=2)), t)
+    world, history = decoder(shear_odd_rings(showers), t)
+    turned_world, turned = decoder(shear_odd_rings(showers.roll(1, dims=2)), t)
     assert torch.allclose(world, turned_world)
     assert torch.allclose(history.roll(1, dims=2), turned, atol=1e-6)

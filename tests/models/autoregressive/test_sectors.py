@@ -5,9 +5,9 @@ import torch
 
 from calo4pqvae.models.autoregressive.sectors import (
     SectorNetwork,
-    interleave,
-    straighten,
-    zigzag,
+    binary_subdivision,
+    shear_odd_rings,
+    unshear_odd_rings,
 )
 
 N_ALPHA, N_R, HISTORY, WORLD = 8, 3, 5, 4
@@ -15,13 +15,13 @@ N_ALPHA, N_R, HISTORY, WORLD = 8, 3, 5, 4
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 50])
 def test_groups_hold_every_sector_once(n):
-    order = [k for group in interleave(n) for k in range(n)[group.sectors]]
+    order = [k for group in binary_subdivision(n) for k in range(n)[group.sectors]]
     assert sorted(order) == list(range(n))
-    assert all(len(range(n)[g.sectors]) == g.count for g in interleave(n))
+    assert all(len(range(n)[g.sectors]) == g.count for g in binary_subdivision(n))
 
 
 def test_sixteen_sectors_are_halved_three_times():
-    groups = [list(range(16)[g.sectors]) for g in interleave(16)]
+    groups = [list(range(16)[g.sectors]) for g in binary_subdivision(16)]
     assert groups == [[0, 8], [4, 12], [2, 6, 10, 14], list(range(1, 16, 2))]
 
 
@@ -29,7 +29,7 @@ def test_sixteen_sectors_are_halved_three_times():
 def test_what_lies_beside_a_sector_is_known_and_nearest(n):
     number = torch.arange(n, dtype=torch.float32)[:, None]
     known = set()
-    for group in interleave(n):
+    for group in binary_subdivision(n):
         mine = list(range(n)[group.sectors])
         if group.known:
             beside = group.beside(number).long().tolist()
@@ -44,20 +44,20 @@ def test_what_lies_beside_a_sector_is_known_and_nearest(n):
 @pytest.mark.parametrize("n", [2, 3, 5, 7, 16])
 def test_the_last_group_never_stands_alone(n):
     """Hits of other groups are drawn for themselves, which is what a table is learnt from."""
-    assert len(interleave(n)) > 1
+    assert len(binary_subdivision(n)) > 1
 
 
 def test_seven_sectors_are_four_and_the_three_between_them():
-    first, second = interleave(7)
+    first, second = binary_subdivision(7)
     assert list(range(7)[first.sectors]) == [0, 2, 4, 6]
     beside = second.beside(torch.arange(7)[:, None].float()).long().tolist()
     assert beside == [[0, 2, 6, 4], [2, 4, 0, 6], [4, 6, 2, 0]]
 
 
-def test_a_zigzag_is_undone_and_puts_radial_neighbours_side_by_side(generator):
+def test_shearing_is_undone_and_puts_radial_neighbours_side_by_side(generator):
     layer = torch.rand(2, 5, N_ALPHA, N_R, generator=generator)
-    assert torch.equal(straighten(zigzag(layer)), layer)
-    sector = zigzag(torch.arange(N_ALPHA)[:, None].expand(N_ALPHA, N_R))
+    assert torch.equal(unshear_odd_rings(shear_odd_rings(layer)), layer)
+    sector = shear_odd_rings(torch.arange(N_ALPHA)[:, None].expand(N_ALPHA, N_R))
     assert sector[0].tolist() == [0, 1, 0]
 
 
@@ -86,15 +86,15 @@ def layer(generator):
 
 def outputs(network, layer):
     """Logits, means and widths of every group."""
-    opened = network.open(layer["history"], layer["world"])
+    embedded = network.embed(layer["history"], layer["world"])
     left = layer["left"]
     found = [
-        [network.hit_logits(opened, k, layer["hits"], left, 24)]
+        [network.hit_logits(embedded, k, layer["hits"], left, 24)]
         for k in range(len(network.groups))
     ]
-    network.see_hits(opened, layer["hits"])
+    network.embed_hits(embedded, layer["hits"])
     return [
-        (*logit, *network.value_parameters(opened, k, layer["seen"], 5 * left, left))
+        (*logit, *network.value_parameters(embedded, k, layer["seen"], 5 * left, left))
         for k, logit in enumerate(found)
     ]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from calo4pqvae.models.autoregressive.sectors import zigzag
+from calo4pqvae.models.autoregressive.sectors import shear_odd_rings
 from calo4pqvae.models.cellwise.decoder import CellDecoder
 
 SEED = 11
@@ -24,4 +24,4 @@ def decoder(toy_geometry, generator):
 def showers(toy_showers, toy_geometry):
     e_inc, showers = toy_showers(60)
     made = torch.from_numpy(showers).view(-1, *toy_geometry.shape)
-    return zigzag(made), torch.log(torch.from_numpy(e_inc) / 100) / 5
+    return shear_odd_rings(made), torch.log(torch.from_numpy(e_inc) / 100) / 5

@@ -4,7 +4,7 @@ import torch
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.data.symmetry import rotate_and_mirror
-from calo4pqvae.models.autoregressive.sectors import straighten, zigzag
+from calo4pqvae.models.autoregressive.sectors import shear_odd_rings, unshear_odd_rings
 from calo4pqvae.models.cellwise.law import ShowerLaw, n_lateral
 
 
@@ -17,7 +17,9 @@ def test_quantities_do_not_see_rotations_and_mirrors(decoder, showers):
     x, _ = showers
     law = ShowerLaw(x.shape[1], decoder.threshold, 60)
     e_inc = torch.full((len(x), 1), 1000.0)
-    turned = zigzag(rotate_and_mirror(straighten(x), SharedNoise(3).uniform(len(x), 2)))
+    turned = shear_odd_rings(
+        rotate_and_mirror(unshear_odd_rings(x), SharedNoise(3).uniform(len(x), 2))
+    )
     one, other = (law.quantities(profiles(decoder, y), e_inc) for y in (x, turned))
     assert torch.equal(one[1], other[1])
     assert torch.allclose(one[0], other[0], atol=2e-3)

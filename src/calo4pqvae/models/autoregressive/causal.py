@@ -16,10 +16,10 @@ from calo4pqvae.models.autoregressive.constants import (
     Y_SCALE,
 )
 from calo4pqvae.models.autoregressive.counts import HitCounts
-from calo4pqvae.models.autoregressive.sectors import Opened, SectorNetwork
+from calo4pqvae.models.autoregressive.sectors import LayerEmbedding, SectorNetwork
 from calo4pqvae.models.vae.depth import energy_features
 
-__all__ = ["N_COUNTS", "CausalDecoder", "LayerMemory", "Passage"]
+__all__ = ["N_COUNTS", "CausalDecoder", "DecodingState", "LayerMemory"]
 
 _USUAL_Y = 5.0
 _N_LAYER_FEATURES = 3
@@ -27,36 +27,36 @@ N_COUNTS = 3
 """Numbers that tell a layer's number of hits."""
 
 LayerEnergies = Float[Tensor, "batch layer"]
-World = Float[Tensor, "... world"]
+LayerContext = Float[Tensor, "... layer_context"]
 
 
 @dataclass(eq=False)
-class Passage:
-    """Where a drawing stands between two layers.
+class DecodingState:
+    """What decoding carries from one layer to the next.
 
     Attributes:
         context: what is known beforehand of every layer.
         state: memory of the layers already drawn.
         before: features of the layer drawn last.
-        kept: fading sums over all layers already drawn, one for each rate.
+        averages: moving averages over all layers already drawn, one for each rate.
     """
 
     context: Float[Tensor, "batch layer channels"]
     state: Float[Tensor, "1 batch memory"]
     before: Float[Tensor, "batch features"]
-    kept: list[Float[Tensor, "batch features"]]
+    averages: list[Float[Tensor, "batch features"]]
 
 
 class LayerMemory(nn.Module):
     r"""What is known of a layer before its first voxel, from earlier layers and all energies.
 
     Energies of all layers enter through convolutions along the depth. Rings of earlier layers
-    are remembered by a recurrent network, single voxels by fading sums
+    are remembered by a recurrent network, single voxels by moving averages
     $m_l = \lambda m_{l-1} + (1 - \lambda) f_{l-1}$ of their features f, which keep the
     azimuth: each sector sees its own past, that of the sectors beside it, and the centre of the
     shower as seen from there. In training all layers are computed at once.
 
-    Layers are meant as `zigzag` leaves them.
+    Layers are meant as `shear_odd_rings` leaves them.
 
     Arguments:
         shape: (layers, alpha, r) of the cylinder.
@@ -91,14 +91,14 @@ class LayerMemory(nn.Module):
         return 2 * self.shape[2] * (3 + len(DECAY)) + 2 * (1 + len(DECAY))
 
     @property
-    def n_world(self) -> int:
+    def n_layer_context(self) -> int:
         """Numbers known of a layer, without its number of hits."""
         return self.memory.hidden_size + self.known[-1].get_parameter("bias").numel()
 
-    def start(self, layers: LayerEnergies, t: Float[Tensor, "batch 1"]) -> Passage:
+    def init_state(self, layers: LayerEnergies, t: Float[Tensor, "batch 1"]) -> DecodingState:
         """Begin a drawing before the first layer."""
         nothing = layers.new_zeros(len(layers), self._n_features)
-        return Passage(
+        return DecodingState(
             self.context(layers, t),
             layers.new_zeros(1, len(layers), self.memory.hidden_size),
             nothing,
@@ -106,34 +106,40 @@ class LayerMemory(nn.Module):
         )
 
     def step(
-        self, passage: Passage, layer: int
-    ) -> tuple[World, Float[Tensor, "batch alpha history"]]:
+        self, decoding: DecodingState, layer: int
+    ) -> tuple[LayerContext, Float[Tensor, "batch alpha history"]]:
         """Compute what is known of one layer, and of its past."""
-        rings = self._ring_sums(passage.before)
-        world, passage.state = self.remember(rings, passage.context[:, layer], passage.state)
-        return world, self._history(passage.before, passage.kept)
+        rings = self._ring_sums(decoding.before)
+        layer_context, decoding.state = self.step_memory(
+            rings, decoding.context[:, layer], decoding.state
+        )
+        return layer_context, self._history(decoding.before, decoding.averages)
 
-    def remember(self, rings: Tensor, context: Tensor, state: Tensor) -> tuple[World, Tensor]:
+    def step_memory(
+        self, rings: Tensor, context: Tensor, state: Tensor
+    ) -> tuple[LayerContext, Tensor]:
         """Give what is known of a layer, and the memory after it, from the layer before."""
         seen = torch.cat([silu(self.rings(rings)), context], dim=1)
         memory, state = self.memory(seen[:, None], state)
         return torch.cat([memory[:, 0], context], dim=1), state
 
-    def with_counts(self, world: World, n_hits: Tensor) -> Float[Tensor, "... described"]:
+    def with_counts(
+        self, layer_context: LayerContext, n_hits: Tensor
+    ) -> Float[Tensor, "... described"]:
         """Add the numbers of hits to what is known of layers."""
         share = n_hits / (self.shape[1] * self.shape[2])
         counts = torch.stack(
             [torch.log1p(n_hits) / COUNT_SCALE, n_hits.sqrt() / ROOT_SCALE, share], dim=-1
         )
-        return torch.cat([world, counts], dim=-1)
+        return torch.cat([layer_context, counts], dim=-1)
 
-    def advance(self, passage: Passage, layer: Float[Tensor, "batch alpha r"]) -> None:
+    def update(self, decoding: DecodingState, layer: Float[Tensor, "batch alpha r"]) -> None:
         """Take note of the voxel energies [MeV] that a layer received."""
         features = self._features(layer)
-        passage.before = features
-        passage.kept = [
-            rate * kept + (1 - rate) * features
-            for rate, kept in zip(DECAY, passage.kept, strict=True)
+        decoding.before = features
+        decoding.averages = [
+            rate * averages + (1 - rate) * features
+            for rate, averages in zip(DECAY, decoding.averages, strict=True)
         ]
 
     def scaled(self, voxels: Tensor) -> Tensor:
@@ -147,28 +153,28 @@ class LayerMemory(nn.Module):
 
     def _features(self, voxels: Tensor) -> Tensor:
         """Features of layers: of each sector, moments around the axis, sums of rings."""
-        lit = (voxels > 0).to(voxels.dtype)
-        sectors = torch.cat([self.scaled(voxels), lit], dim=-1).flatten(start_dim=-2)
+        hits = (voxels > 0).to(voxels.dtype)
+        sectors = torch.cat([self.scaled(voxels), hits], dim=-1).flatten(start_dim=-2)
         total = voxels.sum(dim=(-2, -1))[..., None].clamp(min=self.threshold)
         moments = voxels.flatten(start_dim=-2) @ self.moments / total
         rings = torch.log1p(voxels.sum(dim=-2) / self.threshold) / Y_SCALE
-        filled = lit.mean(dim=-2)
+        filled = hits.mean(dim=-2)
         return torch.cat([sectors, moments, rings, filled], dim=-1)
 
     def _ring_sums(self, features: Tensor) -> Tensor:
         return features[..., -2 * self.shape[2] :]
 
-    def _fade(self, features: Tensor, rate: float) -> Tensor:
+    def _moving_average(self, features: Tensor, rate: float) -> Tensor:
         n = features.shape[1]
         age = torch.arange(n)[:, None] - torch.arange(n) - 1
         weight = torch.where(age >= 0, (1 - rate) * rate ** age.clamp(min=0), 0.0)
         return weight.to(features) @ features
 
-    def _history(self, before: Tensor, kept: list[Tensor]) -> Tensor:
+    def _history(self, before: Tensor, averages: list[Tensor]) -> Tensor:
         """Line up what each sector knows of earlier layers."""
         n_alpha, n_r = self.shape[1:]
         sizes = [2 * n_alpha * n_r, 4, 2 * n_r]
-        parts = [features.split(sizes, dim=-1) for features in (before, *kept)]
+        parts = [features.split(sizes, dim=-1) for features in (before, *averages)]
         voxels = [own.unflatten(-1, (n_alpha, 2 * n_r)) for own, _, _ in parts]
         beside = [voxels[0].roll(step, dims=-2) for step in (1, -1)]
         moments = torch.stack([centre for _, centre, _ in parts], dim=-2).unflatten(-1, (2, 2))
@@ -179,10 +185,12 @@ class LayerMemory(nn.Module):
         self, layers: LayerEnergies, t: Float[Tensor, "batch 1"]
     ) -> Float[Tensor, "batch layer channels"]:
         """Compute what is known of every layer before the first voxel."""
-        lit = layers > 0
-        y = torch.log(torch.where(lit, layers / self.threshold, 1.0))
+        non_empty = layers > 0
+        y = torch.log(torch.where(non_empty, layers / self.threshold, 1.0))
         share = y - torch.log(layers.sum(dim=1, keepdim=True) / self.threshold + 1)
-        features = torch.stack([y / Y_SCALE, lit.to(y.dtype), lit * share / Y_SCALE], dim=1)
+        features = torch.stack(
+            [y / Y_SCALE, non_empty.to(y.dtype), non_empty * share / Y_SCALE], dim=1
+        )
         energy = energy_features(t)[:, :, None].expand(-1, -1, layers.shape[1])
         context = torch.cat([features, energy], dim=1)
         for convolution in self.known:
@@ -208,28 +216,30 @@ class CausalDecoder(LayerMemory):
     ) -> None:
         super().__init__(shape, threshold, *widths[:2])
         n_layers, n_alpha, n_r = shape
-        self.counts = HitCounts(self.n_world, n_alpha * n_r)
+        self.counts = HitCounts(self.n_layer_context, n_alpha * n_r)
         self.sectors = SectorNetwork(
-            n_alpha, n_r, self.n_history, self.n_world + N_COUNTS, widths[2:]
+            n_alpha, n_r, self.n_history, self.n_layer_context + N_COUNTS, widths[2:]
         )
         self.mean = nn.Parameter(torch.zeros(2, 3, n_layers, 1, n_r))
         nn.init.constant_(self.mean[0, 1], _USUAL_Y)
 
     def forward(
         self, showers: Showers, t: Float[Tensor, "batch 1"]
-    ) -> tuple[World, Float[Tensor, "batch layer alpha history"]]:
+    ) -> tuple[LayerContext, Float[Tensor, "batch layer alpha history"]]:
         """Compute what is known of each layer, and of its past, for whole showers [MeV]."""
         features = self._features(showers)
         context = self.context(showers.sum(dim=(2, 3)), t)
         before = torch.cat([torch.zeros_like(features[:, :1]), features[:, :-1]], dim=1)
-        kept = [self._fade(features, rate) for rate in DECAY]
+        averages = [self._moving_average(features, rate) for rate in DECAY]
         seen = torch.cat([silu(self.rings(self._ring_sums(before))), context], dim=2)
         memory, _ = self.memory(seen)
-        return torch.cat([memory, context], dim=2), self._history(before, kept)
+        return torch.cat([memory, context], dim=2), self._history(before, averages)
 
-    def open(self, world: World, history: Tensor, n_hits: Tensor) -> Opened:
+    def embed(
+        self, layer_context: LayerContext, history: Tensor, n_hits: Tensor
+    ) -> LayerEmbedding:
         """Begin layers whose numbers of hits are known."""
-        return self.sectors.open(history, self.with_counts(world, n_hits))
+        return self.sectors.embed(history, self.with_counts(layer_context, n_hits))
 
     def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
         """Give what every voxel of a ring starts from: logit, mean and width."""
@@ -239,7 +249,7 @@ class CausalDecoder(LayerMemory):
 
 
 def _directions(n_alpha: int) -> Float[Tensor, "alpha 2 2"]:
-    """Cosine and sine of zigzag sectors, for first and second moments.
+    """Cosine and sine of sectors whose odd rings are sheared, for first and second moments.
 
     The sectors' directions lie in the middle between even and odd rings.
     """

@@ -32,9 +32,9 @@ class HitCounts(nn.Module):
         self.most = most
         self.outputs = nn.Linear(n_in, 5)
 
-    def forward(self, world: Float[Tensor, "... world"]) -> Outputs:
+    def forward(self, layer_context: Float[Tensor, "... layer_context"]) -> Outputs:
         """Compute the parameters of the law."""
-        return self.outputs(world)
+        return self.outputs(layer_context)
 
     def loss(self, outputs: Outputs, n_hits: Numbers) -> Numbers:
         """Compute the negative log-likelihood of numbers of hits [nats], 0 for none."""

@@ -195,16 +195,16 @@ def _decoder(decoder: CausalDecoder) -> Arrays:
     sizes += [len(net.groups), averages, convolutions[0].kernel_size[0]]
     rest = [*constants.DECAY, constants.LEAST_COUNT_WIDTH, constants.COUNT_SCALE]
     rest += [constants.ROOT_SCALE, constants.SOFTENING, constants.SLACK]
-    world = _halves(net.world.weight, first)
+    layer_context = _halves(net.world.weight, first)
     # Columns of the past: hidden units of hits, of energies, and what goes past them.
     past = np.hstack([_halves(net.history.weight, first), _columns(net.direct.weight.T)])
     of_voxels = 2 * n_r * (3 + averages)
     arrays = {
         "decoder.sizes": _integers(sizes),
         "decoder.constants": _doubles(rest, 8),
-        "decoder.world_memory": world[:memory],
-        "decoder.world_context": world[memory : memory + known],
-        "decoder.world_counts": world[memory + known :],
+        "decoder.world_memory": layer_context[:memory],
+        "decoder.world_context": layer_context[memory : memory + known],
+        "decoder.world_counts": layer_context[memory + known :],
         "decoder.world_bias": _halves((net.world.bias + net.history.bias)[:, None], first),
         "decoder.history": past[:of_voxels],
         "decoder.moments": past[of_voxels:],

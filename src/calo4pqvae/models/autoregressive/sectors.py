@@ -9,7 +9,14 @@ from torch.nn.functional import linear, silu
 
 from calo4pqvae.models.autoregressive.constants import COUNT_SCALE, SOFTENING, Y_SCALE
 
-__all__ = ["Group", "Opened", "SectorNetwork", "interleave", "straighten", "zigzag"]
+__all__ = [
+    "Group",
+    "LayerEmbedding",
+    "SectorNetwork",
+    "binary_subdivision",
+    "shear_odd_rings",
+    "unshear_odd_rings",
+]
 
 Sectors = Float[Tensor, "... _ _"]
 Layer = Float[Tensor, "... _ r"]
@@ -50,7 +57,7 @@ class Group:
         return torch.cat(near, dim=-1)
 
 
-def interleave(n_alpha: int) -> list[Group]:
+def binary_subdivision(n_alpha: int) -> list[Group]:
     """Order sectors so that each new one lies in the middle between two that are known.
 
     Sixteen sectors make four groups: two opposite ones, then 2, 4 and 8. An odd number makes
@@ -76,16 +83,16 @@ def _beside(n_known: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(shift % n_known for shift in (0, 1, -1, 2)))
 
 
-def zigzag(layer: Tensor) -> Tensor:
-    """Move every other ring by one sector along the last but one axis.
+def shear_odd_rings(layer: Tensor) -> Tensor:
+    """Move every odd ring by one sector along the last but one axis.
 
     Both the sectors beside a sector and its neighbours in radius then lie beside it.
     """
     return _move_odd_rings(layer, -1)
 
 
-def straighten(layer: Tensor) -> Tensor:
-    """Undo `zigzag`."""
+def unshear_odd_rings(layer: Tensor) -> Tensor:
+    """Undo `shear_odd_rings`."""
     return _move_odd_rings(layer, 1)
 
 
@@ -95,7 +102,7 @@ def _move_odd_rings(layer: Tensor, step: int) -> Tensor:
 
 
 @dataclass(eq=False)
-class Opened:
+class LayerEmbedding:
     """What is known of a layer's sectors before its first voxel.
 
     Attributes:
@@ -113,27 +120,32 @@ class SectorNetwork(nn.Module):
 
     The same weights serve all sectors of a group, and what does not concern the voxels of the
     layer itself serves all groups. A group sees earlier layers (`history`), the layer as a
-    whole (`world`), the nearest sectors of the groups before it, and how many hits and how
-    much energy are left for it and for the groups after it.
+    whole (`layer_context`), the nearest sectors of the groups before it, and how many hits and
+    how much energy are left for it and for the groups after it.
 
     Arguments:
         n_alpha, n_r: sectors and rings.
         n_history: numbers known of each sector from earlier layers.
-        n_world: numbers known of the layer.
+        n_layer_context: numbers known of the layer.
         hidden: hidden units of a sector: first, and second of the energies.
     """
 
     def __init__(
-        self, n_alpha: int, n_r: int, n_history: int, n_world: int, hidden: tuple[int, int]
+        self,
+        n_alpha: int,
+        n_r: int,
+        n_history: int,
+        n_layer_context: int,
+        hidden: tuple[int, int],
     ) -> None:
         super().__init__()
         first, second = hidden
         self.n_r, self.first = n_r, first
-        self.groups = interleave(n_alpha)
+        self.groups = binary_subdivision(n_alpha)
         near = [len(group.shifts) for group in self.groups]
         self.history = nn.Linear(n_history, 2 * first)
         self.direct = _without_bias(n_history, 3 * n_r)
-        self.world = nn.Linear(n_world, 2 * first)
+        self.world = nn.Linear(n_layer_context, 2 * first)
         self.hits_left = nn.ModuleList(nn.Linear(_N_HITS_LEFT, first) for _ in near)
         self.hits_beside = nn.ModuleList(_without_bias(k * n_r, first) for k in near[1:])
         self.hits = nn.Linear(first, n_r)
@@ -144,21 +156,23 @@ class SectorNetwork(nn.Module):
         self.values = nn.Linear(second, 2 * n_r)
         nn.init.zeros_(self.direct.weight)
 
-    def open(self, history: Sectors, world: Float[Tensor, "... world"]) -> Opened:
+    def embed(
+        self, history: Sectors, layer_context: Float[Tensor, "... layer_context"]
+    ) -> LayerEmbedding:
         """Begin a layer."""
         weight = torch.cat([self.history.weight, self.direct.weight])
-        bias = self.world(world) + self.history.bias
+        bias = self.world(layer_context) + self.history.bias
         hidden, direct = linear(history, weight).split([2 * self.first, 3 * self.n_r], dim=-1)
         hits, values = (hidden + bias[..., None, :]).split(self.first, dim=-1)
-        return Opened(hits, values, direct)
+        return LayerEmbedding(hits, values, direct)
 
     def hit_logits(
-        self, opened: Opened, number: int, hits: Layer, n_left: Numbers, places: int
+        self, embedded: LayerEmbedding, number: int, hits: Layer, n_left: Numbers, places: int
     ) -> Layer:
         """Give the hit logits of one group.
 
         Arguments:
-            opened: the layer as `open` left it.
+            embedded: the layer as `embed` left it.
             number: number of the group.
             hits: 1 for a hit; only sectors of earlier groups are looked at.
             n_left: hits of this group and those after it.
@@ -167,20 +181,22 @@ class SectorNetwork(nn.Module):
         group = self.groups[number]
         odds = torch.log((n_left + SOFTENING) / (places - n_left + SOFTENING))
         left = torch.stack([odds / COUNT_SCALE, torch.log1p(n_left) / COUNT_SCALE], dim=-1)
-        hidden = opened.hits[..., group.sectors, :] + self.hits_left[number](left)[..., None, :]
+        hidden = (
+            embedded.hits[..., group.sectors, :] + self.hits_left[number](left)[..., None, :]
+        )
         if group.known:
             hidden += self.hits_beside[number - 1](group.beside(hits))
-        direct = opened.direct[..., group.sectors, : self.n_r]
+        direct = embedded.direct[..., group.sectors, : self.n_r]
         return self.hits(silu(hidden)) + direct + odds[..., None, None]
 
-    def see_hits(self, opened: Opened, hits: Layer) -> None:
+    def embed_hits(self, embedded: LayerEmbedding, hits: Layer) -> None:
         """Take note of all hits of the layer, before the first energy."""
         beside = torch.cat([hits, hits.roll(1, dims=-2), hits.roll(-1, dims=-2)], dim=-1)
-        opened.values = opened.values + self.around(beside)
+        embedded.values = embedded.values + self.around(beside)
 
     def value_parameters(
         self,
-        opened: Opened,
+        embedded: LayerEmbedding,
         number: int,
         seen: Sectors,
         energy_left: Numbers,
@@ -189,7 +205,7 @@ class SectorNetwork(nn.Module):
         """Give mean and width parameter of the logarithmic energies of one group.
 
         Arguments:
-            opened: the layer as `see_hits` left it.
+            embedded: the layer as `embed_hits` left it.
             number: number of the group.
             seen: scaled logarithmic energies and hits of each sector; only sectors of earlier
                 groups are looked at.
@@ -200,12 +216,13 @@ class SectorNetwork(nn.Module):
         y, each = torch.log1p(energy_left), torch.log1p(n_left)
         left = torch.stack([y / Y_SCALE, (y - each) / Y_SCALE, each / COUNT_SCALE], dim=-1)
         hidden = (
-            opened.values[..., group.sectors, :] + self.energy_left[number](left)[..., None, :]
+            embedded.values[..., group.sectors, :]
+            + self.energy_left[number](left)[..., None, :]
         )
         if group.known:
             hidden += self.values_beside[number - 1](group.beside(seen))
         both = self.values(silu(self.inner(silu(hidden))))
-        both = both + opened.direct[..., group.sectors, self.n_r :]
+        both = both + embedded.direct[..., group.sectors, self.n_r :]
         mu, width = both.split(self.n_r, dim=-1)
         return mu, width
 

@@ -47,19 +47,19 @@ class Allocation:
         self.places = past.shape[-2] * past.shape[-1]
         self.c = odds_of(n_hits, self.places)
 
-    def offsets(self, number: int, scores: Layer, lit: Layer) -> Layer:
+    def offsets(self, number: int, scores: Layer, is_hit: Layer) -> Layer:
         """Give c of each cell of a stage whose hits are known."""
         made = torch.zeros_like(scores)
         for k, r, c in self._cells(number, scores):
             made[..., k, r] = c
-            self._settle(lit[..., k, r])
+            self._settle(is_hit[..., k, r])
         return made
 
-    def draw(self, number: int, scores: Layer, chance: Layer) -> Layer:
+    def draw(self, number: int, scores: Layer, logit: Layer) -> Layer:
         """Decide the cells of a stage, from logits of uniform numbers."""
         hits = torch.zeros_like(scores)
         for k, r, c in self._cells(number, scores):
-            wanted = scores[..., k, r] + c + chance[..., k, r] > 0
+            wanted = scores[..., k, r] + c + logit[..., k, r] > 0
             hit = ((wanted & (self.n_left > 0)) | (self.n_left >= self.places)).to(scores)
             hits[..., k, r] = hit
             self._settle(hit)
@@ -99,9 +99,9 @@ def odds_of(n_left: Numbers, places: int) -> Numbers:
     return torch.log((n_left + 0.1) / (places - n_left + 0.1))
 
 
-def undecided(lit: Layer) -> Bool[Tensor, "*batch alpha r"]:
+def undecided(is_hit: Layer) -> Bool[Tensor, "*batch alpha r"]:
     """Say which cells had a choice: neither no hit left, nor as many as cells."""
-    flat = lit.flip(-1).flatten(start_dim=-2)
+    flat = is_hit.flip(-1).flatten(start_dim=-2)
     left = flat.flip(-1).cumsum(-1).flip(-1)
-    cells = torch.arange(flat.shape[-1], 0, -1, device=lit.device)
-    return ((left > 0) & (left < cells)).unflatten(-1, lit.shape[-2:]).flip(-1)
+    cells = torch.arange(flat.shape[-1], 0, -1, device=is_hit.device)
+    return ((left > 0) & (left < cells)).unflatten(-1, is_hit.shape[-2:]).flip(-1)

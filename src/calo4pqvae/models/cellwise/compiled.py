@@ -13,7 +13,7 @@ from calo4pqvae.models.autoregressive.constants import DECAY
 from calo4pqvae.models.cellwise import loops
 from calo4pqvae.models.cellwise.decoder import CellDecoder
 from calo4pqvae.models.cellwise.lateral import N_AIMS, Aims, Lateral
-from calo4pqvae.models.cellwise.memory import advance
+from calo4pqvae.models.cellwise.memory import update_memory
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 __all__ = ["CompiledCells"]
@@ -73,14 +73,14 @@ class CompiledCells:
         layers: Float[Tensor, "batch layer"],
         lateral: Lateral,
         t: Float[Tensor, "batch 1"],
-        chances: Float[Tensor, "batch layer chances"],
+        uniforms: Float[Tensor, "batch layer uniforms"],
     ) -> Showers:
         """Draw voxels [MeV]; see `draw_voxels`."""
         showers = torch.zeros(len(layers), *self.decoder.shape)
-        given = (layers, lateral.centres, lateral.radius, t, chances, showers)
+        given = (layers, lateral.centres, lateral.radius, t, uniforms, showers)
         for block in zip(*(part.split(_BLOCK) for part in given), strict=True):
-            layers, centres, radius, t, chances, made = block
-            _Block(self, layers, Lateral(centres, radius), t, chances, made).draw()
+            layers, centres, radius, t, uniforms, made = block
+            _Block(self, layers, Lateral(centres, radius), t, uniforms, made).draw()
         return showers
 
 
@@ -93,13 +93,13 @@ class _Block:
         layers: Tensor,
         lateral: Lateral,
         t: Tensor,
-        chances: Tensor,
+        uniforms: Tensor,
         showers: Tensor,
     ) -> None:
         decoder, rows = draws.decoder, len(layers)
         (_, n_alpha, n_r), self.layers, self.t = decoder.shape, layers, t
         self.draws, self.decoder, self.showers = draws, decoder, showers.numpy()
-        self.chances = chances.split([2, *[n_alpha * n_r] * 2], dim=2)
+        self.uniforms = uniforms.split([2, *[n_alpha * n_r] * 2], dim=2)
         self.context, self.aims = decoder.context(layers, t), Aims.set(lateral, layers)
         self.state = layers.new_zeros(1, rows, decoder.memory.hidden_size)
         self.rings = layers.new_zeros(rows, 2 * n_r)
@@ -113,7 +113,7 @@ class _Block:
         """Draw all layers."""
         decoder, blocks = self.decoder, self.aims.block
         for number, energy in enumerate(self.layers.unbind(dim=1)):
-            memory, self.state = decoder.remember(
+            memory, self.state = decoder.step_memory(
                 self.rings, self.context[:, number], self.state
             )
             if number and blocks[number] != blocks[number - 1]:
@@ -124,22 +124,26 @@ class _Block:
             seen = aims[:, 0] @ decoder.directions[:, 0].T
             self.history[..., -N_AIMS:] = seen.transpose(1, 2)
             layer = _Layer(self, number, torch.cat([memory, scalars[:, 0]], dim=1), energy)
-            if len(layer.lit):
+            if len(layer.non_empty):
                 layer.draw()
-            layer.advance()
+            layer.update()
 
 
 class _Layer:
     """One layer of those showers of a block that have energy there."""
 
-    def __init__(self, block: _Block, number: int, world: Tensor, energy: Tensor) -> None:
+    def __init__(
+        self, block: _Block, number: int, layer_context: Tensor, energy: Tensor
+    ) -> None:
         self.block, self.number, self.draws = block, number, block.draws
         self.net, self.decoder = block.decoder.sectors, block.decoder
-        lit = energy.nonzero()[:, 0]
-        self.whole = len(lit) == len(energy)
-        self.rows, self.lit = lit, lit.numpy()
-        self.energy, self.world, self.t = (self._mine(x) for x in (energy, world, block.t))
-        shape = (len(lit), *block.decoder.shape[1:])
+        non_empty = energy.nonzero()[:, 0]
+        self.whole = len(non_empty) == len(energy)
+        self.rows, self.non_empty = non_empty, non_empty.numpy()
+        self.energy, self.layer_context, self.t = (
+            self._mine(x) for x in (energy, layer_context, block.t)
+        )
+        shape = (len(non_empty), *block.decoder.shape[1:])
         self.hits, self.voxels, self.scaled = (
             np.zeros(shape, dtype=np.float32) for _ in range(3)
         )
@@ -147,34 +151,34 @@ class _Layer:
     def draw(self) -> None:
         """Draw the number of hits, the hits, and their energies."""
         n_hits = self._count()
-        known = self.decoder.with_counts(self.world, n_hits)
+        known = self.decoder.with_counts(self.layer_context, n_hits)
         bias = self.net.world(known) + self.draws.bias
         for_hits, for_values = bias.split(self.net.first, dim=1)
         self._draw_hits(known, for_hits, n_hits.clone().numpy())
         self._draw_energies(known, for_values, self.energy.clone().numpy(), n_hits.numpy())
 
-    def advance(self) -> None:
+    def update(self) -> None:
         """Show the layer to those after it."""
         block, draws, history = self.block, self.draws, self.block.history.numpy()
         n_r = self.hits.shape[2]
         block.before[:] = history[..., n_r : 2 * n_r]
         row_of = np.full(len(block.layers), -1)
-        row_of[self.lit] = np.arange(len(self.lit))
+        row_of[self.non_empty] = np.arange(len(self.non_empty))
         voxels, scaled = (np.empty_like(x) for x in (self.voxels, self.scaled))
         voxels[:, draws.order], scaled[:, draws.order] = self.voxels, self.scaled
         fixed = (draws.moments, draws.directions, self.decoder.threshold, DECAY)
         memory = (history, block.moments, block.rings.numpy())
-        advance(self.number, row_of, voxels, scaled, *fixed, *memory, block.showers)
+        update_memory(self.number, row_of, voxels, scaled, *fixed, *memory, block.showers)
         sums = torch.from_numpy(voxels).flatten(start_dim=1)
         sums = torch.cat([sums.sum(dim=1, keepdim=True), sums @ self.decoder.weights], dim=1)
         block.spent[self.rows] += sums
         block.in_block[self.rows] += sums[:, 1:3]
 
-    def _count(self) -> Float[Tensor, " lit"]:
+    def _count(self) -> Float[Tensor, " non_empty"]:
         counts, threshold = self.decoder.counts, self.decoder.threshold
-        chance = self._mine(self.block.chances[0][:, self.number])
+        uniform = self._mine(self.block.uniforms[0][:, self.number])
         most = torch.floor(self.energy / threshold + 1e-4).clamp(min=1)
-        return torch.minimum(counts.draw(counts(self.world), chance), most)
+        return torch.minimum(counts.draw(counts(self.layer_context), uniform), most)
 
     def _draw_hits(self, known: Tensor, bias: Tensor, n_left: np.ndarray) -> None:
         block, net, draws = self.block, self.net, self.draws
@@ -183,9 +187,11 @@ class _Layer:
         base = np.empty_like(self.hits)
         mean, t = draws.logit_mean[:, self.number], self.t[:, 0].numpy()
         history = block.history.numpy()
-        loops.look_around(history, block.before, self.lit, draws.order, gates, mean, t, base)
-        chances = self._mine(block.chances[1][:, self.number]).logit()
-        chances = chances.view(rows, n_alpha, n_r).numpy()
+        loops.look_around(
+            history, block.before, self.non_empty, draws.order, gates, mean, t, base
+        )
+        decides = self._mine(block.uniforms[1][:, self.number]).logit()
+        decides = decides.view(rows, n_alpha, n_r).numpy()
         order = self.decoder.order
         past = self._mine(block.history)[:, order.sectors].flatten(end_dim=1) @ draws.for_hits
         past = past.view(rows, n_alpha, -1)
@@ -204,8 +210,8 @@ class _Layer:
             seen = (gates, stage.sides, stage.first, self.hits)
             loops.score_cells(logits, base, *seen, scores)
             made, found = np.empty_like(scores), np.empty((rows, count), dtype=np.float32)
-            chance = chances[:, mine]
-            loops.allocate(scores, base, stage.first, c, n_left, True, chance, made, found)
+            given = decides[:, mine]
+            loops.allocate(scores, base, stage.first, c, n_left, True, given, made, found)
             self.hits[:, mine] = made
 
     def _draw_energies(
@@ -223,7 +229,7 @@ class _Layer:
         expected, rest = np.zeros_like(log_e), np.zeros(rows, dtype=np.float32)
         mean = draws.log_mean[:, self.number]
         loops.sum_expected(log_e, mean, t, owners, places, self.hits, expected, rest)
-        uniform = self._mine(block.chances[2][:, self.number]).view(rows, n_alpha, n_r).numpy()
+        uniform = self._mine(block.uniforms[2][:, self.number]).view(rows, n_alpha, n_r).numpy()
         fixed = (draws.output_mean[:, self.number], draws.share, t)
         law = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.bend)
         for stage in draws.stages:
@@ -251,7 +257,7 @@ class _Layer:
         sectors = order[places]
         natural = np.empty_like(self.hits)
         natural[:, order] = self.hits
-        parts = [self.block.history.numpy()[self.lit[owners], sectors]]
+        parts = [self.block.history.numpy()[self.non_empty[owners], sectors]]
         parts += [natural[owners, (sectors + turn) % n_alpha] for turn in (0, -1, 1)]
         return torch.from_numpy(np.concatenate(parts, axis=1))
 

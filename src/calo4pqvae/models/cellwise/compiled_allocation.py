@@ -34,10 +34,10 @@ class CompiledAllocation:
         self.c = np.log((n_left + 0.1) / (places - n_left + 0.1))
         self.n_left = n_left.copy()
 
-    def offsets(self, number: int, scores: Layer, lit: Layer) -> Layer:
+    def offsets(self, number: int, scores: Layer, is_hit: Layer) -> Layer:
         """Give c of each cell of a stage whose hits are known."""
         first = self.order.stages[number].first
-        made = _Offsets.apply(scores, self.past, lit, first, self.c, self.n_left)
+        made = _Offsets.apply(scores, self.past, is_hit, first, self.c, self.n_left)
         assert isinstance(made, Tensor)
         return made
 
@@ -48,12 +48,12 @@ class _Offsets(torch.autograd.Function):
         ctx: Any,
         scores: Tensor,
         past: Tensor,
-        lit: Tensor,
+        is_hit: Tensor,
         first: int,
         c: np.ndarray,
         n_left: np.ndarray,
     ) -> Tensor:
-        flat = _flat(scores, past, lit)
+        flat = _flat(scores, past, is_hit)
         made = np.empty_like(flat[0])
         constants = np.empty(flat[0].shape[:2], dtype=np.float32)
         loops.allocate(*flat[:2], first, c, n_left, False, flat[2], made, constants)

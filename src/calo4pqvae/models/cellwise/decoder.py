@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from calo4pqvae._core.typing import Showers
-from calo4pqvae.models.autoregressive.causal import N_COUNTS, LayerMemory, Passage
+from calo4pqvae.models.autoregressive.causal import N_COUNTS, DecodingState, LayerMemory
 from calo4pqvae.models.autoregressive.constants import DECAY
 from calo4pqvae.models.autoregressive.counts import HitCounts
 from calo4pqvae.models.cellwise.deposits import Deposits
@@ -16,7 +16,7 @@ from calo4pqvae.models.cellwise.lateral import N_AIMS, N_SCALARS, Aims, Lateral
 from calo4pqvae.models.cellwise.network import CellNetwork
 from calo4pqvae.models.cellwise.order import SectorOrder
 
-__all__ = ["N_PAST", "CellDecoder", "Walk", "neighbours"]
+__all__ = ["N_PAST", "CellDecoder", "CellDecodingState", "neighbours"]
 
 N_PAST = 7
 """Numbers that each cell is told of the layers before; two more are of its own layer."""
@@ -24,8 +24,8 @@ _USUAL_Y = 6.0
 
 
 @dataclass(eq=False)
-class Walk(Passage):
-    """Where a drawing stands between two layers.
+class CellDecodingState(DecodingState):
+    """What decoding carries from one layer to the next.
 
     Attributes:
         aims: what the shower has in common over its depth.
@@ -67,13 +67,13 @@ class CellDecoder(LayerMemory):
         n_layers, n_alpha, n_r = shape
         self.order = SectorOrder(n_alpha)
         self.deposits = Deposits(threshold)
-        n_world, n_outputs = self.n_world + N_SCALARS, Deposits.N_OUTPUTS
-        self.counts = HitCounts(n_world, n_alpha * n_r)
+        n_layer_context, n_outputs = self.n_layer_context + N_SCALARS, Deposits.N_OUTPUTS
+        self.counts = HitCounts(n_layer_context, n_alpha * n_r)
         self.sectors = CellNetwork(
             self.order,
             n_r,
             self.n_history + N_AIMS,
-            n_world + N_COUNTS,
+            n_layer_context + N_COUNTS,
             N_PAST + 2,
             n_outputs,
             widths[2:],
@@ -86,7 +86,7 @@ class CellDecoder(LayerMemory):
         self.register_buffer("weights", weights, persistent=False)
 
     def measure(self, showers: Showers) -> Lateral:
-        """Measure what showers in zigzag [MeV] have in common over their depth."""
+        """Measure what sheared showers [MeV] have in common over their depth."""
         return Lateral.measure(self._sums(showers), showers.sum(dim=(2, 3)))
 
     def forward(
@@ -95,14 +95,14 @@ class CellDecoder(LayerMemory):
         """Compute what is known of each layer, of its past, and of each cell's past.
 
         Arguments:
-            showers: whole showers in zigzag [MeV].
+            showers: whole sheared showers [MeV].
             t: scaled incident energies.
             lateral: what they have in common over their depth.
         """
         features, layers = self._features(showers), showers.sum(dim=(2, 3))
         context = self.context(layers, t)
         before = _later(features, 1)
-        kept = [self._fade(features, rate) for rate in DECAY]
+        averages = [self._moving_average(features, rate) for rate in DECAY]
         seen = torch.cat([silu(self.rings(self._ring_sums(before))), context], dim=2)
         memory, _ = self.memory(seen)
         aims = Aims.set(lateral, layers)
@@ -111,55 +111,67 @@ class CellDecoder(LayerMemory):
         starts = (aims.block[:, None] > aims.block).sum(dim=1)
         in_block = (spent - spent[:, starts])[..., 1:3]
         directions, scalars = aims.at(slice(None), spent, in_block)
-        history = self._with_aims(self._history(before, kept), directions)
+        history = self._with_aims(self._history(before, averages), directions)
         hits = (showers > 0).to(showers)
-        past = self.past_of_cells(*self._own(before, kept), _later(hits, 1), _later(hits, 2))
+        past = self.past_of_cells(
+            *self._own(before, averages), _later(hits, 1), _later(hits, 2)
+        )
         return torch.cat([memory, context, scalars], dim=2), history, past
 
-    def start_walk(
+    def init_cells(
         self, layers: Float[Tensor, "batch layer"], t: Tensor, lateral: Lateral
-    ) -> Walk:
+    ) -> CellDecodingState:
         """Begin a drawing before the first layer."""
-        begun, n = self.start(layers, t), len(layers)
+        begun, n = self.init_state(layers, t), len(layers)
         cells = layers.new_zeros(n, *self.shape[1:])
-        return Walk(
+        return CellDecodingState(
             begun.context,
             begun.state,
             begun.before,
-            begun.kept,
+            begun.averages,
             aims=Aims.set(lateral, layers),
             earlier=(cells, cells),
             spent=layers.new_zeros(n, 4),
             spent_in_block=layers.new_zeros(n, 2),
         )
 
-    def look(self, walk: Walk, layer: int) -> tuple[Tensor, Tensor, Tensor]:
+    def step_cells(
+        self, decoding: CellDecodingState, layer: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute what is known of one layer, of its past, and of each cell's past."""
-        rings = self._ring_sums(walk.before)
-        memory, walk.state = self.remember(rings, walk.context[:, layer], walk.state)
-        if layer and walk.aims.block[layer] != walk.aims.block[layer - 1]:
-            walk.spent_in_block = torch.zeros_like(walk.spent_in_block)
-        spent = walk.spent[:, None], walk.spent_in_block[:, None]
-        directions, scalars = walk.aims.at(slice(layer, layer + 1), *spent)
-        history = self._with_aims(self._history(walk.before, walk.kept), directions[:, 0])
-        own = self._own(walk.before, walk.kept)
-        past = self.past_of_cells(*own, *walk.earlier)
+        rings = self._ring_sums(decoding.before)
+        memory, decoding.state = self.step_memory(
+            rings, decoding.context[:, layer], decoding.state
+        )
+        if layer and decoding.aims.block[layer] != decoding.aims.block[layer - 1]:
+            decoding.spent_in_block = torch.zeros_like(decoding.spent_in_block)
+        spent = decoding.spent[:, None], decoding.spent_in_block[:, None]
+        directions, scalars = decoding.aims.at(slice(layer, layer + 1), *spent)
+        history = self._with_aims(
+            self._history(decoding.before, decoding.averages), directions[:, 0]
+        )
+        own = self._own(decoding.before, decoding.averages)
+        past = self.past_of_cells(*own, *decoding.earlier)
         return torch.cat([memory, scalars[:, 0]], dim=1), history, past
 
-    def note(self, walk: Walk, layer: Float[Tensor, "batch alpha r"]) -> None:
-        """Take note of the energies [MeV] of a layer in zigzag."""
-        self.advance(walk, layer)
-        walk.earlier = (layer > 0).to(layer), walk.earlier[0]
+    def update_cells(
+        self, decoding: CellDecodingState, layer: Float[Tensor, "batch alpha r"]
+    ) -> None:
+        """Take note of the energies [MeV] of a sheared layer."""
+        self.update(decoding, layer)
+        decoding.earlier = (layer > 0).to(layer), decoding.earlier[0]
         sums = self._sums(layer)
-        walk.spent = walk.spent + torch.cat([layer.sum(dim=(1, 2))[:, None], sums], dim=1)
-        walk.spent_in_block = walk.spent_in_block + sums[:, :2]
+        decoding.spent = decoding.spent + torch.cat(
+            [layer.sum(dim=(1, 2))[:, None], sums], dim=1
+        )
+        decoding.spent_in_block = decoding.spent_in_block + sums[:, :2]
 
     def past_of_cells(
-        self, own: Tensor, fading: Tensor, last: Tensor, before: Tensor
+        self, own: Tensor, averages: Tensor, last: Tensor, before: Tensor
     ) -> Tensor:
         """Line up each cell's past: energy, hits there and beside, and one layer further."""
         beside = neighbours(last.roll(1, dims=-2), last.roll(-1, dims=-2))
-        alone = torch.stack([own, *fading.unbind(-1), last], dim=-1)
+        alone = torch.stack([own, *averages.unbind(-1), last], dim=-1)
         return torch.cat([alone, beside, before[..., None]], dim=-1)
 
     def beside(self, hits: Float[Tensor, "... alpha r"]) -> Float[Tensor, "... alpha r 2"]:
@@ -168,9 +180,9 @@ class CellDecoder(LayerMemory):
         sides = [hits.roll(k, dims=-2) * known[:, n, None] for n, k in enumerate((1, -1))]
         return neighbours(*sides)
 
-    def gates(self, world: Tensor) -> Float[Tensor, "... r local"]:
+    def gates(self, layer_context: Tensor) -> Float[Tensor, "... r local"]:
         """Give the weights of what each cell of a layer is told, ring by ring."""
-        return self.sectors.local(world).unflatten(-1, (self.shape[2], (N_PAST + 2)))
+        return self.sectors.local(layer_context).unflatten(-1, (self.shape[2], (N_PAST + 2)))
 
     def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
         """Give what every cell of a ring starts from.
@@ -184,14 +196,14 @@ class CellDecoder(LayerMemory):
         outputs = both[:, 2:].movedim(1, -2)
         return both[:, 0], both[:, 1], outputs.flatten(start_dim=-2)
 
-    def _own(self, before: Tensor, kept: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def _own(self, before: Tensor, averages: list[Tensor]) -> tuple[Tensor, Tensor]:
         n_alpha, n_r = self.shape[1:]
         parts = [
             f[..., : 2 * n_alpha * n_r].unflatten(-1, (n_alpha, 2, n_r))
-            for f in (before, *kept)
+            for f in (before, *averages)
         ]
-        fading = torch.stack([part[..., 1, :] for part in parts[1:]], dim=-1)
-        return parts[0][..., 0, :], fading
+        of_hits = torch.stack([part[..., 1, :] for part in parts[1:]], dim=-1)
+        return parts[0][..., 0, :], of_hits
 
     def _sums(self, voxels: Tensor) -> Float[Tensor, "... 3"]:
         return voxels.flatten(start_dim=-2) @ self.weights
@@ -204,7 +216,8 @@ class CellDecoder(LayerMemory):
 def neighbours(before: Tensor, after: Tensor) -> Float[Tensor, "... r 2"]:
     """Count hits beside cells in azimuth and in radius, from those of both sectors beside.
 
-    In zigzag the radial neighbours of even rings lie one sector before, of odd ones after.
+    With odd rings sheared, the radial neighbours of even rings lie one sector before, of odd
+    ones after.
     """
     pad = torch.nn.functional.pad
     even = torch.arange(before.shape[-1], device=before.device) % 2 == 0

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from calo4pqvae._core.typing import Showers
-from calo4pqvae.models.autoregressive.sectors import straighten
+from calo4pqvae.models.autoregressive.sectors import unshear_odd_rings
 from calo4pqvae.models.cellwise.allocation import Allocation
 from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
 from calo4pqvae.models.cellwise.lateral import Lateral
-from calo4pqvae.models.cellwise.network import Opened
+from calo4pqvae.models.cellwise.network import LayerEmbedding
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 __all__ = ["draw_voxels"]
@@ -27,7 +27,7 @@ def draw_voxels(
     layers: Float[Tensor, "batch layer"],
     lateral: Lateral,
     t: Float[Tensor, "batch 1"],
-    chances: Float[Tensor, "batch layer chances"],
+    uniforms: Float[Tensor, "batch layer uniforms"],
 ) -> Showers:
     """Draw voxels [MeV] whose sums are the given layer energies [MeV].
 
@@ -35,47 +35,50 @@ def draw_voxels(
     two are for the number of hits, one of each cell for the hits, and one of each for the
     energies, in the order of drawing.
     """
-    walk = decoder.start_walk(layers, t, lateral)
+    decoding = decoder.init_cells(layers, t, lateral)
     showers = []
     for number, energy in enumerate(layers.unbind(dim=1)):
-        world, history, past = decoder.look(walk, number)
+        layer_context, history, past = decoder.step_cells(decoding, number)
         layer = energy.new_zeros(len(energy), *decoder.shape[1:])
-        lit = energy.nonzero()[:, 0]
-        known = (part[lit] for part in (world, history, past, energy, t, chances[:, number]))
-        if len(lit):
-            layer[lit] = _draw_layer(decoder, shape, number, *known)
-        decoder.note(walk, layer)
+        non_empty = energy.nonzero()[:, 0]
+        known = (
+            part[non_empty]
+            for part in (layer_context, history, past, energy, t, uniforms[:, number])
+        )
+        if len(non_empty):
+            layer[non_empty] = _draw_layer(decoder, shape, number, *known)
+        decoder.update_cells(decoding, layer)
         showers.append(layer)
-    return straighten(torch.stack(showers, dim=1))
+    return unshear_odd_rings(torch.stack(showers, dim=1))
 
 
 def _draw_layer(
     decoder: CellDecoder,
     table: QuantileTable,
     number: int,
-    world: Tensor,
+    layer_context: Tensor,
     history: Tensor,
     past: Tensor,
     energy: PerShower,
     t: Float[Tensor, "batch 1"],
-    chances: Float[Tensor, "batch chances"],
+    uniforms: Float[Tensor, "batch uniforms"],
 ) -> Layer:
     """Draw one layer of showers that have energy there."""
     shape, order = decoder.shape[1:], decoder.order
-    chance, for_hits, for_energies = chances.split([2, *[math.prod(shape)] * 2], dim=1)
+    for_count, for_hits, for_energies = uniforms.split([2, *[math.prod(shape)] * 2], dim=1)
     most = torch.floor(energy / decoder.threshold + 1e-4).clamp(min=1)
-    n_hits = torch.minimum(decoder.counts.draw(decoder.counts(world), chance), most)
-    known = decoder.with_counts(world, n_hits)
-    opened = decoder.sectors.open(order.lined_up(history), known)
+    n_hits = torch.minimum(decoder.counts.draw(decoder.counts(layer_context), for_count), most)
+    known = decoder.with_counts(layer_context, n_hits)
+    embedded = decoder.sectors.embed(order.lined_up(history), known)
     logit_mean, *value_means = decoder.mean_of(t, number)
     gates = decoder.gates(known)
     hits = _draw_hits(
-        decoder, opened, (past, gates, logit_mean), n_hits, for_hits.unflatten(1, shape)
+        decoder, embedded, (past, gates, logit_mean), n_hits, for_hits.unflatten(1, shape)
     )
     return order.back(
         _draw_energies(
             (decoder, table),
-            opened,
+            embedded,
             known,
             value_means,
             hits,
@@ -87,7 +90,7 @@ def _draw_layer(
 
 def _draw_hits(
     decoder: CellDecoder,
-    opened: Opened,
+    embedded: LayerEmbedding,
     local: tuple[Tensor, Tensor, Tensor],
     n_hits: PerShower,
     uniform: Layer,
@@ -96,26 +99,26 @@ def _draw_hits(
     past, gates, mean = local
     net, order = decoder.sectors, decoder.order
     n_alpha, n_r = decoder.shape[1:]
-    hits, n_left, chance = torch.zeros_like(uniform), n_hits, torch.logit(uniform)
+    hits, n_left, logits = torch.zeros_like(uniform), n_hits, torch.logit(uniform)
     told = torch.einsum("barf,brf->bar", past, gates[..., :N_PAST]) + mean
     told = order.lined_up(told)
-    allocation = Allocation(order, opened.direct + told, n_hits)
+    allocation = Allocation(order, embedded.direct + told, n_hits)
     for number, stage in enumerate(order.stages):
         mine = stage.places
         beside = decoder.beside(order.back(hits))
         beside = order.lined_up(torch.einsum("barf,brf->bar", beside, gates[..., N_PAST:]))
         places = (n_alpha - stage.first) * n_r
-        scores = net.hit_logits(opened, number, hits, n_left, places)
+        scores = net.hit_logits(embedded, number, hits, n_left, places)
         scores = scores + (told + beside)[:, mine]
-        hits[:, mine] = allocation.draw(number, scores, chance[:, mine])
+        hits[:, mine] = allocation.draw(number, scores, logits[:, mine])
         n_left = n_left - hits[:, mine].sum(dim=(1, 2))
     return hits
 
 
 def _draw_energies(
     laws: tuple[CellDecoder, QuantileTable],
-    opened: Opened,
-    world: Tensor,
+    embedded: LayerEmbedding,
+    layer_context: Tensor,
     means: list[Tensor],
     hits: Layer,
     energy: PerShower,
@@ -127,21 +130,21 @@ def _draw_energies(
     n_r, around = decoder.shape[2], net.neighbourhood(hits)
     layer, seen = torch.zeros_like(hits), torch.cat([torch.zeros_like(hits), hits], dim=-1)
     left, n_left = energy.clone(), hits.sum(dim=(1, 2))
-    log_e = net.log_expected(opened.history, around, world[:, None]) + means[0]
+    log_e = net.log_expected(embedded.history, around, layer_context[:, None]) + means[0]
     rest = (log_e.exp() * hits).sum(dim=(1, 2))
     for sector in range(len(order.sectors)):
-        lit = hits[:, sector].any(dim=1).nonzero()[:, 0]
-        if not len(lit):
+        with_hits = hits[:, sector].any(dim=1).nonzero()[:, 0]
+        if not len(with_hits):
             continue
         wide = [x[:, None].expand(-1, len(order.sectors)) for x in (left / v0, n_left)]
-        rows = (lit, torch.full_like(lit, sector))
-        outputs, _ = net.outputs(opened, rows, around, seen, (wide[0], wide[1]))
-        outputs = (outputs + means[1][lit, 0]).unflatten(-1, (-1, n_r))
+        rows = (with_hits, torch.full_like(with_hits, sector))
+        outputs, _ = net.outputs(embedded, rows, around, seen, (wide[0], wide[1]))
+        outputs = (outputs + means[1][with_hits, 0]).unflatten(-1, (-1, n_r))
         for r in reversed(range(n_r)):
-            some = hits[lit, sector, r].nonzero()[:, 0]
+            some = hits[with_hits, sector, r].nonzero()[:, 0]
             if not len(some):
                 continue
-            mine = lit[some]
+            mine = with_hits[some]
             room, n = left[mine], n_left[mine]
             own, later = log_e[mine, sector, r], n - 1
             shared = own + torch.log((room / v0 / rest[mine].clamp(min=1e-3)).clamp(min=1e-3))

@@ -1,8 +1,8 @@
 """Compiled loops between the matrix products of a layer's draw, cell by cell.
 
-`lit` are the numbers of the showers that have energy in the layer; `history`, `chances` and
-`showers` hold all showers, other arrays only those. Sectors are in the order of drawing unless
-an array is said to be in zigzag.
+`non_empty` are the numbers of the showers that have energy in the layer; `history`, `uniforms`
+and `showers` hold all showers, other arrays only those. Sectors are in the order of drawing
+unless an array is said to be sheared.
 """
 
 import math
@@ -39,12 +39,12 @@ END = QuantileTable.END
 
 @compiled()
 @no_type_check
-def look_around(history, before, lit, sectors, gates, mean, t, base):  # noqa: ANN001, ANN201
+def look_around(history, before, non_empty, sectors, gates, mean, t, base):  # noqa: ANN001, ANN201
     """Add up what each cell's past and the mean shower say of its hit: see `CellDecoder`."""
     n_alpha, n_r = before.shape[1], before.shape[2]
     width = 2 * n_r
-    for n in range(len(lit)):
-        b = lit[n]
+    for n in range(len(non_empty)):
+        b = non_empty[n]
         for j in range(n_alpha):
             s = sectors[j]
             own = history[b, s]
@@ -91,8 +91,8 @@ def line_up_hits(hits, n_left, places, beside, rows):  # noqa: ANN001, ANN201
 def score_cells(logits, base, gates, sides, first, hits, scores):  # noqa: ANN001, ANN201
     """Add up the scores of a stage: network, past, and hits beside a cell in its layer.
 
-    `sides` are the places of the sectors before and after each in zigzag, -1 if they belong to
-    no earlier stage.
+    `sides` are the places of the sectors before and after each when sheared, -1 if they belong
+    to no earlier stage.
     """
     count, n_r = scores.shape[1], scores.shape[2]
     for n in range(len(hits)):
@@ -257,7 +257,7 @@ def sum_expected(log_e, mean, t, owners, places, hits, expected, rest):  # noqa:
 @no_type_check
 def give_energies(  # noqa: ANN201
     outputs, direct, mean, share, t, owner, place, threshold, widths, tables, bend, log_e,  # noqa: ANN001
-    expected, chances, hits, voxels, scaled, left, n_left, rest,  # noqa: ANN001
+    expected, uniforms, hits, voxels, scaled, left, n_left, rest,  # noqa: ANN001
 ):  # fmt: skip
     """Draw energies of a sector's hits, towards the axis; the last one takes what is left."""
     n_r, n_spectra = hits.shape[2], tables[2].shape[1]
@@ -287,7 +287,7 @@ def give_energies(  # noqa: ANN201
                 later = n_left[n] - 1
                 room = math.log(max(left[n] / threshold - later, 1.001))
                 law = (weight, top, mu, sigma)
-                y = _draw(law, room, later, tables, bend, r, chances[n, place, r])
+                y = _draw(law, room, later, tables, bend, r, uniforms[n, place, r])
                 v = max(threshold * math.exp(y), threshold)
             rest[n] = max(rest[n] - expected[m, r], 0.0)
             voxels[n, place, r] = v
@@ -315,8 +315,8 @@ def _draw(law, room, later, tables, bend, ring, uniform):  # noqa: ANN001, ANN20
     if which == n_spectra:
         low = normal_up_to(-mu / sigma)
         level = _bent(bend, ring, mu, level)
-        chance = min(max(low + (1 - low) * level, _LEAST), 1 - _LEAST)
-        bent = max(mu + sigma * normal_from(chance), 0.0)
+        level = min(max(low + (1 - low) * level, _LEAST), 1 - _LEAST)
+        bent = max(mu + sigma * normal_from(level), 0.0)
         y = bent - math.log1p(math.exp(min(bent - room, 60.0)))
     else:
         row = 0 if room <= rooms[0] else _below(rooms, room) + 1

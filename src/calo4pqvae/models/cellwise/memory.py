@@ -7,12 +7,12 @@ import numpy as np
 
 from calo4pqvae._core.jit import compiled
 
-__all__ = ["advance"]
+__all__ = ["update_memory"]
 
 
 @compiled()
 @no_type_check
-def advance(  # noqa: ANN201
+def update_memory(  # noqa: ANN201
     number, row_of, layer, scaled, weights, directions, threshold, rates,  # noqa: ANN001
     history, moments, rings, showers,  # noqa: ANN001
 ):  # fmt: skip
@@ -26,11 +26,11 @@ def advance(  # noqa: ANN201
         weights: of the moments, for each voxel.
         directions: of the sectors.
         threshold: readout threshold [MeV].
-        rates: of the fading sums.
+        rates: of the moving averages.
         history: what each sector knows of its past, changed in place.
-        moments: of the layer before, and their fading sums, changed in place.
+        moments: of the layer before, and their moving averages, changed in place.
         rings: sums of the rings of the layer before, changed in place.
-        showers: showers that receive the voxels, not in zigzag.
+        showers: showers that receive the voxels, not with odd rings sheared.
     """
     n_alpha, n_r = showers.shape[2], showers.shape[3]
     width = 2 * n_r
@@ -61,12 +61,12 @@ def advance(  # noqa: ANN201
                 moments[b, 1 + part, k] = (
                     rate * moments[b, 1 + part, k] + (1 - rate) * centre[k]
                 )
-        _remember(own, directions, rates, history[b], moments[b])
+        _update_history(own, directions, rates, history[b], moments[b])
 
 
 @compiled()
 @no_type_check
-def _remember(own, directions, rates, history, moments):  # noqa: ANN001, ANN202 - compiled
+def _update_history(own, directions, rates, history, moments):  # noqa: ANN001, ANN202 - compiled
     """Renew what each sector of a shower knows of its past."""
     n_alpha, width = own.shape
     parts = 1 + len(rates)
@@ -74,7 +74,7 @@ def _remember(own, directions, rates, history, moments):  # noqa: ANN001, ANN202
         mine, row = own[s], history[s]
         _copy(mine, row[:width])
         for part in range(len(rates)):
-            _fade(row[(1 + part) * width : (2 + part) * width], mine, rates[part])
+            _moving_average(row[(1 + part) * width : (2 + part) * width], mine, rates[part])
         at = parts * width
         _copy(own[s - 1], row[at : at + width])
         _copy(own[(s + 1) % n_alpha], row[at + width : at + 2 * width])
@@ -96,7 +96,7 @@ def _copy(source, target):  # noqa: ANN001, ANN202 - compiled
 
 @compiled(inline="always")
 @no_type_check
-def _fade(kept, new, rate):  # noqa: ANN001, ANN202 - compiled
+def _moving_average(averages, new, rate):  # noqa: ANN001, ANN202 - compiled
     old, fresh = np.float32(rate), np.float32(1 - rate)
-    for k in range(len(kept)):
-        kept[k] = old * kept[k] + fresh * new[k]
+    for k in range(len(averages)):
+        averages[k] = old * averages[k] + fresh * new[k]

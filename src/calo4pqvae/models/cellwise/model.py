@@ -16,7 +16,7 @@ from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.autoregressive.layer_bits import LayerBitsModel
-from calo4pqvae.models.autoregressive.sectors import zigzag
+from calo4pqvae.models.autoregressive.sectors import shear_odd_rings
 from calo4pqvae.models.base import Calibration
 from calo4pqvae.models.cellwise.compiled import CompiledCells
 from calo4pqvae.models.cellwise.decoder import CellDecoder
@@ -81,7 +81,7 @@ class CellwiseQVAE(LayerBitsModel):
 
     def profiles(self, showers: Showers) -> Float[Tensor, "batch numbers"]:
         """Measure what the law describes: energies of the layers, and their centres' sums."""
-        showers = zigzag(self.read_out(showers))
+        showers = shear_odd_rings(self.read_out(showers))
         sums = showers.flatten(start_dim=-2) @ self.decoder.weights
         return torch.cat([showers.sum(dim=(2, 3)), sums.flatten(start_dim=1)], dim=1)
 
@@ -111,12 +111,12 @@ class CellwiseQVAE(LayerBitsModel):
     ) -> Showers:
         """Draw cells for given layer energies [MeV] and axis, turned and mirrored at random."""
         each = 2 + 2 * math.prod(self.decoder.shape[1:])
-        chances = noise.uniform(len(layers), len(layers[0]), each)
+        uniforms = noise.uniform(len(layers), len(layers[0]), each)
         t, shape = self.scale(e_inc), self.voxels.table
         if layers.device.type == "cpu":
-            showers = CompiledCells(self.decoder, shape)(layers, lateral, t, chances)
+            showers = CompiledCells(self.decoder, shape)(layers, lateral, t, uniforms)
         else:
-            showers = draw_voxels(self.decoder, shape, layers, lateral, t, chances)
+            showers = draw_voxels(self.decoder, shape, layers, lateral, t, uniforms)
         return rotate_and_mirror(showers, noise.uniform(len(showers), 2))
 
     @torch.no_grad()

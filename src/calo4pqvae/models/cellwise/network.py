@@ -10,7 +10,7 @@ from torch.nn.functional import linear, silu
 from calo4pqvae.models.cellwise.allocation import odds_of
 from calo4pqvae.models.cellwise.order import SectorOrder, Stage
 
-__all__ = ["CellNetwork", "Opened"]
+__all__ = ["CellNetwork", "LayerEmbedding"]
 
 Sectors = Float[Tensor, "... _ _"]
 Numbers = Float[Tensor, "..."]
@@ -19,7 +19,7 @@ _Y_SCALE = 8.0
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class LayerEmbedding:
     """What is known of a layer's sectors, in the order of drawing, before its first voxel.
 
     Attributes:
@@ -40,14 +40,15 @@ class CellNetwork(nn.Module):
 
     The same weights serve all sectors of a stage, and what does not concern the voxels of the
     layer itself serves all stages. A sector sees earlier layers (`history`), the layer as a
-    whole (`world`), the sectors beside it that are drawn, and how many hits and how much energy
-    are left for it and all later ones. All tensors with sectors are in the order of drawing.
+    whole (`layer_context`), the sectors beside it that are drawn, and how many hits and how
+    much energy are left for it and all later ones. All tensors with sectors are in the order
+    of drawing.
 
     Arguments:
         order: of the sectors.
         n_r: rings.
         n_history: numbers known of each sector from earlier layers.
-        n_world: numbers known of the layer.
+        n_layer_context: numbers known of the layer.
         n_local: numbers known of each cell from its neighbours in the layer and before it.
         n_outputs: outputs of the deposits' law for each cell.
         hidden: hidden units of a sector: first, and second of the energies.
@@ -58,7 +59,7 @@ class CellNetwork(nn.Module):
         order: SectorOrder,
         n_r: int,
         n_history: int,
-        n_world: int,
+        n_layer_context: int,
         n_local: int,
         n_outputs: int,
         hidden: tuple[int, int],
@@ -72,8 +73,8 @@ class CellNetwork(nn.Module):
         self.values_history = nn.Linear(n_history, first)
         self.hits_direct = _without_bias(n_history, n_r)
         self.values_direct = _without_bias(n_history, n_outputs * n_r)
-        self.world = nn.Linear(n_world, 2 * first)
-        self.local = _without_bias(n_world, n_local * n_r)
+        self.world = nn.Linear(n_layer_context, 2 * first)
+        self.local = _without_bias(n_layer_context, n_local * n_r)
         self.hits_left = nn.ModuleList(nn.Linear(2, first) for _ in near)
         self.hits_beside = nn.ModuleList(_without_bias(k * n_r, first) for k in near[1:])
         self.hits = nn.Linear(first, n_r)
@@ -81,7 +82,7 @@ class CellNetwork(nn.Module):
         self.energy_left = nn.ModuleList(nn.Linear(3, first) for _ in near)
         self.share = nn.Parameter(torch.zeros(n_outputs, n_r))
         self.expected = nn.Linear(n_history + 3 * n_r, n_r)
-        self.expected_world = _without_bias(n_world, n_r)
+        self.expected_world = _without_bias(n_layer_context, n_r)
         self.values_beside = nn.ModuleList(_without_bias(2 * k * n_r, first) for k in near[1:])
         self.inner = nn.Linear(first, second)
         self.values = nn.Linear(second, n_outputs * n_r)
@@ -89,21 +90,23 @@ class CellNetwork(nn.Module):
         for layer in (*flat, self.expected, self.expected_world):
             nn.init.zeros_(layer.weight)
 
-    def open(self, history: Sectors, world: Float[Tensor, "... world"]) -> Opened:
+    def embed(
+        self, history: Sectors, layer_context: Float[Tensor, "... layer_context"]
+    ) -> LayerEmbedding:
         """Begin a layer."""
         weight = torch.cat([self.hits_history.weight, self.hits_direct.weight])
         hidden, direct = linear(history, weight).split([self.first, self.n_r], dim=-1)
-        for_hits, for_values = self.world(world).split(self.first, dim=-1)
+        for_hits, for_values = self.world(layer_context).split(self.first, dim=-1)
         hits = hidden + (for_hits + self.hits_history.bias)[..., None, :]
-        return Opened(hits, direct, for_values, history)
+        return LayerEmbedding(hits, direct, for_values, history)
 
     def hit_logits(
-        self, opened: Opened, number: int, hits: Sectors, n_left: Numbers, places: int
+        self, embedded: LayerEmbedding, number: int, hits: Sectors, n_left: Numbers, places: int
     ) -> Sectors:
         """Give the scores of one stage: logits up to a constant that the allocation finds.
 
         Arguments:
-            opened: the layer as `open` left it.
+            embedded: the layer as `embed` left it.
             number: number of the stage.
             hits: 1 for a hit, of all sectors; only those of earlier stages are looked at.
             n_left: hits of this stage and all later ones.
@@ -112,10 +115,10 @@ class CellNetwork(nn.Module):
         stage = self.order.stages[number]
         left = torch.stack([odds_of(n_left, places) / 4, torch.log1p(n_left) / 4], dim=-1)
         own = self.hits_left[number](left)[..., None, :]
-        hidden = opened.hits[..., stage.places, :] + own
+        hidden = embedded.hits[..., stage.places, :] + own
         if number:
             hidden = hidden + self.hits_beside[number - 1](_beside(stage, hits))
-        return self.hits(silu(hidden)) + opened.direct[..., stage.places, :]
+        return self.hits(silu(hidden)) + embedded.direct[..., stage.places, :]
 
     def neighbourhood(self, hits: Sectors) -> Float[Tensor, "... alpha around"]:
         """Line up the hits of each sector and of those on both sides, before any energy."""
@@ -124,18 +127,21 @@ class CellNetwork(nn.Module):
         return self.order.lined_up(torch.cat(around, dim=-1))
 
     def log_expected(
-        self, history: Sectors, around: Sectors, world: Float[Tensor, "... world"]
+        self,
+        history: Sectors,
+        around: Sectors,
+        layer_context: Float[Tensor, "... layer_context"],
     ) -> Sectors:
         """Give the logarithm of the energy that each cell has on average if it is hit.
 
         Neither what other cells of the layer received nor what is left has a part in it.
         """
         of_sector = self.expected(torch.cat([history, around], dim=-1))
-        return of_sector + self.expected_world(world)
+        return of_sector + self.expected_world(layer_context)
 
     def outputs(
         self,
-        opened: Opened,
+        embedded: LayerEmbedding,
         rows: tuple[Tensor, ...],
         around: Sectors,
         seen: Sectors,
@@ -144,7 +150,7 @@ class CellNetwork(nn.Module):
         """Give the outputs of the deposits' law for sectors with hits: output after output.
 
         Arguments:
-            opened: the layers.
+            embedded: the layers.
             rows: indices of the sectors: their layers' (any number of axes), and their places
                 in the order of drawing.
             around: what `neighbourhood` gave.
@@ -161,7 +167,7 @@ class CellNetwork(nn.Module):
             at = tuple(index[mine] for index in rows)
             if len(at[0]):
                 near = self._near(stage, at, seen) if number else None
-                made.append(self._outputs(number, opened, at, around, near, left))
+                made.append(self._outputs(number, embedded, at, around, near, left))
                 order.append(at)
         return torch.cat(made), tuple(torch.cat(x) for x in zip(*order, strict=True))
 
@@ -173,16 +179,16 @@ class CellNetwork(nn.Module):
     def _outputs(
         self,
         number: int,
-        opened: Opened,
+        embedded: LayerEmbedding,
         at: tuple[Tensor, ...],
         around: Sectors,
         near: Tensor | None,
         left: tuple[Numbers, Numbers],
     ) -> Float[Tensor, "rows outputs"]:
-        history = opened.history[at]
+        history = embedded.history[at]
         y, each = (torch.log1p(x[at]) for x in left)
         told = torch.stack([y / _Y_SCALE, (y - each) / _Y_SCALE, each / 4], dim=-1)
-        hidden = self.values_history(history) + opened.bias[at[:-1]]
+        hidden = self.values_history(history) + embedded.bias[at[:-1]]
         hidden = hidden + self.around(around[at]) + self.energy_left[number](told)
         if near is not None:
             hidden = hidden + self.values_beside[number - 1](near)

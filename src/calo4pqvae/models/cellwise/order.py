@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Int, Num
 from torch import Tensor
 
-from calo4pqvae.models.autoregressive.sectors import interleave
+from calo4pqvae.models.autoregressive.sectors import binary_subdivision
 
 __all__ = ["SectorOrder", "Stage"]
 
@@ -33,14 +33,15 @@ class Stage:
 class SectorOrder:
     """Sectors in the order of drawing: each new one lies between two that are known.
 
-    The stages are those of `interleave`: for sixteen sectors 2, 4, 8 and 12; 0 and 8 first.
+    The stages are those of `binary_subdivision`: for sixteen sectors 2, 4, 8 and 12; 0 and 8
+    first.
 
     Arguments:
         n_alpha: number of sectors.
     """
 
     def __init__(self, n_alpha: int) -> None:
-        groups = interleave(n_alpha)
+        groups = binary_subdivision(n_alpha)
         numbers = torch.arange(n_alpha)
         self.sectors = torch.cat([numbers[group.sectors] for group in groups])
         self.place = torch.argsort(self.sectors)

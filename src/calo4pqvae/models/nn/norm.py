@@ -31,12 +31,12 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         mean = _average(x.mean(dim=axes))
         centred = x - mean.view(_spread(input))
         variance = _average(centred.square().mean(dim=axes))
-        self._remember(mean, variance, x.numel() // x.shape[1] * dist.get_world_size())
+        self._update_running(mean, variance, x.numel() // x.shape[1] * dist.get_world_size())
         scale = self.weight / torch.sqrt(variance + self.eps)
         return (centred * scale.view(_spread(input)) + self.bias.view(_spread(input))).to(input)
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
+    def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
         momentum = cast(float, self.momentum)
         cast(Tensor, self.num_batches_tracked).add_(1)
         cast(Tensor, self.running_mean).lerp_(mean, momentum)

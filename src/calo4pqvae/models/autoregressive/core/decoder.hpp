@@ -168,7 +168,7 @@ class Decoder {
   }
 
   void set_context(const float *energies, float t, Scratch &s) const;
-  void remember(int layer, Scratch &s) const;
+  void step_memory(int layer, Scratch &s) const;
   float count_hits(int layer, float energy, Scratch &s) const;
   void look_back(const float moments[], Scratch &s) const;
   void take_average(float moments[], Scratch &s) const;

@@ -17,12 +17,12 @@ inline void Decoder::draw(const float *energies, float t, const Uniforms &unifor
   int last = layers - 1;
   while (last >= 0 && !(energies[last] > 0)) --last;
   for (int layer = 0; layer <= last; ++layer) {
-    remember(layer, s);
+    step_memory(layer, s);
     if (layer) take_average(moments, s);
-    const bool lit = energies[layer] > 0;
-    if (lit) look_back(moments, s);
+    const bool non_empty = energies[layer] > 0;
+    if (non_empty) look_back(moments, s);
     fill(s.hits, voxels), fill(s.scaled, voxels), fill(s.voxels, voxels);
-    if (!lit) continue;
+    if (!non_empty) continue;
     const int n = uniforms_of_layer();
     const std::uint64_t at = uniforms.first + static_cast<std::uint64_t>(layer) *
                                                   static_cast<std::uint64_t>(n);
@@ -54,10 +54,10 @@ inline void Decoder::set_context(const float *energies, float t, Scratch &s) con
   fill(s.first_context, (layers + 2 * pad) * k_);
   for (int l = 0; l < layers; ++l) {
     float *row = s.input + (l + pad) * INPUTS;
-    const bool lit = energies[l] > 0;
-    const double y = lit ? std::log(energies[l] / threshold) : 0;
-    row[0] = static_cast<float>(y / scale), row[1] = lit;
-    row[2] = lit ? static_cast<float>((y - whole) / scale) : 0;
+    const bool non_empty = energies[l] > 0;
+    const double y = non_empty ? std::log(energies[l] / threshold) : 0;
+    row[0] = static_cast<float>(y / scale), row[1] = non_empty;
+    row[2] = non_empty ? static_cast<float>((y - whole) / scale) : 0;
     copy(row + 3, of_energy, 4);
   }
   // The rows of a convolution overlap: `taps` of them are one long row of the input.
@@ -79,7 +79,7 @@ inline void Decoder::set_context(const float *energies, float t, Scratch &s) con
 }
 
 // The recurrent memory of the rings of the layer before, which still lies in the scratch.
-inline void Decoder::remember(int layer, Scratch &s) const {
+inline void Decoder::step_memory(int layer, Scratch &s) const {
   const double threshold = hit_energies.threshold, scale = hit_energies.y_scale;
   for (int r = 0; r < rings; ++r) {
     double sum = 0;

@@ -99,10 +99,10 @@ class GaussianCopula(nn.Module):
         u, (low, high) = self._start(interval, uniform)
         draws = self._uniform(uniform, len(u), rounds)
         if leading:
-            first, least, most, chance = (
+            first, least, most, numbers = (
                 np.ascontiguousarray(part[..., -leading:]) for part in (u, low, high, draws)
             )
-            gibbs_in_box(first, least, most, *self._precision(t, leading), chance)
+            gibbs_in_box(first, least, most, *self._precision(t, leading), numbers)
             for part in (u, low, high):
                 part[:, -leading:] = first
         gibbs_in_box(u, low, high, *self._precision(t), draws)
@@ -117,8 +117,8 @@ class GaussianCopula(nn.Module):
         root, number = self._root(t)
         made = []
         for _ in range(draws):
-            chance = self._uniform(uniform, len(t), 1)[:, 0]
-            made.append(draw_in_order(low, high, root, number, chance)[1])
+            numbers = self._uniform(uniform, len(t), 1)[:, 0]
+            made.append(draw_in_order(low, high, root, number, numbers)[1])
         return torch.logsumexp(torch.from_numpy(np.stack(made)), dim=0) - math.log(draws)
 
     def _draw_ordered(

@@ -94,8 +94,10 @@ class LongitudinalLaw(nn.Module):
         filled = (layers.double() / (layers.double() + _HALF_FILLED)).sum(dim=1, keepdim=True)
         both = torch.cat([layers.double(), total / e_inc], dim=1)
         logs = torch.log(torch.where(both > 0, both, 1.0))
-        lit = (total > 0).expand(-1, _N_GLOBAL - 1)
-        return torch.cat([logs, mean, spread, filled], dim=1), torch.cat([both > 0, lit], dim=1)
+        non_empty = (total > 0).expand(-1, _N_GLOBAL - 1)
+        return torch.cat([logs, mean, spread, filled], dim=1), torch.cat(
+            [both > 0, non_empty], dim=1
+        )
 
     def encode(self, layers: LayerEnergies, e_inc: IncidentEnergy, t: Energies) -> Bits:
         """Give the states of all nodes for layer energies [MeV]."""

@@ -54,25 +54,25 @@ class _Layer:
     ) -> tuple[list[Value], list[Value]]:
         decoder, (memory, *past), (context, energy, mean, uniform) = self.decoder, old, elements
         _, n_alpha, n_r = decoder.shape
-        places, lit = n_alpha * n_r, energy.above(0.0)
-        memory = self._remember(memory, past[0], context)
-        n_hits = self._count(graph.joined([memory, context]), energy, uniform) * lit
-        opened = self._open(graph, graph.joined([memory, context]), past, n_hits)
+        places, non_empty = n_alpha * n_r, energy.above(0.0)
+        memory = self._step_memory(memory, past[0], context)
+        n_hits = self._count(graph.joined([memory, context]), energy, uniform) * non_empty
+        embedded = self._embed(graph, graph.joined([memory, context]), past, n_hits)
         t = self.t.seen_in(graph)
         base = [mean.part(k, k + 1, 0).shaped(2, n_r) for k in range(3)]
         base = [b.part(0, 1, 0) + b.part(1, 2, 0) * t for b in base]
         margin = logit(uniform.part(2, 2 + places)).shaped(0, n_alpha, n_r)
-        hits = self._hits(graph, opened, base[0], margin, n_hits)
-        chance = uniform.part(2 + places, 2 + 2 * places).shaped(0, n_alpha, n_r)
-        made = self._energies(graph, opened, base[1:], hits, chance, energy)
+        hits = self._hits(graph, embedded, base[0], margin, n_hits)
+        uniform = uniform.part(2 + places, 2 + 2 * places).shaped(0, n_alpha, n_r)
+        made = self._energies(graph, embedded, base[1:], hits, uniform, energy)
         features = self._features(graph, made)
-        kept = [
+        averages = [
             rate * mine + (1 - rate) * features
             for rate, mine in zip(constants.DECAY, past[1:], strict=True)
         ]
-        return [memory, features, *kept], [made.shaped(0, places)]
+        return [memory, features, *averages], [made.shaped(0, places)]
 
-    def _remember(self, memory: Value, before: Value, context: Value) -> Value:
+    def _step_memory(self, memory: Value, before: Value, context: Value) -> Value:
         gru, n_r = self.decoder.memory, self.decoder.shape[2]
         rings = silu(_linear(self.decoder.rings, _tail(before, 2 * n_r, self._features_of)))
         seen = memory.graph.joined([rings, context])
@@ -94,8 +94,8 @@ class _Layer:
         _, n_alpha, n_r = self.decoder.shape
         return 2 * n_alpha * n_r + 4 + 2 * n_r
 
-    def _count(self, world: Value, energy: Value, uniform: Value) -> Value:
-        outputs = _linear(self.decoder.counts.outputs, world)
+    def _count(self, layer_context: Value, energy: Value, uniform: Value) -> Value:
+        outputs = _linear(self.decoder.counts.outputs, layer_context)
         first = sigmoid(outputs.part(0, 1)).above(uniform.part(0, 1))
         mean, width = (
             outputs.part(k, k + 1).where(first, outputs.part(k + 1, k + 2)) for k in (1, 3)
@@ -106,14 +106,14 @@ class _Layer:
         most = (energy / self.voxels.threshold + constants.SLACK).op("Floor").op("Max", 1.0)
         return n.op("Min", most)
 
-    def _open(
-        self, graph: Graph, world: Value, past: list[Value], n_hits: Value
+    def _embed(
+        self, graph: Graph, layer_context: Value, past: list[Value], n_hits: Value
     ) -> tuple[Value, Value, Value]:
         """Sums into the hidden units of hits and of energies, and what goes past them."""
         net, (_, n_alpha, n_r) = self.decoder.sectors, self.decoder.shape
         share = n_hits / float(n_alpha * n_r)
         log, root = (n_hits + 1.0).op("Log") / constants.COUNT_SCALE, n_hits.op("Sqrt")
-        known = graph.joined([world, log, root / constants.ROOT_SCALE, share])
+        known = graph.joined([layer_context, log, root / constants.ROOT_SCALE, share])
         bias = _linear(net.world, known) + _n(net.history.bias)
         weight = torch.cat([net.history.weight, net.direct.weight])
         both = self._history(graph, past) @ _t(weight)
@@ -140,7 +140,7 @@ class _Layer:
     def _hits(
         self,
         graph: Graph,
-        opened: tuple[Value, Value, Value],
+        embedded: tuple[Value, Value, Value],
         base: Value,
         margin: Value,
         n_left: Value,
@@ -152,14 +152,14 @@ class _Layer:
             odds = (odds / (places + constants.SOFTENING - n_left)).op("Log")
             log = (n_left + 1.0).op("Log")
             left = graph.joined([odds, log]) / constants.COUNT_SCALE
-            hidden = _take(opened[0], group) + _linear(net.hits_left[number], left).shaped(
+            hidden = _take(embedded[0], group) + _linear(net.hits_left[number], left).shaped(
                 0, 1, -1
             )
             if number:
                 hidden = hidden + _beside(hits, group) @ _t(
                     _weight(net.hits_beside[number - 1])
                 )
-            logits = _linear(net.hits, silu(hidden)) + _take(opened[2], group).part(0, n_r, 2)
+            logits = _linear(net.hits, silu(hidden)) + _take(embedded[2], group).part(0, n_r, 2)
             logits = logits + (base + odds).shaped(0, 1, n_r)
             places -= group.count * n_r
             flat = (logits + _take(margin, group)).shaped(0, group.count * n_r)
@@ -171,16 +171,16 @@ class _Layer:
     def _energies(
         self,
         graph: Graph,
-        opened: tuple[Value, Value, Value],
+        embedded: tuple[Value, Value, Value],
         base: list[Value],
         hits: Value,
-        chance: Value,
+        uniform: Value,
         left: Value,
     ) -> Value:
         net, (_, n_alpha, n_r) = self.decoder.sectors, self.decoder.shape
         threshold, whole = self.voxels.threshold, left
         around = [hits, _turned(hits, 1, n_alpha), _turned(hits, -1, n_alpha)]
-        values = opened[1] + graph.joined(around, axis=2) @ _t(net.around.weight)
+        values = embedded[1] + graph.joined(around, axis=2) @ _t(net.around.weight)
         layer, scaled = hits * 0.0, hits * 0.0
         n_left = hits.summed(1, 2).shaped(-1, 1)
         mu_all, sigma_all, final, amount = hits * 0.0, hits * 0.0 + 1.0, hits * 0.0, whole * 0.0
@@ -202,14 +202,14 @@ class _Layer:
                     _weight(net.values_beside[number - 1])
                 )
             both = _linear(net.values, silu(_linear(net.inner, silu(hidden))))
-            both = both + _take(opened[2], group).part(n_r, 3 * n_r, 2)
+            both = both + _take(embedded[2], group).part(n_r, 3 * n_r, 2)
             both = both + graph.joined(base).shaped(0, 1, 2 * n_r)
             mine, low, high = _take(hits, group), *self.voxels.WIDTHS
             mu = both.part(0, n_r, 2)
             sigma = sigmoid(both.part(n_r, 2 * n_r, 2)) * (high - low) + low
             after = n_left - mine.summed(1, 2).shaped(-1, 1)
             last = (0.5 - after).above(0.0) * n_left.above(0.5)
-            free = drawn(self.law, mu, sigma, mine, _take(chance, group), left, n_left, group)
+            free = drawn(self.law, mu, sigma, mine, _take(uniform, group), left, n_left, group)
             layer = layer + _put(free * (1.0 - last).shaped(0, 1, 1), group, n_alpha)
             scaled = scaled + _put(self._scaled(free), group, n_alpha)
             marked = mine * last.shaped(0, 1, 1)
@@ -218,7 +218,7 @@ class _Layer:
             final, amount = final + _put(marked, group, n_alpha), amount + left * last
             left = (left - free.summed(1, 2).shaped(-1, 1)).op("Max", 0.0)
             n_left = after
-        return layer + conditioned(self.law, mu_all, sigma_all, final, chance, amount)
+        return layer + conditioned(self.law, mu_all, sigma_all, final, uniform, amount)
 
     def _scaled(self, v: Value) -> Value:
         return (v / self.voxels.threshold).op("Max", 1.0).op("Log") / constants.Y_SCALE
@@ -226,22 +226,24 @@ class _Layer:
     def _features(self, graph: Graph, layer: Value) -> Value:
         """What later layers know of a layer: see `CausalDecoder`."""
         _, n_alpha, n_r = self.decoder.shape
-        lit = layer.above(0.0)
-        sectors = graph.joined([self._scaled(layer), lit], axis=2).shaped(0, 2 * n_alpha * n_r)
+        is_hit = layer.above(0.0)
+        sectors = graph.joined([self._scaled(layer), is_hit], axis=2).shaped(
+            0, 2 * n_alpha * n_r
+        )
         flat = layer.shaped(0, n_alpha * n_r)
         total = flat.summed(1, keep=True).op("Max", self.voxels.threshold)
         moments = flat @ self.decoder.moments.numpy() / total
         rings = (layer.summed(1) / self.voxels.threshold + 1.0).op("Log") / constants.Y_SCALE
-        return graph.joined([sectors, moments, rings, lit.summed(1) / float(n_alpha)])
+        return graph.joined([sectors, moments, rings, is_hit.summed(1) / float(n_alpha)])
 
 
 def _context(decoder: CausalDecoder, layers: Value, t: Value) -> Value:
     """What is known of every layer beforehand (batch, channels, layers)."""
     graph, n = layers.graph, decoder.shape[0]
-    lit = layers.above(0.0)
-    y = (layers / decoder.threshold).op("Log").where(lit, graph.constant(0.0))
+    non_empty = layers.above(0.0)
+    y = (layers / decoder.threshold).op("Log").where(non_empty, graph.constant(0.0))
     share = y - (layers.summed(1, keep=True) / decoder.threshold + 1.0).op("Log")
-    rows = [y / constants.Y_SCALE, lit, lit * share / constants.Y_SCALE]
+    rows = [y / constants.Y_SCALE, non_empty, non_empty * share / constants.Y_SCALE]
     angle = t * float(np.pi)
     of_energy = graph.joined([t, t * t, angle.op("Sin"), angle.op("Cos")]).shaped(0, 4, 1)
     wide = of_energy @ np.ones((1, n), np.float32)

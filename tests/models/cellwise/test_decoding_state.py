@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.models.autoregressive.sectors import straighten, zigzag
+from calo4pqvae.models.autoregressive.sectors import shear_odd_rings, unshear_odd_rings
 from calo4pqvae.models.cellwise.compiled import CompiledCells
 from calo4pqvae.models.cellwise.draws import draw_voxels
 from calo4pqvae.models.cellwise.lateral import Lateral
@@ -23,11 +23,11 @@ def test_walking_tells_what_training_sees(decoder, showers):
     x, t = showers
     lateral = decoder.measure(x)
     wholes = decoder(x, t, lateral)
-    walk = decoder.start_walk(x.sum(dim=(2, 3)), t, lateral)
+    decoding = decoder.init_cells(x.sum(dim=(2, 3)), t, lateral)
     for layer in range(x.shape[1]):
-        for one, whole in zip(decoder.look(walk, layer), wholes, strict=True):
+        for one, whole in zip(decoder.step_cells(decoding, layer), wholes, strict=True):
             assert torch.allclose(one, whole[:, layer], atol=2e-4)
-        decoder.note(walk, x[:, layer])
+        decoder.update_cells(decoding, x[:, layer])
 
 
 def draw(decoder, showers, make, seed=3):
@@ -75,7 +75,7 @@ def test_draws_follow_the_likelihood(decoder, showers, shape):
     made, _ = draw(decoder, (x, t), CompiledCells(decoder, shape))
     for term, part in (("hits", slice(0, 1)), ("values", slice(2, None))):
         lengths = []
-        for given in (made, straighten(x)):
+        for given in (made, unshear_odd_rings(x)):
             loss = losses(decoder, given, t)[term]
             (slope,) = torch.autograd.grad(loss, decoder.mean)
             lengths.append(float(slope[:, part].norm()))
@@ -114,4 +114,4 @@ def test_the_axis_is_as_far_from_the_centre_as_wanted(decoder, showers):
     turned = Lateral(-measured.centres, measured.radius)
     aims = [decoder(x, t, lateral)[1] for lateral in (measured, turned)]
     assert not torch.allclose(*aims)
-    assert torch.equal(zigzag(straighten(x)), x)
+    assert torch.equal(shear_odd_rings(unshear_odd_rings(x)), x)
