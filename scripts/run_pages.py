@@ -2,8 +2,10 @@
 
     python scripts/run_pages.py                               # every page with nightly code
     python scripts/run_pages.py docs/tutorials/judge.md       # these pages
+    python scripts/run_pages.py --table docs/checks/pages.md  # and note how long each took
 
 A page runs in an empty folder, from its first block to its last. Status 1 if one does not work.
+The table keeps the rows of pages that were not run, and gets none for a page that fails.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pages.blocks import blocks_of
@@ -25,21 +28,49 @@ def nightly() -> list[Path]:
     return [page for page in pages if any(b.mode == "nightly" for b in blocks_of(page))]
 
 
+HEAD = """# Minutes of each page
+
+What `make pages` took: all code of a page, from top to bottom, in an empty folder, on two cores
+of an AMD EPYC (Zen 4) that others used as well; on quiet cores it takes less. The page that
+runs first compiles loops, once for each installation.
+
+"""
+COLUMNS = "| page | blocks | minutes | CPU minutes | on |\n|---|--:|--:|--:|---|"
+
+
+def note(table: Path, page: Path, row: str) -> None:
+    """Put the row of a page in the place of its old one, or behind all others."""
+    name = Path(os.path.relpath(page, table.parent)).as_posix()
+    rows = {}
+    if table.is_file():
+        lines = [line for line in table.read_text("utf-8").splitlines() if "](" in line]
+        rows = {line.partition("](")[2].partition(")")[0]: line for line in lines}
+    rows[name] = f"| [{page.name}]({name}) {row}"
+    table.write_text("\n".join([HEAD + COLUMNS, *rows.values(), ""]), encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the code of pages.")
     parser.add_argument("pages", nargs="*", type=Path, help="pages (those with nightly code)")
+    parser.add_argument("--table", type=Path, help="file that keeps how long each page took")
+    args = parser.parse_args()
     failed = 0
-    print("| page | blocks | minutes | CPU minutes |\n|---|--:|--:|--:|", flush=True)
-    for page in parser.parse_args().pages or nightly():
+    print(COLUMNS, flush=True)
+    for page in map(Path.resolve, args.pages or nightly()):
         start, cpu = time.monotonic(), sum(os.times()[:4])
         with tempfile.TemporaryDirectory() as folder:
             try:
-                count = str(run_page(page.resolve(), Path(folder), ("suite", "nightly")))
+                count = str(run_page(page, Path(folder), ("suite", "nightly")))
             except PageError as error:
                 print(error, file=sys.stderr)
                 failed, count = failed + 1, "fails"
         minutes = (time.monotonic() - start) / 60, (sum(os.times()[:4]) - cpu) / 60
-        print(f"| {page.name} | {count} | {minutes[0]:.1f} | {minutes[1]:.1f} |", flush=True)
+        row = (
+            f"| {count} | {minutes[0]:.1f} | {minutes[1]:.1f} | {datetime.now(UTC):%Y-%m-%d} |"
+        )
+        print(f"| {page.name} {row}", flush=True)
+        if args.table and count != "fails":
+            note(args.table.resolve(), page, row)
     return int(bool(failed))
 
 
