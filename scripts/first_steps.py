@@ -89,7 +89,7 @@ def tell(step, model, judge):
         alone = mean(t).expand_as(outputs)
         pair = [model.voxels.loss(o, showers, e_inc, noise, 1.0) for o in (outputs, alone)]
         rows.append([float(pair[0][k] - pair[1][k]) for k in ("hits", "values")])
-        model.voxels.drawn = False
+        model.voxels.kind = "literal"
         made = model.read_out(model.voxels.draw(outputs, e_inc, noise))
         energies.append([float(made.sum()), float(showers.sum())])
     hits, values = np.mean(rows, axis=0)

@@ -5,11 +5,11 @@
 
 Test showers, the same reconstructed, and showers of the prior sampled classically and by an
 emulated annealer: partition 0 held by flux biases, temperature matched before, as in the paper.
-One set of bits makes drawn values and the paper's point values. The model of `no_latents.py` is
-the row that says what latents gain. OUT receives the showers (for `calo4pqvae evaluate`), the
-figures, and tables.md: FPD and KPD of both feature sets less those of Geant4 against itself on
-as many showers; response, its width and the spread of the depth in the windows of figure 6; and
-measured times beside the published rows.
+One set of bits makes drawn values, point values, and the paper's literal ones (`PointVoxels`).
+The model of `no_latents.py` is the row that says what latents gain. OUT receives the showers
+(for `calo4pqvae evaluate`), the figures, and tables.md: FPD and KPD of both feature sets less
+those of Geant4 against itself on as many showers; response, its width and the spread of the
+depth in the windows of figure 6; and measured times beside the published rows.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def main():
     save(prior_energy(made, dict.fromkeys(made, e_inc[:, 0])), args.out / "figure-2.svg")
     reference = Measured.from_file(ShowerFile(args.out / "Geant4.h5", model.geometry))
     distances, lines = Distances(reference, Options("none", batches=1, splits=CUTS)), []
-    for kind in ("drawn", "point"):
+    for kind in ("drawn", "point", "literal"):
         made = {name: (model, z) for name, z in bits.items()}
         if args.no_latents:
             other = load_model(args.no_latents).model

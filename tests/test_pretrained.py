@@ -117,8 +117,11 @@ def test_the_model_of_the_paper_makes_drawn_and_point_values():
     noise = SharedNoise(1)
     bits = sample_machine(model.prior, choose_sampler(model.prior.graph, noise), t, code, 100)
     assert torch.equal(bits[:, :302], code)
-    for kind in ("drawn", "point"):
+    spread = {}
+    for kind in ("drawn", "point", "literal"):
         model.choose_values(kind)
         response = model.decode(bits, e_inc, SharedNoise(2)).sum(dim=(1, 2, 3)) / e_inc[:, 0]
         assert abs(float(response.mean()) - 0.957) < 0.015
         assert 0.003 < float(response.std()) < 0.04
+        spread[kind] = float(response.std())
+    assert spread["point"] < 0.85 * spread["literal"]  # totals follow what the bits say

@@ -1,12 +1,16 @@
 """What is measured after training: clusters of hits and the spread of the total."""
 
+import math
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.config import load_config
-from calo4pqvae.errors import ConfigError
+from calo4pqvae.errors import CheckpointError, ConfigError
 from calo4pqvae.models.build import build_model
+from calo4pqvae.models.storage import load_model, save_model
 from calo4pqvae.models.voxels.clusters import Clusters, LayerCounts
 from calo4pqvae.models.voxels.totals import Totals
 
@@ -128,12 +132,52 @@ def test_values_are_drawn_unless_points_are_asked_for(toy_geometry, generator):
     bits = torch.rand(50, 48, generator=generator) < 0.5
     e_inc = torch.full((50, 1), 1e3)
     made = {}
-    for kind in ("drawn", "point"):
+    for kind in ("drawn", "point", "literal"):
         model.choose_values(kind)
         made[kind] = model.decode(bits, e_inc, SharedNoise(1))
     assert made["drawn"].sum() > 1.3 * made["point"].sum()  # exp(0.5) with the same values
+    assert torch.equal(made["point"] > 0, made["drawn"] > 0)  # the same hits, in clusters
     model.choose_values("drawn")
     assert torch.equal(model.decode(bits, e_inc, SharedNoise(1)), made["drawn"])
+
+
+def test_totals_of_point_values_follow_their_own_law_and_literal_ones_none(
+    toy_geometry, generator
+):
+    model = build_model(load_config("paper-compact", settings=list(SMALL)), toy_geometry)
+    with torch.no_grad():
+        model.decoder.mean.weight[:, 0] = 10.0
+    bits = torch.rand(20, 48, generator=generator) < 0.5
+    e_inc = torch.full((20, 1), 1e3)
+    before, after = {}, {}
+    for made in (before, after):
+        for kind in ("drawn", "point", "literal"):
+            model.choose_values(kind)
+            made[kind] = model.decode(bits, e_inc, SharedNoise(1))
+        model.voxels.point_totals.mean[0, 0] = 0.1  # of drawn showers: they come out too high
+    assert torch.equal(before["literal"], after["literal"])
+    assert torch.equal(before["drawn"], after["drawn"])
+    ratio = float(after["point"].sum() / before["point"].sum())
+    assert ratio == pytest.approx(math.exp(-0.1), rel=0.02)
+
+
+def test_an_older_model_has_literal_values_but_no_point_values(toy_geometry, tmp_path):
+    config = load_config("paper-compact", settings=list(SMALL))
+    model = build_model(config, toy_geometry)
+    model.voxels.totals.mean.fill_(0.1)
+    save_model(tmp_path, model, config, {})
+    weights = load_file(tmp_path / "model.safetensors")
+    older = {k: v for k, v in weights.items() if "point_totals" not in k}
+    save_file(older, tmp_path / "model.safetensors")
+    loaded = load_model(tmp_path).model
+    assert torch.equal(loaded.voxels.totals.mean, model.voxels.totals.mean)
+    loaded.choose_values("literal")
+    with pytest.raises(ConfigError, match="fitted by an earlier version"):
+        loaded.choose_values("point")
+    del older["voxels.totals.mean"]  # a tensor that has always been there
+    save_file(older, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"has no tensor voxels\.totals\.mean"):
+        load_model(tmp_path)
 
 
 def test_a_model_with_one_way_says_so(toy_geometry):

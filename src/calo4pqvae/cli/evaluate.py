@@ -157,7 +157,7 @@ def _reconstruct(
     from calo4pqvae.models.storage import load_model
 
     stored, values = load_model(args.model), generated.attrs.get("values")
-    if values in {"drawn", "point"}:
+    if values in {"drawn", "point", "literal"}:
         stored.model.choose_values(values)
     path = args.output / "reconstructed.h5"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -113,9 +113,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--values",
-        choices=["drawn", "point"],
-        help="of models that have both: voxels drawn from measured laws (default), or the "
-        "paper's point values",
+        choices=["drawn", "point", "literal"],
+        help="of models that have all: voxels drawn from measured laws (default), single "
+        "values with measured laws of hits and totals, or the paper's, nothing measured",
     )
     parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument(

@@ -45,7 +45,8 @@ class ShowerMaker:
         sweeps: Gibbs sweeps; what the model asks for when absent.
         seed: seed of everything random but the energies.
         sampler: kind of the Gibbs sampler.
-        values: how voxels are made, of models that have a choice: ``drawn`` or ``point``.
+        values: how voxels are made, of models that have a choice: ``drawn``, ``point`` or
+            ``literal``.
         device: where to compute.
         batch_size: showers that are in memory together.
         compression: of the files.

@@ -67,6 +67,8 @@ class ShowerModel(nn.Module, ABC):
         FIT_SETTINGS: settings that only `fit` and later steps depend on, so that a fit with
             other values takes over the trained networks.
         FITS_PRIOR: whether `fit` fits the prior, which then learns nothing from batches.
+        LATER: beginnings of the names of tensors that models stored by earlier versions may
+            lack; they are then as in an untrained model.
 
     Arguments:
         geometry: the regular cylinder whose showers it makes.
@@ -78,6 +80,7 @@ class ShowerModel(nn.Module, ABC):
 
     FIT_SETTINGS: ClassVar[frozenset[str]] = frozenset({"prior.burn_in"})
     FITS_PRIOR: ClassVar[bool] = False
+    LATER: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -114,10 +117,12 @@ class ShowerModel(nn.Module, ABC):
         """Choose between the ways in which this model can make values of voxels.
 
         Arguments:
-            kind: ``drawn`` from measured laws, or ``point``: the paper's single values.
+            kind: ``drawn`` from measured laws; ``point``, single values with measured laws of
+                hits and totals; or ``literal``, single values and nothing measured, as in the
+                paper.
 
         Raises:
-            ConfigError: the model has one way only.
+            ConfigError: the model has one way only, or no law for this kind.
         """
         raise ConfigError(
             f"{kind} values are a choice of models that are trained for single values and have "

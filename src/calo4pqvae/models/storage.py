@@ -109,11 +109,11 @@ def load_model(path: str | Path) -> StoredModel:
         graph = FourPartiteGraph.from_dict(description["graph"])
         provenance = dict(description["provenance"])
         with torch.device("meta"):  # takes no memory for what is declared here
-            wanted = build_model(config, geometry, graph).state_dict()
-    weights = read_weights(folder / WEIGHTS, wanted)
+            empty = build_model(config, geometry, graph)
+    weights = read_weights(folder / WEIGHTS, empty.state_dict(), empty.LATER)
     with parsing(folder / WEIGHTS, "weights of this model", CheckpointError):
         model = build_model(config, geometry, graph)
-        model.load_state_dict(weights)
+        model.load_state_dict(model.state_dict() | weights)
         model.check()
     return StoredModel(model.eval(), config, provenance, folder)
 

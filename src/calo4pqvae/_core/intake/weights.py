@@ -61,7 +61,9 @@ def read_header(path: Path) -> dict[str, Declared]:
     return found
 
 
-def read_weights(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def read_weights(
+    path: Path, wanted: Mapping[str, Any], later: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Read the tensors of a model and nothing else.
 
     Numbers that are stored in half precision where the model has float32 are widened.
@@ -70,6 +72,8 @@ def read_weights(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
         path: the file.
         wanted: tensors as the model has them, such as its `state_dict`; on the device ``meta``,
             so that nothing is reserved for what a damaged description declares.
+        later: beginnings of names of tensors that an earlier version did not write; a file
+            may lack all of one beginning.
 
     Returns:
         The tensors by name, on the CPU.
@@ -82,6 +86,8 @@ def read_weights(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
     from safetensors.torch import load_file
 
     header = read_header(path)
+    absent = tuple(b for b in later if not any(name.startswith(b) for name in header))
+    wanted = {name: value for name, value in wanted.items() if not name.startswith(absent)}
     for name in sorted({*wanted, *header}):
         if name not in wanted or name not in header:
             what = "an unknown" if name in header else "no"

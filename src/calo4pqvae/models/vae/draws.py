@@ -39,12 +39,24 @@ def fit_draws(model: "Calo4pQVAE", batches: ShowerBatches, seed: int) -> None:
     model.eval()
     counts = [LayerCounts.of(o[:, 0], x > 0) for x, _, o, _ in _decoded(model, batches, seed)]
     voxels.clusters.fit(LayerCounts(*(torch.cat(part) for part in zip(*counts, strict=True))))
-    noise, pairs = SharedNoise(seed + 1, model.prior.bias.device), []
-    for showers, e_inc, outputs, told in _decoded(model, batches, seed):
+    chosen = voxels.kind
+    for number, kind in enumerate(("drawn", "point"), start=1):
+        voxels.kind = kind
+        _fit_totals(model, batches, (seed, seed + number))
+    voxels.kind = chosen
+
+
+def _fit_totals(model: "Calo4pQVAE", batches: ShowerBatches, seeds: tuple[int, int]) -> None:
+    """Fit the spread of the total of the kind that is chosen; seeds of bits and of draws."""
+    voxels = model.voxels
+    noise, pairs = SharedNoise(seeds[1], model.prior.bias.device), []
+    for showers, e_inc, outputs, told in _decoded(model, batches, seeds[0]):
         drawn = model.read_out(voxels.draw(outputs, e_inc, noise))
         responses = (log_response(drawn, e_inc), log_response(showers, e_inc))
         pairs.append([*responses, model.scale(e_inc), *([] if told is None else [told])])
-    voxels.totals.fit(*(torch.cat(part) for part in zip(*pairs, strict=True)))
+    if isinstance(voxels, PointVoxels) and voxels.law_of_totals is not None:
+        columns = zip(*pairs, strict=True)
+        voxels.law_of_totals.fit(*(torch.cat(part) for part in columns))
 
 
 def _decoded(model: "Calo4pQVAE", batches: ShowerBatches, seed: int) -> Iterator[Decoded]:

@@ -15,7 +15,7 @@ from calo4pqvae.config import TrainingConfig
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
 from calo4pqvae.data.transforms import EnergyScale, to_logits
-from calo4pqvae.errors import PhysicsWarning
+from calo4pqvae.errors import ConfigError, PhysicsWarning
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import Calibration, Losses, ShowerModel
 from calo4pqvae.models.vae.draws import fit_draws
@@ -69,6 +69,8 @@ class Calo4pQVAE(ShowerModel):
     Source: seed paper, section 3.
     """
 
+    LATER = ("voxels.point_totals.",)
+
     voxels: VoxelModel
 
     def __init__(
@@ -87,15 +89,23 @@ class Calo4pQVAE(ShowerModel):
         self.encoder, self.decoder, self.global_bits = encoder, decoder, global_bits
 
     def choose_values(self, kind: str) -> None:
-        """Make point values or drawn ones from now on; drawn are the default.
+        """Make drawn, point or literal values from now on (`PointVoxels`); drawn by default.
 
         Raises:
-            ConfigError: the model has one way only.
+            ConfigError: the model has one way only, or it was fitted before there was a law
+                of the totals of point values.
         """
         if not isinstance(self.voxels, PointVoxels) or self.voxels.residuals is None:
             super().choose_values(kind)
             return
-        self.voxels.drawn = kind == "drawn"
+        laws = (self.voxels.totals, self.voxels.point_totals)
+        drawn, point = (law is not None and bool(law.mean.any()) for law in laws)
+        if kind == "point" and drawn and not point:
+            raise ConfigError(
+                "this model was fitted by an earlier version, which had no law of the totals "
+                "of point values; take literal ones, or fit its run anew"
+            )
+        self.voxels.kind = kind
 
     @torch.no_grad()
     def prepare(self, batches: ShowerBatches) -> None:

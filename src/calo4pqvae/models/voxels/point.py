@@ -30,9 +30,10 @@ class PointVoxels(VoxelModel):
     hit are independent given the bits; x is a logarithm, and the response is 48 to 66 % too
     low however long one trains (docs/model.md).
 
-    Showers may also be drawn from what both losses leave open, measured after training: the
-    decoder's value plus a difference (`ResidualTable`), hits in clusters (`Clusters`), and a
-    total that varies as Geant4's does (`Totals`).
+    Three kinds of showers come of the same outputs. ``literal``: independent hits times the
+    decoder's values, nothing else, as the paper has it. ``point``: the same values, but hits in
+    clusters (`Clusters`) and a total that varies as Geant4's does (`Totals`), both measured
+    after training. ``drawn``: a difference beside each value as well (`ResidualTable`).
 
     Arguments:
         weight: w, the weight of the squared error.
@@ -42,7 +43,7 @@ class PointVoxels(VoxelModel):
         n_told: numbers that bits name outright (`GlobalBits`), which the total follows.
 
     Attributes:
-        drawn: whether `draw` uses these laws or the paper's point values.
+        kind: which of the three `draw` makes; ``drawn`` unless there are no such laws.
 
     Source: seed paper, section 3; w, k and the true mask are those of the authors' code.
     """
@@ -60,8 +61,9 @@ class PointVoxels(VoxelModel):
         super().__init__()
         self.weight, self.exponent, self.true_mask = weight, exponent, true_mask
         self.residuals = ResidualTable(n_rings) if n_rings else None
-        self.clusters, self.totals = (Clusters(), Totals(n_told)) if n_rings else (None, None)
-        self.drawn = n_rings > 0
+        self.clusters = Clusters() if n_rings else None
+        self.totals, self.point_totals = (Totals(n_told) if n_rings else None for _ in range(2))
+        self.kind = "drawn" if n_rings else "literal"
 
     def loss(
         self,
@@ -86,10 +88,12 @@ class PointVoxels(VoxelModel):
     def draw(self, outputs: Outputs, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
         """Draw the mask, multiply, and invert eq. (1)."""
         logit, value = outputs[:, 0], softplus(outputs[:, 1])
-        if not self.drawn or self.residuals is None or self.clusters is None:
+        if self.kind == "literal" or self.residuals is None or self.clusters is None:
             hits = draw_bits(logit, noise.uniform(*logit.shape))
             return from_logits(hits * value, e_inc)
         hits = self.clusters.draw(logit, noise)
+        if self.kind == "point":
+            return from_logits(hits * value, e_inc)
         uniform = noise.uniform(*value.shape)[hits]
         mine = value[hits] + self.residuals(value[hits], uniform, _rings(value)[hits])
         value = torch.zeros_like(value).masked_scatter(hits, mine.clamp(min=0))
@@ -102,10 +106,16 @@ class PointVoxels(VoxelModel):
         t: Float[Tensor, "batch 1"],
         told: Float[Tensor, "batch quantities"] | None = None,
     ) -> Showers:
-        """Give drawn showers the spread of the total that Geant4's have."""
-        if not self.drawn or self.totals is None:
+        """Give showers the spread of the total that Geant4's have, unless they are literal."""
+        law = self.law_of_totals
+        if law is None:
             return showers
-        return showers * self.totals(log_response(showers, e_inc), t, told)[:, :, None, None]
+        return showers * law(log_response(showers, e_inc), t, told)[:, :, None, None]
+
+    @property
+    def law_of_totals(self) -> Totals | None:
+        """What corrects totals of the chosen kind."""
+        return {"drawn": self.totals, "point": self.point_totals}.get(self.kind)
 
     @property
     def table(self) -> ResidualTable | None:
