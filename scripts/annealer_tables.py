@@ -4,6 +4,7 @@
     python scripts/annealer_tables.py imperfections --repeats 8
     python scripts/annealer_tables.py imperfections --repeats 6 --reads 512 --only .. (one row)
     python scripts/annealer_tables.py conditioning
+    python scripts/annealer_tables.py fast
 
 The problem has random fields and couplings of standard deviation 0.2 (spins) on 4 x 130 nodes
 of an emulated Zephyr(4,4) with as many holes as real chips have; each repeat draws new codes,
@@ -12,6 +13,7 @@ reads, classical states and errors.
 
 import argparse
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -158,18 +160,43 @@ def conditioning(reads=8_000):
         field = None if times is None else times * recommended
         sampler = annealer(8.5, 3, conditioning=way, holding_field=field)
         states = sampler.sample(PROBLEM, clamped)
-        a, b = (energies(PROBLEM, z) for z in (states, want))
-        error = math.hypot(*(float(e.std()) / len(e) ** 0.5 for e in (a, b)))
         u = sampler.usage
         bits = 1 - u.moved_bits / max(u.held_bits, 1)
         whole = 1 - u.moved_reads / max(u.held_reads, 1)
         name = way if times is None else f"flux, {times} x recommended ({field:.2f})"
         print(
             f"| {name} | {100 * bits:.4f} % | {100 * whole:.2f} % | {u.flux:.2g} "
-            f"| {float(a.mean() - b.mean()):+.2f} ± {error:.2f} "
-            f"| {marginals(states, want, clamped):.2g} |",
+            f"| {beside(states, want, clamped)} |",
             flush=True,
         )
+
+
+def fast(reads=8_000):
+    """Fields as flux biases under a fast anneal, and twins whose flux constant is wrong."""
+    clamped = codes(5, reads, conditions=4)
+    want = gibbs(9).sample(PROBLEM, clamped, 4 * SWEEPS)
+    print("| fields | annealing [us] | flux [Phi_0] | mean energy less Gibbs | marginals, p |")
+    print("|---|--:|--:|--:|--:|")
+    for name, fields, wrong in (
+        ("h", "h", 1.0),
+        ("flux biases, fast", "flux", 1.0),
+        ("the same, 5 % too strong", "flux", 1.05),
+        ("the same, 20 % too strong", "flux", 1.2),
+    ):
+        anneal = 0.02 if fields == "flux" else 20.0
+        sampler = annealer(8.5, 3, fields=fields, anneal_us=anneal, out_of_range="refuse")
+        sampler.chip = replace(sampler.chip, mutual_pH=wrong * sampler.chip.mutual_pH)
+        text = beside(sampler.sample(PROBLEM, clamped), want, clamped)
+        u = sampler.usage
+        print(f"| {name} | {u.time.anneal / u.reads:g} | {u.flux:.2g} | {text} |", flush=True)
+
+
+def beside(states, want, clamped):
+    """Format the mean energy less the classical one, and the probability of the marginals."""
+    a, b = (energies(PROBLEM, z) for z in (states, want))
+    error = math.hypot(*(float(e.std()) / len(e) ** 0.5 for e in (a, b)))
+    p = marginals(states, want, clamped)
+    return f"{float(a.mean() - b.mean()):+.2f} ± {error:.2f} | {p:.2g}"
 
 
 def marginals(states, want, clamped):
@@ -181,15 +208,17 @@ def marginals(states, want, clamped):
     return min(1.0, len(found) * min(found))
 
 
+TABLES = {"conditioning": conditioning, "fast": fast}
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("table", choices=["temperature", "imperfections", "conditioning"])
+    parser.add_argument("table", choices=["temperature", "imperfections", *TABLES])
     parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--reads", type=int, default=READS, help="of a batch (imperfections)")
     parser.add_argument("--only", choices=KINDS, help="one row (imperfections)")
     args = parser.parse_args()
-    if args.table == "conditioning":
-        conditioning()
+    if args.table in TABLES:
+        TABLES[args.table]()
     elif args.table == "temperature":
         temperature(args.repeats)
     else:
