@@ -71,7 +71,7 @@ def draw(model, showers, e_inc, above_gev):
 
 def draw_chip(axes, model):
     """Draw qubits as short lines across the chip, and the couplers in use between them."""
-    graph, law = model.prior.graph, model.law
+    graph, distribution = model.prior.graph, model.law
     m = int(graph.lattice.split("(")[1].split(",")[0])
     sites = np.array(list(product(range(2), range(2 * m + 1), range(4), range(2), range(m))))
     u, w, k, j, z = sites[graph.labels.numpy()].T
@@ -79,8 +79,8 @@ def draw_chip(axes, model):
     x, y = np.where(u == 0, line, along), np.where(u == 0, along, line)
     for a, b in graph.edges.T.tolist():
         axes.plot(x[[a, b]], y[[a, b]], color="#dddddd", lw=0.3, zorder=0)
-    bits_of_layer, n = law.levels.bits[0], law.n_layers
-    nodes = law.node_of_bit.numpy()
+    bits_of_layer, n = distribution.levels.bits[0], distribution.n_layers
+    nodes = distribution.node_of_bit.numpy()
     layer = np.repeat(np.arange(n), bits_of_layer)
     rest = nodes[n * bits_of_layer :]
     axes.scatter(x[rest], y[rest], s=26, marker="s", color="#888888", label="sums and profile")

@@ -2,8 +2,8 @@
 
     python scripts/distance_speed.py [-n 50000] [--jetnet ENV/bin/python]
 
-Features are drawn from a normal law with the mean and covariance of the bundled Geant4 sample;
-the generated ones have a larger spread by 2 %. JetNet runs in its own environment (see
+Features are drawn from a normal distribution with the mean and covariance of the bundled Geant4
+sample; the generated ones have a larger spread by 2 %. JetNet runs in its own environment (see
 golden_distances.py) on the same numbers, after ours has ended. Beside seconds of the clock
 stand those of the processors, all threads together, which other work on the machine leaves
 alone. The limit is the time of the floating-point operations that FPD cannot do without (each

@@ -3,9 +3,9 @@
     python scripts/false_alarms.py FILE.h5 [--reference 1000] [--showers 800] [--trials 100]
 
 In each trial reference and sample are drawn from the file without replacement, so that they are
-independent samples of one law. Prints for each kind of verdict the share that goes against
-Geant4, with its error by trials (verdicts of one trial are correlated), and each score's share
-with mean and standard deviation of its excess. `--metrics` takes names of
+independent samples of one distribution. Prints for each kind of verdict the share that goes
+against Geant4, with its error by trials (verdicts of one trial are correlated), and each
+score's share with mean and standard deviation of its excess. `--metrics` takes names of
 `calo4pqvae.evaluation.metrics.registry`; the power of classifiers is left out.
 """
 

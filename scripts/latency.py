@@ -3,9 +3,9 @@
     calo4pqvae export cpp FOLDER --model pretrained
     python scripts/latency.py --exported FOLDER --before TREE --rounds 5
 
-Energies are the quantiles of the log-uniform law over the model's range; computing time of one
-thread, from energies to a file on disk, with the sweeps that the model asks for. The trees are
-asked in turns, so that other work on the machine meets all alike.
+Energies are the quantiles of the log-uniform distribution over the model's range; computing
+time of one thread, from energies to a file on disk, with the sweeps that the model asks for.
+The trees are asked in turns, so that other work on the machine meets all alike.
 """
 
 import argparse

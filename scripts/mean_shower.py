@@ -2,7 +2,7 @@
 
     python scripts/mean_shower.py TRAIN.h5 ENERGIES.h5 OUT.h5
 
-For each layer and ring the chance of a hit is a logistic law, and the mean of
+For each layer and ring the chance of a hit is a logistic function, and the mean of
 log(voxel / incident energy) a straight sum, of Legendre polynomials of order 6 in log E.
 Residuals are drawn from those of the same ring at about the same mean. What anything else gains
 is to be said against this row.

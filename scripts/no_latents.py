@@ -2,10 +2,10 @@
 
     python scripts/no_latents.py OUT --data FILE .. [--preset paper-compact]
 
-OUT is a model folder for `calo4pqvae generate`. Mean shower and laws of draws are fitted to the
-training showers as in any training; no network is trained, and the decoder gives the mean
-shower whatever the bits are; there are no global bits. What latents gain is to be said against
-this row.
+OUT is a model folder for `calo4pqvae generate`. Mean shower and distributions of draws are
+fitted to the training showers as in any training; no network is trained, and the decoder gives
+the mean shower whatever the bits are; there are no global bits. What latents gain is to be said
+against this row.
 """
 
 import argparse

@@ -10,7 +10,7 @@ not trained on: the bound of the model's own loss [nats a shower], hits + values
 KL takes ln Z from annealed importance sampling, beside its parts, with the paired difference
 from independent bits; FPD of the 362 features less that of Geant4 against itself, reconstructed
 and sampled; spread of the depth over Geant4's, 10 to 100 GeV, reconstructed and sampled. The
-constant of the law of values is left out: only differences mean something. WORK keeps
+constant of the distribution of values is left out: only differences mean something. WORK keeps
 checkpoints and results; what is done is not done again.
 """
 

@@ -41,7 +41,7 @@ def toy_showers(
 
     Incident energies are log-uniform from 100 MeV to 10 GeV. The mean shower has a gamma
     profile in depth, deeper for higher energies, and falls exponentially with r; each voxel
-    fluctuates by a gamma law of mean 1, and what is below the threshold reads as zero.
+    fluctuates by a gamma distribution of mean 1, and what is below the threshold reads as zero.
     """
 
     def make(n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,7 @@ print(value, sum(stats.cache_hits.values()))
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small package with our compiled normal law, called once, and its cache of that call."""
+    """A small package with our compiled normal distribution, and the cache of one call."""
     place = tmp_path_factory.mktemp("warm")
     root = place / "source" / "calo4pqvae"
     for name in BORROWED:
@@ -116,7 +116,7 @@ def edit(place: Path, name: str, old: str, new: str) -> None:
 def test_an_edit_in_another_file_is_seen_by_a_warm_cache(
     warm: Path, name: str, old: str, new: str, factor: float
 ) -> None:
-    """The normal law of a warm cache, made wrong by 30 %, is wrong at once, and so seen."""
+    """The normal distribution of a warm cache, made wrong by 30 %, is seen at once."""
     edit(warm, name, old, new)
     try:
         assert call(warm) == (pytest.approx(factor * 1.959964, rel=1e-6), 0)

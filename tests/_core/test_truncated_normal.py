@@ -1,4 +1,4 @@
-"""The normal law of compiled loops against SciPy's."""
+"""The normal distribution of compiled loops against SciPy's."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def test_probabilities_keep_their_digits_in_both_tails():
     assert (normal_up_to(-50.0), normal_up_to(50.0)) == (0, 1)
 
 
-def test_the_law_is_inverted():
+def test_the_distribution_is_inverted():
     p = np.concatenate([np.geomspace(1e-12, 0.5, 1000), 1 - np.geomspace(1e-9, 0.5, 1000)])
     found = np.array([normal_from(value) for value in p])
     assert found == pytest.approx(ndtri(p), rel=3e-9, abs=1e-8)

@@ -28,7 +28,9 @@ def estimates(one: float, other: float, generator: torch.Generator) -> Tensor:
     return torch.stack(found)
 
 
-def test_nothing_is_found_between_samples_of_one_law(generator: torch.Generator) -> None:
+def test_nothing_is_found_between_samples_of_one_distribution(
+    generator: torch.Generator,
+) -> None:
     """Five standard errors: one false alarm in two million."""
     for common in (0.0, 0.6):
         found = estimates(common, common, generator)

@@ -40,9 +40,9 @@ def test_the_likelihood_of_a_single_hit_integrates_to_one(mu, sigma):
     left, n_left = 5.0, 3
     room = left - 2 * THRESHOLD
     v = torch.exp(torch.linspace(math.log(THRESHOLD), math.log(room), 40_001))[1:-1]
-    law = SharedVoxels(THRESHOLD, 1)
+    distribution = SharedVoxels(THRESHOLD, 1)
     group = shares(v.view(-1, 1, 1), left, n_left, last=False)
-    nll = law.loss(*parameters([mu], [sigma], len(v)), group)
+    nll = distribution.loss(*parameters([mu], [sigma], len(v)), group)
     stretched = torch.log(v / THRESHOLD) - torch.log1p(-v / room)
     mass = torch.trapezoid(torch.exp(-nll) / math.sqrt(2 * math.pi), stretched)
     assert float(mass) == pytest.approx(1, abs=0.03)
@@ -50,13 +50,13 @@ def test_the_likelihood_of_a_single_hit_integrates_to_one(mu, sigma):
 
 def test_single_hits_are_drawn_from_that_likelihood(generator):
     n, left = 5000, 5.0
-    law = SharedVoxels(THRESHOLD, 1)
+    distribution = SharedVoxels(THRESHOLD, 1)
     mu, raw = parameters([5.0], [0.8], n)
     group = shares(torch.zeros(n, 1, 1), left, 3, last=False)
     uniform = torch.rand(n, 1, 1, generator=generator)
-    drawn = law.draw(mu, raw, torch.ones(n, 1, 1, dtype=torch.bool), group, uniform)
+    drawn = distribution.draw(mu, raw, torch.ones(n, 1, 1, dtype=torch.bool), group, uniform)
     assert float(drawn.max()) < left
-    _, logit, _ = law.transform(mu, raw, shares(drawn, left, 3, last=False))
+    _, logit, _ = distribution.transform(mu, raw, shares(drawn, left, 3, last=False))
     assert kstest(torch.sigmoid(logit).numpy(), "uniform").pvalue > 1e-3
 
 
@@ -72,17 +72,17 @@ def conditioned(generator, means, sigmas, left, n):
     return near[:n] * (left / near[:n].sum(dim=1, keepdim=True))
 
 
-def test_the_last_hits_follow_the_law_under_their_sum(generator):
+def test_the_last_hits_follow_the_distribution_under_their_sum(generator):
     """Three hits, one of them with a sharp energy, which common scaling would smear."""
     means, sigmas, n = [5.0, 4.5, 5.5], [0.05, 0.6, 0.6], 4000
     left = 1.15 * THRESHOLD * sum(math.exp(m) for m in means)
     truth = conditioned(generator, means, sigmas, left, n)
-    law = SharedVoxels(THRESHOLD, 3)
+    distribution = SharedVoxels(THRESHOLD, 3)
     mu, raw = parameters(means, [0.0501, 0.6, 0.6], n)
     hits = torch.ones(n, 1, 3, dtype=torch.bool)
     group = shares(torch.zeros(n, 1, 3), left, 3, last=True)
     uniform = torch.rand(n, 1, 3, generator=generator)
-    drawn = law.draw(mu, raw, hits, group, uniform)[:, 0]
+    drawn = distribution.draw(mu, raw, hits, group, uniform)[:, 0]
     assert torch.allclose(drawn.sum(dim=1), torch.full((n,), left), rtol=0.011)
     # The condition is imposed to first order: means and widths within a few percent.
     assert torch.allclose(drawn.mean(dim=0), truth.mean(dim=0), rtol=0.06)
@@ -97,10 +97,12 @@ def test_the_last_hits_follow_the_law_under_their_sum(generator):
 
 def best_sigma(drawn, left, *, last):
     """The common width of two hits that makes their energies most likely."""
-    law, n = SharedVoxels(THRESHOLD, 2), len(drawn)
+    distribution, n = SharedVoxels(THRESHOLD, 2), len(drawn)
     sigmas = torch.linspace(0.12, 0.4, 57).tolist()
     group = shares(drawn.view(n, 1, 2), left, 2, last=last)
-    costs = [law.loss(*parameters([5.0, 5.0], [s, s], n), group).mean() for s in sigmas]
+    costs = [
+        distribution.loss(*parameters([5.0, 5.0], [s, s], n), group).mean() for s in sigmas
+    ]
     return sigmas[int(torch.stack(costs).argmin())]
 
 
@@ -114,25 +116,25 @@ def test_the_sum_takes_a_degree_of_freedom_of_the_widths(generator):
 
 
 def test_a_single_last_hit_costs_nothing_and_takes_everything(generator):
-    law = SharedVoxels(THRESHOLD, 1)
+    distribution = SharedVoxels(THRESHOLD, 1)
     mu, raw = parameters([3.0], [0.5], 50)
     energies = torch.full((50, 1, 1), 0.5)
     group = shares(energies, 0.5, 1, last=True)
-    loose = law.loss(mu, raw, group)
+    loose = distribution.loss(mu, raw, group)
     assert bool((loose.abs() < 1).all())
     uniform = torch.rand(50, 1, 1, generator=generator)
-    drawn = law.draw(mu, raw, energies > 0, group, uniform)
+    drawn = distribution.draw(mu, raw, energies > 0, group, uniform)
     assert torch.allclose(drawn, energies, rtol=0.011)
 
 
 def test_empty_groups_and_empty_layers_have_finite_gradients():
-    law = SharedVoxels(THRESHOLD, 2)
+    distribution = SharedVoxels(THRESHOLD, 2)
     mu = torch.zeros(2, 3, 2, requires_grad=True)
     raw = torch.zeros(2, 3, 2, requires_grad=True)
     group = Shares(
         torch.zeros(2, 3, 2), torch.zeros(2), torch.zeros(2), torch.tensor([True, False])
     )
-    loss = law.loss(mu, raw, group).sum()
+    loss = distribution.loss(mu, raw, group).sum()
     loss.backward()
     assert float(loss.detach()) == 0
     assert torch.isfinite(mu.grad).all()

@@ -31,13 +31,13 @@ def sweep(machine, condition):
 
 
 def distance(machine, condition, sweeps):
-    """Total variation from the enumerated law after some sweeps, from the worst start."""
+    """Total variation from the enumerated probabilities after sweeps from the worst start."""
     reached = torch.linalg.matrix_power(sweep(machine, condition), sweeps)
     return float((reached - machine.probabilities()[condition]).abs().sum(dim=1).max() / 2)
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_a_hundred_sweeps_reach_the_law_from_any_start(name):
+def test_a_hundred_sweeps_reach_the_distribution_from_any_start(name):
     machine = MACHINES[name]
     for condition in range(len(machine.codes)):
         assert distance(machine, condition, 100) < 1e-6

@@ -25,7 +25,7 @@ BINS = st.lists(
 
 
 def alarms_are_as_rare_as_stated(p_values, rate):
-    """Whether the share below `rate` fits it; untrue for one right law in ten thousand."""
+    """Whether the share below `rate` fits it; untrue for one right sample in ten thousand."""
     seen = int((np.asarray(p_values) < rate).sum())
     return binom.ppf(5e-5, len(p_values), rate) <= seen <= binom.isf(5e-5, len(p_values), rate)
 
@@ -69,9 +69,9 @@ def test_chi_square_at_the_edges():
 def test_states_are_numbered_as_enumerated():
     states = enumerate_states(4).repeat(50, 1)
     condition = torch.zeros(len(states), dtype=torch.int64)
-    law = torch.zeros(1, 16)
-    law[0] = 1 / 16
-    assert states_p_value(states, condition, law) == 1.0
+    distribution = torch.zeros(1, 16)
+    distribution[0] = 1 / 16
+    assert states_p_value(states, condition, distribution) == 1.0
     skewed = torch.arange(1.0, 17)[None] / 136
     repeated = enumerate_states(4).repeat_interleave(10 * torch.arange(1, 17), dim=0)
     condition = torch.zeros(len(repeated), dtype=torch.int64)
@@ -80,13 +80,13 @@ def test_states_are_numbered_as_enumerated():
 
 
 def test_one_wrong_condition_is_seen_among_right_ones(rng):
-    law = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]])
+    distribution = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]])
     condition = torch.arange(4000) % 2
     uniform = torch.from_numpy(rng.random((4000, 1))).float()
-    number = torch.searchsorted(law[condition].cumsum(1), uniform)[:, 0]
+    number = torch.searchsorted(distribution[condition].cumsum(1), uniform)[:, 0]
     states = enumerate_states(2)[number]
-    assert states_p_value(states, condition, law) > 1e-4
-    assert states_p_value(states, condition, law[[0, 0]]) < 1e-4
+    assert states_p_value(states, condition, distribution) > 1e-4
+    assert states_p_value(states, condition, distribution[[0, 0]]) < 1e-4
 
 
 def test_frequencies_deviate_as_normal_numbers_do(rng):

@@ -16,9 +16,9 @@ from calo4pqvae.testing.directions import smallest_error
 from calo4pqvae.testing.machines import known_machines
 
 CASES = {case.name: case for case in conformance_cases()}
-LAWS = [name for name in CASES if name.startswith("distribution")]
-SHARED_BIASES = LAWS[:4]
-EVERY_LAW = dict.fromkeys(LAWS)
+DISTRIBUTIONS = [name for name in CASES if name.startswith("distribution")]
+SHARED_BIASES = DISTRIBUTIONS[:4]
+EVERY_DISTRIBUTION = dict.fromkeys(DISTRIBUTIONS)
 FEW = 5_003
 """Chains of most checks here: a mistake seen on a quarter of the usual ones is seen on all."""
 
@@ -145,12 +145,12 @@ class LetsOthersComplain(Twin):
 @pytest.mark.parametrize(
     ("twin", "names"),
     [
-        (FlipsACoupling, LAWS),
-        (ForgetsABias, LAWS),
-        (TakesBiasesOfTheFirstChain, LAWS[4:]),
-        (FeelsClampsOfTheNextChain, LAWS),
-        (ReturnsClampsOfTheNextChain, [*LAWS, "clamped nodes"]),
-        (IgnoresTheLastPartition, LAWS),
+        (FlipsACoupling, DISTRIBUTIONS),
+        (ForgetsABias, DISTRIBUTIONS),
+        (TakesBiasesOfTheFirstChain, DISTRIBUTIONS[4:]),
+        (FeelsClampsOfTheNextChain, DISTRIBUTIONS),
+        (ReturnsClampsOfTheNextChain, [*DISTRIBUTIONS, "clamped nodes"]),
+        (IgnoresTheLastPartition, DISTRIBUTIONS),
         (StopsEarly, ["distribution: strong couplings"]),
         (SharesNumbersBetweenNeighbours, ["independence"]),
         (CountsOnFromTheSeed, ["independence"]),
@@ -204,18 +204,18 @@ def test_a_small_error_of_all_couplings_is_seen():
             return super().sample(coarse, clamped, sweeps, start)
 
     refused = 0
-    for name in LAWS:
+    for name in DISTRIBUTIONS:
         try:
             CASES[name](lambda _, seed: Coarse(SharedNoise(seed)), chains=100_003)
         except ConformanceError:
             refused += 1
-    assert refused == len(LAWS)
+    assert refused == len(DISTRIBUTIONS)
 
 
 def test_all_failures_are_named_at_once():
     with pytest.raises(ConformanceError) as caught:
         check_sampler(ReturnsClampsOfTheNextChain, chains=FEW)
-    assert set(caught.value.failed) == {*LAWS, "clamped nodes"}
+    assert set(caught.value.failed) == {*DISTRIBUTIONS, "clamped nodes"}
     assert all(name in str(caught.value) for name in caught.value.failed)
 
 
@@ -252,7 +252,9 @@ def all_fields(factor, part):
     return lambda _, seed: Wrong(SharedNoise(seed))
 
 
-@pytest.mark.parametrize(("part", "name"), [("all", LAWS[0]), ("external", LAWS[4])])
+@pytest.mark.parametrize(
+    ("part", "name"), [("all", DISTRIBUTIONS[0]), ("external", DISTRIBUTIONS[4])]
+)
 def test_fields_times_097_are_refused_by_the_thorough_suite(part, name):
     """With its number of chains, where the right sampler passes.
 
@@ -260,7 +262,7 @@ def test_fields_times_097_are_refused_by_the_thorough_suite(part, name):
     """
     chains = THOROUGH * 20_011
     CASES[name](all_fields(1.0, part), chains=chains)
-    with pytest.raises(ConformanceError, match="do not follow the enumerated law"):
+    with pytest.raises(ConformanceError, match="do not follow the enumerated distribution"):
         CASES[name](all_fields(0.97, part), chains=chains)
 
 
@@ -284,11 +286,11 @@ def test_the_stated_power_is_there():
             return True
         return False
 
-    assert all(any(refuses(name, seed) for name in LAWS) for seed in range(4))
+    assert all(any(refuses(name, seed) for name in DISTRIBUTIONS) for seed in range(4))
 
 
 def test_a_third_of_that_is_not_seen():
-    """The stated error is not too large: of 0.35 of it, no law is refused (99.8 % of seeds)."""
+    """The stated error is not too large: of 0.35 of it, none is refused (99.8 % of seeds)."""
     make = all_fields(1 - 0.35 * smallest_error(20_011), "all")
-    for name in LAWS:
+    for name in DISTRIBUTIONS:
         CASES[name](lambda graph, seed: make(graph, 100 + seed))

@@ -63,8 +63,8 @@ class Ratio:
 def samples(model: ShowerModel, n: int) -> dict[str, Energies]:
     """Incident energies [MeV] by name: 10 and 100 GeV if the model knows them, and its range.
 
-    Over the range they are log-uniform: the quantiles of that law, so that the mean time has no
-    error from drawing them.
+    Over the range they are log-uniform: the quantiles of that distribution, so that the mean
+    time has no error from drawing them.
     """
     low, high = model.scale.low, model.scale.high
     chosen = {

@@ -4,8 +4,8 @@ A machine that is fitted to states follows their moments as far as its couplers 
 cannot follow, only an encoder that makes the states can give up. The distance here tells it: a
 quarter of the squared Frobenius distance between both matrices of second moments of the spins,
 $\frac14 \sum_{i \ne j} (\langle s_i s_j\rangle_d - \langle s_i s_j\rangle_m)^2$, for small
-correlations the divergence between the two laws [nats]. Many weak correlations of one common
-movement add up in it, though no single pair shows them.
+correlations the divergence between the two distributions [nats]. Many weak correlations of one
+common movement add up in it, though no single pair shows them.
 """
 
 import torch

@@ -114,8 +114,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--values",
         choices=["drawn", "point", "literal"],
-        help="of models that have all: voxels drawn from measured laws (default), single "
-        "values with measured laws of hits and totals, or the paper's, nothing measured",
+        help="of models that have all: voxels drawn from measured distributions (default), "
+        "single values with measured distributions of hits and totals, or the paper's, "
+        "nothing measured",
     )
     parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument(

@@ -3,7 +3,7 @@
 The hypothesis is that the showers are Geant4's. What is held against three errors is the
 difference between a number and its floor, and the error is that of this very difference under
 the hypothesis: the scatter of the number, of the floor, and what both have in common. An error
-that is itself estimated from few comparisons is widened by Student's law.
+that is itself estimated from few comparisons is widened by Student's distribution.
 
 The error of the number as it is has no part in it: a sample that is far off scatters more, and
 that must not excuse it. Nor has the scatter of a smaller comparison than the one judged.
@@ -40,8 +40,8 @@ Sides = Literal["above", "size", "both"]
 CHANCE: dict[Sides, float] = {"above": 0.006, "size": 0.004, "both": 0.004}
 """Share of verdicts that go against Geant4 itself: see docs/evaluation.md.
 
-More than the 1.3 in 1,000 (2.7 on two sides) of a normal law beyond three errors, since most
-distances have a longer tail above.
+More than the 1.3 in 1,000 (2.7 on two sides) of a normal distribution beyond three errors,
+since most distances have a longer tail above.
 """
 
 RULE = (

@@ -74,8 +74,8 @@ class ShowerModel(nn.Module, ABC):
         geometry: the regular cylinder whose showers it makes.
         scale: range of incident energies.
         code: code of the incident energy on partition 0.
-        prior: law of the bits.
-        voxels: law of a voxel given the decoder's numbers.
+        prior: distribution of the bits.
+        voxels: distribution of a voxel given the decoder's numbers.
     """
 
     FIT_SETTINGS: ClassVar[frozenset[str]] = frozenset({"prior.burn_in"})
@@ -117,16 +117,16 @@ class ShowerModel(nn.Module, ABC):
         """Choose between the ways in which this model can make values of voxels.
 
         Arguments:
-            kind: ``drawn`` from measured laws; ``point``, single values with measured laws of
-                hits and totals; or ``literal``, single values and nothing measured, as in the
-                paper.
+            kind: ``drawn`` from measured distributions; ``point``, single values with measured
+                distributions of hits and totals; or ``literal``, single values and nothing
+                measured, as in the paper.
 
         Raises:
-            ConfigError: the model has one way only, or no law for this kind.
+            ConfigError: the model has one way only, or no distribution for this kind.
         """
         raise ConfigError(
             f"{kind} values are a choice of models that are trained for single values and have "
-            "laws to draw from as well (model.voxels.residuals=true, presets paper "
+            "distributions to draw from as well (model.voxels.residuals=true, presets paper "
             "and paper-compact); this one has one way to make values"
         )
 
@@ -237,7 +237,7 @@ class ShowerModel(nn.Module, ABC):
     def calibration(
         self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource
     ) -> Calibration:
-        """Compare the energies of hits with the laws that the decoder gives them.
+        """Compare the energies of hits with the distributions that the decoder gives them.
 
         Arguments:
             showers: voxel energies [MeV], readout threshold applied.

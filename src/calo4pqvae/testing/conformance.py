@@ -13,7 +13,7 @@ from calo4pqvae.testing.checks import (
     check_start,
 )
 from calo4pqvae.testing.directions import smallest_error
-from calo4pqvae.testing.laws import check_distribution, check_independence
+from calo4pqvae.testing.distributions import check_distribution, check_independence
 from calo4pqvae.testing.machines import known_machines
 from calo4pqvae.testing.subject import ConformanceError, Make, Subject
 

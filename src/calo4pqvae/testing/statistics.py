@@ -1,9 +1,9 @@
-"""Does a sample follow its law? P-values whose false-alarm rates are known.
+"""Does a sample follow its distribution? P-values whose false-alarm rates are known.
 
 Every function takes independent chains, one state of each. A p-value is below x for a right
 sampler with probability x, or less where several comparisons share it (Bonferroni). The
-chi-square and normal laws behind them are limits of many counts: at a rate of 1e-3 simulation
-finds up to twice as many alarms, further out a few times as many.
+chi-square and normal distributions behind them are limits of many counts: at a rate of 1e-3
+simulation finds up to twice as many alarms, further out a few times as many.
 """
 
 import numpy as np
@@ -85,8 +85,8 @@ def frequency_deviations(
     """Measure how far events are from their expected number, in standard errors.
 
     Each chain has its own probability p of each event. The standard error is the root of the
-    summed p (1 - p); events where that sum is below 400 are too rare for a normal law and left
-    out.
+    summed p (1 - p); events where that sum is below 400 are too rare for a normal distribution
+    and left out.
     """
     p = probability.double()
     variance = (p * (1 - p)).sum(dim=0)

@@ -48,7 +48,7 @@ def test_energies_offsets_and_vartypes(vartype, kind, raw):
     assert set(np.unique(found.record.sample)) <= ({-1, 1} if vartype == "SPIN" else {0, 1})
 
 
-def test_bits_have_the_same_law_as_spins():
+def test_bits_have_the_same_distribution_as_spins():
     """Mean of a bit in a field, at the hidden temperature; five errors of 8,000 reads."""
     model = dimod.BinaryQuadraticModel({Q: 0.2}, {}, 0.0, "BINARY")  # h = 0.1
     found = make().sample(model, num_reads=8_000, **RAW)

@@ -41,38 +41,40 @@ def sweep_matrix(problem, condition):
     """Probabilities of one sweep from each state of the free nodes to each other."""
     n0 = SIZES[0]
     joint, states = ExactSampler().conditional(problem, CODES)
-    law = joint[condition]
+    distribution = joint[condition]
     matrix = torch.eye(len(states), dtype=torch.float64)
     for part in problem.graph.partitions[1:]:
         others = torch.ones(states.shape[1], dtype=torch.bool)
         others[part.start - n0 : part.stop - n0] = False
         same = (states[:, None, others] == states[None, :, others]).all(dim=2)
-        weight = same * law
+        weight = same * distribution
         matrix = matrix @ (weight / weight.sum(dim=1, keepdim=True))
-    return matrix, law, states
+    return matrix, distribution, states
 
 
 def exact_times(problem, condition, every=1):
     r"""Time of the energy and of each free node as records of every k-th sweep tell it.
 
-    $k (2 \sum_{t \ge 0} P^{kt} - 1)$ for the sweep P, about the law.
+    $k (2 \sum_{t \ge 0} P^{kt} - 1)$ for the sweep P, about the distribution.
     """
-    matrix, law, states = sweep_matrix(problem, condition)
+    matrix, distribution, states = sweep_matrix(problem, condition)
     clamped = CODES[condition].expand(len(states), -1)
     row = BoltzmannProblem(problem.graph, problem.bias[[condition]], problem.coupling)
     energy = row.energy(torch.cat([clamped, states], dim=1)).double()
     values = torch.cat([energy[:, None], states.double()], dim=1)
-    centred = values - law @ values
+    centred = values - distribution @ values
     step = torch.linalg.matrix_power(matrix, every)
-    summed = torch.linalg.solve(torch.eye(len(law)) - step + law, centred)
-    return every * (2 * (law @ (centred * summed)) / (law @ centred**2) - 1)
+    summed = torch.linalg.solve(torch.eye(len(distribution)) - step + distribution, centred)
+    return every * (2 * (distribution @ (centred * summed)) / (distribution @ centred**2) - 1)
 
 
 def random_start_error(problem, condition, sweeps):
-    """Total variation between the law after some sweeps from random bits and the machine's."""
-    matrix, law, _ = sweep_matrix(problem, condition)
-    start = torch.full_like(law, 1 / len(law))
-    return float((start @ torch.linalg.matrix_power(matrix, sweeps) - law).abs().sum() / 2)
+    """Total variation from the machine's distribution after some sweeps from random bits."""
+    matrix, distribution, _ = sweep_matrix(problem, condition)
+    start = torch.full_like(distribution, 1 / len(distribution))
+    return float(
+        (start @ torch.linalg.matrix_power(matrix, sweeps) - distribution).abs().sum() / 2
+    )
 
 
 @functools.cache

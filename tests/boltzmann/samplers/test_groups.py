@@ -26,7 +26,7 @@ def prior(generator):
     return prior
 
 
-def law(prior, t):
+def distribution(prior, t):
     """Enumerated probabilities for each scaled energy."""
     empty = torch.zeros(1, 0, dtype=torch.bool)
     rows = [ExactSampler().conditional(prior.problem(x[None]), empty)[0] for x in t]
@@ -34,15 +34,15 @@ def law(prior, t):
 
 
 @pytest.mark.parametrize("kind", ["compiled", "torch"])
-def test_every_group_follows_its_own_law(prior, kind):
+def test_every_group_follows_its_own_distribution(prior, kind):
     condition = torch.arange(CHAINS) % BINS
     centres = torch.tensor([[0.1], [0.5], [0.8]])
     sampler = choose_sampler(prior.graph, SharedNoise(5), kind)
     clamped = torch.zeros(CHAINS, 0, dtype=torch.bool)
     states = sample_machine(prior, sampler, centres[condition], clamped, 60)
-    p_value = states_p_value(states, condition, law(prior, centres))
+    p_value = states_p_value(states, condition, distribution(prior, centres))
     assert p_value > 1e-4
-    swapped = law(prior, centres.flip(0))
+    swapped = distribution(prior, centres.flip(0))
     assert states_p_value(states, condition, swapped) < 1e-12
 
 
@@ -63,7 +63,7 @@ def test_the_energy_takes_each_row_with_its_couplings(prior, generator):
 
 def test_bounds_of_each_shower_hold_the_exact_likelihood(prior):
     t = torch.tensor([[0.1], [0.15], [0.5], [0.8]])
-    probability = law(prior, t)
+    probability = distribution(prior, t)
     bits = torch.tensor([[0, 1, 1, 0, 1, 0, 1]] * 4).bool()
     number = int("0110101", 2)
     sampler = choose_sampler(prior.graph, SharedNoise(2), "compiled")

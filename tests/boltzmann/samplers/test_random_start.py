@@ -1,4 +1,4 @@
-"""Chains without a start begin with fair bits: their laws after 0 sweeps and after 1 are exact.
+"""Chains without a start begin with fair bits: after 0 sweeps and 1 they are exact.
 
 After many sweeps a start is forgotten, so that no other test sees a biased one.
 """
@@ -26,13 +26,13 @@ STRONG = known_machines()[3]
 
 
 def after_one_sweep(machine: KnownMachine, start: Tensor) -> Tensor:
-    """The law of the free nodes, one row per code, after a sweep from a law of the start."""
+    """The distribution of the free nodes a sweep after that of the start, a row per code."""
     graph = machine.graph
     n0 = graph.sizes[0]
     states = enumerate_states(graph.n_latents)
     rows = []
     for code in machine.codes:
-        law = start
+        distribution = start
         bits = torch.cat([code.repeat(len(states), 1), states], dim=1)
         problem = BoltzmannProblem(graph, machine.bias, machine.coupling)
         weight = torch.exp(-problem.energy(bits).double())
@@ -41,8 +41,8 @@ def after_one_sweep(machine: KnownMachine, start: Tensor) -> Tensor:
             moved[partition.start - n0 : partition.stop - n0] = True
             same = (states[:, None, ~moved] == states[None][:, :, ~moved]).all(dim=2)
             step = same * weight[None]
-            law = law @ (step / step.sum(dim=1, keepdim=True))
-        rows.append(law)
+            distribution = distribution @ (step / step.sum(dim=1, keepdim=True))
+        rows.append(distribution)
     return torch.stack(rows)
 
 
@@ -51,11 +51,11 @@ def p_values(sampler, machine: KnownMachine) -> list[float]:
     condition = machine.conditions(CHAINS)
     n0, n = machine.graph.sizes[0], machine.graph.n_latents
     fair = torch.full((2**n,), 0.5**n, dtype=torch.float64)
-    laws = (fair.repeat(len(machine.codes), 1), after_one_sweep(machine, fair))
+    distributions = (fair.repeat(len(machine.codes), 1), after_one_sweep(machine, fair))
     found = []
-    for sweeps, law in enumerate(laws):
+    for sweeps, distribution in enumerate(distributions):
         states = sampler.sample(machine.problem(condition), machine.clamped(condition), sweeps)
-        found.append(states_p_value(states[:, n0:], condition, law))
+        found.append(states_p_value(states[:, n0:], condition, distribution))
     return found
 
 
@@ -75,7 +75,9 @@ def test_a_start_that_is_not_fair_is_seen_after_each() -> None:
     assert max(p_values(biased, STRONG)) < FALSE_ALARM
 
 
-def test_the_enumerated_sweep_keeps_the_law_of_the_machine() -> None:
-    law = STRONG.probabilities()
-    kept = torch.stack([after_one_sweep(STRONG, row)[c] for c, row in enumerate(law)])
-    np.testing.assert_allclose(kept, law, atol=1e-6)  # energies are in single precision
+def test_the_enumerated_sweep_keeps_the_distribution_of_the_machine() -> None:
+    distribution = STRONG.probabilities()
+    kept = torch.stack([after_one_sweep(STRONG, row)[c] for c, row in enumerate(distribution)])
+    np.testing.assert_allclose(
+        kept, distribution, atol=1e-6
+    )  # energies are in single precision

@@ -1,4 +1,4 @@
-"""Classifiers on laws whose AUC and divergence are known, and their scores by hand."""
+"""Classifiers on distributions whose AUC and divergence are known, and their scores by hand."""
 
 import itertools
 from dataclasses import replace
@@ -29,7 +29,7 @@ SHIFT = 1.2
 
 @pytest.fixture
 def pair(rng) -> tuple[np.ndarray, np.ndarray]:
-    """Unit normal laws in one dimension, the second one shifted; 4,000 of each."""
+    """Unit normal distributions in one dimension, the second one shifted; 4,000 of each."""
     return rng.normal(size=4000), rng.normal(SHIFT, 1.0, 4000)
 
 
@@ -67,7 +67,7 @@ def test_error_of_the_area_matches_its_scatter(rng):
     assert made[:, 0].mean() == pytest.approx(expected, abs=4 * made[:, 0].std() / np.sqrt(800))
 
 
-def test_divergence_of_known_laws(pair):
+def test_divergence_of_known_distributions(pair):
     reference, generated = map(true_probability, pair)
     exact = true_divergence(SHIFT)
     found = divergence(reference, generated)
@@ -128,7 +128,7 @@ def test_the_networks_have_the_published_sizes():
     assert (OFFICIAL.select, OFFICIAL.standardise) == ("accuracy", False)
 
 
-def test_two_samples_of_one_law_cannot_be_told_apart(rng):
+def test_two_samples_of_one_distribution_cannot_be_told_apart(rng):
     # 3 errors of the area: a free seed fails in 0.3 % of cases
     reference, generated = rng.normal(size=(2, 1500, 8))
     found = classify(reference, generated, setup=SMALL)
@@ -200,7 +200,7 @@ def test_the_larger_side_is_cut(rng):
     assert found.auc.n == 150
 
 
-def test_two_samples_of_one_law_are_not_told_apart_and_every_epoch_is_shown(rng):
+def test_two_samples_of_one_distribution_are_not_told_apart_and_every_epoch_is_shown(rng):
     steps = []
     sides = rng.normal(size=(2, 500, 3))
     found = classify(*sides, setup=SMALL, step=lambda: steps.append(1))

@@ -94,7 +94,7 @@ def test_single_precision_of_large_samples_agrees_with_jetnet_too(monkeypatch):
 
 
 @pytest.mark.parametrize("d", [1, 2, 7, 30])
-def test_distance_of_normal_laws_is_its_formula(rng, d):
+def test_distance_of_normal_distributions_is_its_formula(rng, d):
     a, b = normal(rng, 100, d), normal(rng, 80, d)
     assert frechet_distance(a, b) == pytest.approx(by_square_root(a, b), rel=1e-9)
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)

@@ -46,7 +46,7 @@ def test_agrees_with_plain_loops(toy, monkeypatch, n):
     assert got.n == n
 
 
-def test_one_law_is_near_zero_and_a_defect_is_not(toy):
+def test_one_distribution_is_near_zero_and_a_defect_is_not(toy):
     """Two halves, then the second with 20 % more of every width.
 
     Over 150 splits value / error was 0.3 +- 0.3 for the halves: two errors are exceeded in

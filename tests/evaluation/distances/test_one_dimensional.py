@@ -34,7 +34,7 @@ def test_separation_with_an_empty_histogram_is_undefined():
     assert np.isnan(separation(np.zeros(3), np.ones(3)))
 
 
-def test_separation_of_two_samples_of_one_law_is_at_its_floor(rng):
+def test_separation_of_two_samples_of_one_distribution_is_at_its_floor(rng):
     n, bins = 2000, 20
     p, q = rng.multinomial(n, np.full(bins, 1 / bins), size=(2, 400))
     # mean (bins - 1) / 2n; over 400 trials its error is below 2 %

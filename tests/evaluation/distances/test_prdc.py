@@ -51,7 +51,7 @@ def test_blocks_change_nothing(rng, monkeypatch):
     assert prdc(*sides) == whole
 
 
-def test_two_samples_of_one_law_have_the_expected_coverage_and_density(rng):
+def test_two_samples_of_one_distribution_have_the_expected_coverage_and_density(rng):
     """Exact expectations in any dimension; a wrong number of neighbours is caught."""
     n, k = 100, 5
     made = np.array(
@@ -116,7 +116,7 @@ def test_sides_are_cut_to_the_same_number(rng):
     assert cut != prdc(reference, generated, max_showers=200, seed=1)
 
 
-def test_the_coverage_of_one_law_is_known(rng):
+def test_the_coverage_of_one_distribution_is_known(rng):
     found = prdc(*rng.normal(size=(2, 300, 3)))
     # 5 errors
     assert found.coverage.value == pytest.approx(1 - 2**-5, abs=5 * found.coverage.error)

@@ -186,7 +186,7 @@ def test_a_dead_layer_is_fully_separated_and_dead_on_both_sides_is_left_out(
 
 
 def test_two_halves_are_at_the_floor_and_a_defect_is_above(halves):
-    """Twenty correlated verdicts on one law: one may be off by chance."""
+    """Twenty correlated verdicts on one distribution: one may be off by chance."""
     one, other = halves
     metric = Separations(one, Options())
     found = metric.of(other)

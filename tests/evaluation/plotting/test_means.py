@@ -41,7 +41,7 @@ def test_voxels(samples):
 
 @pytest.fixture
 def normal(toy_geometry, rng) -> dict[str, Observables]:
-    """Responses of known law: mean 0.8, width 10 percent of it; the sample 2 percent up."""
+    """Known responses: mean 0.8, width 10 percent of it; the sample 2 percent up."""
     n, made = 4000, {}
     for label, scale in ((REFERENCE, 1.0), ("generated", 1.02)):
         e_inc = 10 ** rng.uniform(3, 5, (n, 1))

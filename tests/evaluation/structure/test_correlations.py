@@ -1,4 +1,4 @@
-"""Correlation functions of laws whose correlations are known."""
+"""Correlation functions of distributions whose correlations are known."""
 
 import numpy as np
 import pytest

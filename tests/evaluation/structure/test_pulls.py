@@ -1,4 +1,4 @@
-"""Pulls of one law against itself, and against a law without an axis."""
+"""Pulls of one distribution against itself, and against a distribution without an axis."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from calo4pqvae.evaluation.structure.pulls import BEYOND, pulls
 from calo4pqvae.evaluation.structure.windows import windows_of
 
 
-def test_one_law_has_few_pulls_beyond_three_and_an_axis_lost_has_many(structure_of):
-    """Some 270 correlated pulls; more than 8 beyond three in one law of a thousand or fewer."""
+def test_one_distribution_has_few_pulls_beyond_three_and_an_axis_lost_has_many(structure_of):
+    """Some 270 correlated pulls; more than 8 beyond three in 1 case of 1,000 or fewer."""
     reference = structure_of(1500, 1)
     same = pulls(structure_of(1500, 2), reference)
     without = pulls(structure_of(1500, 3, lean=0.0), reference)
@@ -26,7 +26,7 @@ def test_one_law_has_few_pulls_beyond_three_and_an_axis_lost_has_many(structure_
     }
 
 
-def test_pulls_of_one_law_have_unit_width(structure_of):
+def test_pulls_of_one_distribution_have_unit_width(structure_of):
     """Means of 200 x 90 pulls; their width is known to 2 %, limits are five of that."""
     whole = structure_of(6000, 4)
     rng, found = np.random.default_rng(0), []

@@ -16,7 +16,7 @@ from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
 from calo4pqvae.models.autoregressive.compiled import compiled
 from calo4pqvae.models.autoregressive.core import Core
-from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution
 from calo4pqvae.models.autoregressive.model import LayeredQVAE
 from calo4pqvae.models.autoregressive.packing import pack, to_bytes
 from calo4pqvae.models.storage import load_pretrained
@@ -43,7 +43,9 @@ def small_model(shape, generator, clamped=0):
     )
     graph, scale = FourPartiteGraph.complete([clamped, 3, 3, 3]), EnergyScale(1e3, 1e6)
     prior = BoltzmannMachine(graph, bias_order=2, coupling_bins=4)
-    law = LongitudinalLaw(n_layers, THRESHOLD, graph.n_nodes, (1, 1, 1, 1, 0), 4, 5)
+    distribution = LongitudinalDistribution(
+        n_layers, THRESHOLD, graph.n_nodes, (1, 1, 1, 1, 0), 4, 5
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(20260101)  # whatever other tests have drawn before
         decoder = CausalDecoder(shape, THRESHOLD, (4, 6, 8, 10))
@@ -52,24 +54,25 @@ def small_model(shape, generator, clamped=0):
         scale=scale,
         code=ThermometerCode(clamped, scale),
         prior=prior,
-        law=law,
+        distribution=distribution,
         decoder=decoder,
         voxels=SharedVoxels(THRESHOLD, n_r),
     )
     with torch.no_grad():
         for value in (*decoder.parameters(), *prior.buffers()):
             value.add_(torch.randn(value.shape, generator=generator), alpha=0.4)
-        law.node_of_bit.copy_(
-            clamped + torch.randperm(9, generator=generator)[: law.levels.n_bits]
+        distribution.node_of_bit.copy_(
+            clamped + torch.randperm(9, generator=generator)[: distribution.levels.n_bits]
         )
-        law.marginals.absent += 11 + torch.randn(
-            law.marginals.absent.shape, generator=generator
+        distribution.marginals.absent += 11 + torch.randn(
+            distribution.marginals.absent.shape, generator=generator
         )
-        law.marginals.table[:, n_layers] -= 8  # layers of MeV, where torch has its digits
+        # Layers of MeV, where torch has its digits.
+        distribution.marginals.table[:, n_layers] -= 8
         mixed = torch.randn(4, n_layers + 4, 2 * n_layers + 8, generator=generator)
         mixed = mixed @ mixed.transpose(1, 2)
         width = mixed.diagonal(dim1=1, dim2=2).sqrt()
-        law.copula.correlation.copy_(mixed / width[:, :, None] / width[:, None])
+        distribution.copula.correlation.copy_(mixed / width[:, :, None] / width[:, None])
     return model.eval()
 
 

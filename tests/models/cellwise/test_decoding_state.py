@@ -14,7 +14,7 @@ from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 @pytest.fixture
 def shape(decoder):
-    """Laws of hits as they are trained, not bent."""
+    """Distributions of hits as they are trained, not bent."""
     return QuantileTable(decoder.shape[2])
 
 
@@ -85,7 +85,8 @@ def test_draws_follow_the_likelihood(decoder, showers, shape):
 def test_levels_of_drawn_hits_are_as_the_table_says(decoder, showers, shape):
     """Uniform without a table; with one they are not, and a fit finds it. Limit: 1 in 1,000.
 
-    A tenth of a unit is lost where both laws overlap: which one a hit is of is not known.
+    A tenth of a unit is lost where both distributions overlap: which one a hit is of is not
+    known.
     """
     x, t = (part.repeat(20, *[1] * (part.ndim - 1)) for part in showers)
     x = 50 * x  # few hits stand at the threshold or take all that there is room for

@@ -1,4 +1,4 @@
-"""The law of single deposits: a density, and draws from it."""
+"""The distribution of single deposits: a density, and draws from it."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ V0 = 0.05
 
 
 @pytest.fixture
-def law(generator):
+def distribution(generator):
     made = Deposits(V0)
     with torch.no_grad():
         made.spectra += 0.5 * torch.randn(made.spectra.shape, generator=generator)
@@ -23,27 +23,31 @@ CASES = [
 ]
 
 
-def density(law, outputs, room, later, n=40_000):
+def density(distribution, outputs, room, later, n=40_000):
     end = min(room, 14.0)
     y = (torch.arange(n) + 0.5) / n * end
     rows = torch.tensor(outputs).expand(n, -1)
-    nll = law.loss(rows, y, torch.full((n,), room), torch.full((n,), later))
+    nll = distribution.loss(rows, y, torch.full((n,), room), torch.full((n,), later))
     return y, torch.exp(-nll.detach()) * end / n
 
 
 @pytest.mark.parametrize(("outputs", "room", "later"), CASES)
-def test_it_is_normalised(law, outputs, room, later):
-    _, p = density(law, outputs, room, later)
+def test_it_is_normalised(distribution, outputs, room, later):
+    _, p = density(distribution, outputs, room, later)
     # Rooms of the spectra are tabulated 0.1 apart and rounded upwards.
     assert abs(float(p.sum()) - 1) < 0.03
 
 
 @pytest.mark.parametrize(("outputs", "room", "later"), CASES)
-def test_draws_follow_it(law, outputs, room, later, generator):
+def test_draws_follow_it(distribution, outputs, room, later, generator):
     n, bins = 40_000, 40
     # Where the spectra are tabulated, nothing is lost between two rooms.
-    room = float(law.rooms[torch.searchsorted(law.rooms, room)]) if room < 8 else room
-    y, p = density(law, outputs, room, later)
+    room = (
+        float(distribution.rooms[torch.searchsorted(distribution.rooms, room)])
+        if room < 8
+        else room
+    )
+    y, p = density(distribution, outputs, room, later)
     p = p / p.sum()
     edges = y[torch.searchsorted(p.cumsum(0), torch.arange(1, bins) / bins)]
     expected = torch.zeros(bins).index_add(0, torch.bucketize(y, edges), p) * n
@@ -52,7 +56,7 @@ def test_draws_follow_it(law, outputs, room, later, generator):
     def chi_square(room_of_draw):
         with torch.no_grad():
             rooms = torch.full((n,), room_of_draw)
-            drawn = law.draw(rows, rooms, torch.full((n,), later), uniform)
+            drawn = distribution.draw(rows, rooms, torch.full((n,), later), uniform)
         assert float(drawn.min()) >= 0
         assert float(drawn.max()) <= room_of_draw + 1e-4
         found = torch.bincount(torch.bucketize(drawn, edges), minlength=bins)

@@ -100,8 +100,8 @@ def classify(
     showers alone; splits and training scatter by as much again, so that of several runs is
     the standard deviation over runs, where it is larger.
 
-    Calibration on few showers is imperfect, which biases the divergence of equal laws below
-    zero, by some 0.05 for 1,000 showers.
+    Calibration on few showers is imperfect, which biases the divergence of equal distributions
+    below zero, by some 0.05 for 1,000 showers.
 
     Arguments:
         reference: one row for each shower of Geant4: features for the kind ``high``, else

@@ -60,12 +60,12 @@ class Calibration(NamedTuple):
 
 
 def divergence(reference: Outputs, generated: Outputs) -> Score:
-    """Estimate the Jensen-Shannon divergence of two laws from probabilities.
+    """Estimate the Jensen-Shannon divergence of two distributions from probabilities.
 
     JSD = 1 + 1/2 <log2(1 - p)>_reference + 1/2 <log2 p>_generated, that is one minus the
-    binary cross-entropy in bits, with equal weight of both sides. In bits: 0 for equal laws,
-    1 for disjoint ones. It is exact for the true probabilities p and a lower bound in the mean
-    for any other, so that equal laws give small negative values.
+    binary cross-entropy in bits, with equal weight of both sides. In bits: 0 for equal
+    distributions, 1 for disjoint ones. It is exact for the true probabilities p and a lower
+    bound in the mean for any other, so that equal distributions give small negative values.
 
     Arguments:
         reference: probability of being generated, for each shower of the reference.

@@ -93,7 +93,7 @@ def separate(
 
 
 def null_error(n: int, m: int) -> float:
-    """Scatter of the area under the curve for two samples of one law.
+    """Scatter of the area under the curve for two samples of one distribution.
 
     Mann and Whitney's for as many showers, all of which are tested once, widened for what folds
     have in common.

@@ -67,9 +67,9 @@ def fpd(
     multiplied by 1000).
 
     The fit removes the bias of the redraws, not that of the showers themselves: the value
-    tends to d^2 between the samples as they are, which for two samples of one law falls only
-    as 1/n. As N may exceed n, fewer than `min_samples` showers are no obstacle, but values
-    compare only at equal n and equal features. Read them beside the floor.
+    tends to d^2 between the samples as they are, which for two samples of one distribution
+    falls only as 1/n. As N may exceed n, fewer than `min_samples` showers are no obstacle, but
+    values compare only at equal n and equal features. Read them beside the floor.
 
     Arguments:
         reference: showers of Geant4.
@@ -121,7 +121,7 @@ def sample_sizes(min_samples: int, max_samples: int, points: int) -> Int[np.ndar
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
-    """Compute d^2 of two normal laws, at a cost of about 11/3 columns^3."""
+    """Compute d^2 of two normal distributions, at a cost of about 11/3 columns^3."""
     gap = a.mean - b.mean
     root, failed = torch.linalg.cholesky_ex(a.covariance)
     if failed:

@@ -22,7 +22,7 @@ Rows = Int[np.ndarray, " rows"]
 
 
 class FrechetLimit:
-    """d^2 of the normal laws with the means and covariances of the parts."""
+    """d^2 of the normal distributions with the means and covariances of the parts."""
 
     most: int | None = None
     redrawn = True

@@ -7,7 +7,7 @@ A ball around each shower reaches to its k-th nearest neighbour on the same side
 * density: mean number of reference balls around a generated shower, over k;
 * coverage: share of reference balls that hold a generated shower.
 
-Two samples of one law have density 1 and, with n showers each, coverage
+Two samples of one distribution have density 1 and, with n showers each, coverage
 1 - prod_{i=1..k} (n - i) / (2 n - i), about 1 - 2^-k; their precision and recall depend on
 the dimension, so read all four beside their floor.
 

@@ -1,9 +1,9 @@
 """Networks that tell a sample from Geant4: those of the CaloChallenge, or quick ones.
 
 Their floor needs no measurement. On showers that it has not seen, no classifier tells two
-samples of one law apart, so that its area under the curve is 0.5 in the mean, and scatters by
-the error of Mann and Whitney at most; the divergence is a lower bound, 0 or less in the mean.
-Both hold for as many showers as the value was taken on.
+samples of one distribution apart, so that its area under the curve is 0.5 in the mean, and
+scatters by the error of Mann and Whitney at most; the divergence is a lower bound, 0 or less in
+the mean. Both hold for as many showers as the value was taken on.
 """
 
 import math
@@ -176,7 +176,7 @@ class Networks(Metric):
 
 
 def undistinguished(n: int) -> Floor:
-    """Say what the area under the curve reads for two samples of one law, n showers each.
+    """Say what the area under the curve reads for two samples of n showers of one distribution.
 
     `classify` holds a fifth of them back for it. The mean of several runs scatters less than
     a single one, by how much is not known.

@@ -192,8 +192,9 @@ def chi_square(p: Counts, q: Counts) -> Float[np.ndarray, "*draws"]:
     """Compute chi-square over degrees of freedom of two histograms of counts.
 
     sum_b (sqrt(M / N) p_b - sqrt(N / M) q_b)^2 / (p_b + q_b), where N and M are the sums, over
-    the number of occupied bins less one. Its mean is 1 for independent entries of one law,
-    however few there are in a bin. NaN when a side is empty or one bin holds everything.
+    the number of occupied bins less one. Its mean is 1 for independent entries of one
+    distribution, however few there are in a bin. NaN when a side is empty or one bin holds
+    everything.
     """
     n, m = p.sum(axis=-1, keepdims=True), q.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -6,10 +6,10 @@ is the number of showers at which a sample of Geant4 would have the distance fou
 that is large enough shows its own faults alone; no sample can be worth more than its size by
 more than chance.
 
-For two samples of n and m showers of one law the distance is kappa / (s + 0.12 + 0.11 / s) in
-the mean, where s^2 = n m / (n + m) (Stephens); kappa, 0.8687 for a continuous observable, is
-measured in each window on random halves of the reference, which also tell how far the mean
-distance of a single sample scatters.
+For two samples of n and m showers of one distribution the distance is kappa / (s + 0.12 + 0.11
+/ s) in the mean, where s^2 = n m / (n + m) (Stephens); kappa, 0.8687 for a continuous
+observable, is measured in each window on random halves of the reference, which also tell how
+far the mean distance of a single sample scatters.
 
 Source of the idea: the "equivalent number of Geant4 showers" of the CMS HGCal challenge.
 """

@@ -31,7 +31,7 @@ KINDS = ("mean", "spread", "separation")
 _BINS = 10
 
 _FEW = 12
-"""Showers of a side that must differ from its commonest value: fewer make no normal law."""
+"""Showers of a side that must differ from its commonest value: fewer are not normal."""
 
 _HEAVY = 0.075
 """Largest relative error of a spread: beyond it the few showers of a tail make the spread and
@@ -47,8 +47,8 @@ class Pull(NamedTuple):
         kind: ``mean``, ``spread`` (standard deviation) or ``separation`` (triangular
             discrimination in ten bins of equal content of the reference).
         generated: value of the sample; the separation itself for that kind.
-        reference: value of the reference; what independent showers of one law would give for
-            the separation.
+        reference: value of the reference; what independent showers of one distribution would
+            give for the separation.
         error: of their difference.
         pull: the difference in errors.
         n: showers of the sample in the window.
@@ -165,11 +165,11 @@ def _separation(
     x: Float[np.ndarray, " sample"],
     y: Float[np.ndarray, " reference"],
 ) -> tuple[float, float, float, float]:
-    """Bin without the energy's trend, and set the separation beside its law by chance.
+    """Bin without the energy's trend, and set the separation beside its distribution by chance.
 
-    With both sides of one law, 2 S / (1/n + 1/m) is nearly chi-square of bins - 1 degrees of
-    freedom; the pull is the normal deviate of that probability (Wilson and Hilferty's cube
-    root).
+    With both sides of one distribution, 2 S / (1/n + 1/m) is nearly chi-square of bins - 1
+    degrees of freedom; the pull is the normal deviate of that probability (Wilson and
+    Hilferty's cube root).
     """
     edges = np.unique(np.quantile(y, np.linspace(0, 1, _BINS + 1)[1:-1]))
     counts = [np.bincount(np.searchsorted(edges, side, side="right"), minlength=len(edges) + 1)

@@ -2,8 +2,9 @@
 
 Most observables rise or fall with the incident energy. Inside a window the trend of the
 reference, a parabola in log E, is taken off both sides alike (its mean is put back), so that
-a comparison sees the law at fixed energy: sides with the same energies shower by shower gain
-nothing over sides with independent ones, and small differences of the spectra do no harm.
+a comparison sees the distribution at fixed energy: sides with the same energies shower by
+shower gain nothing over sides with independent ones, and small differences of the spectra do no
+harm.
 """
 
 from dataclasses import dataclass

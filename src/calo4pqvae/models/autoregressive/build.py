@@ -6,7 +6,7 @@ from calo4pqvae._core.rng import derive_seed
 from calo4pqvae.config import AutoregressiveConfig
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
-from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution
 from calo4pqvae.models.autoregressive.model import LayeredQVAE
 from calo4pqvae.models.base import Common
 from calo4pqvae.models.voxels import SharedVoxels
@@ -35,7 +35,7 @@ def build_autoregressive(
     return LayeredQVAE(
         **common,
         decoder=CausalDecoder(shape, geometry.threshold, config.decoder_widths),
-        law=LongitudinalLaw(
+        distribution=LongitudinalDistribution(
             shape[0],
             geometry.threshold,
             graph.n_nodes,

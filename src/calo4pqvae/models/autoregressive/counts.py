@@ -16,7 +16,7 @@ _FAR = 1e4
 
 
 class HitCounts(nn.Module):
-    r"""Law of the number n of hits in a layer that is not empty: 1 to the number of voxels.
+    r"""Distribution of the number n of hits in a non-empty layer, from 1 to that of voxels.
 
     $P(n) = \sum_k w_k\,[\sigma((g(n + \tfrac12) - m_k) / s_k) -
     \sigma((g(n - \tfrac12) - m_k) / s_k)]$ with $g(n) = 2 \sqrt n$, on which scale Poisson
@@ -33,7 +33,7 @@ class HitCounts(nn.Module):
         self.outputs = nn.Linear(n_in, 5)
 
     def forward(self, layer_context: Float[Tensor, "... layer_context"]) -> Outputs:
-        """Compute the parameters of the law."""
+        """Compute the parameters of the distribution."""
         return self.outputs(layer_context)
 
     def loss(self, outputs: Outputs, n_hits: Numbers) -> Numbers:

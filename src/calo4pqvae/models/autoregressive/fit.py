@@ -19,7 +19,7 @@ from calo4pqvae.data.batches import ShowerBatches
 if TYPE_CHECKING:
     from calo4pqvae.models.autoregressive.layer_bits import LayerBitsModel
 
-__all__ = ["fit_law", "fit_longitudinal", "read_layers", "wishes"]
+__all__ = ["fit_layer_energies", "fit_longitudinal", "read_layers", "wishes"]
 
 
 @torch.no_grad()
@@ -41,7 +41,7 @@ def fit_longitudinal(
         ConfigError: too few showers.
     """
     on_stage("reading")
-    fit_law(model, *read_layers(model, batches), config, on_stage)
+    fit_layer_energies(model, *read_layers(model, batches), config, on_stage)
 
 
 def read_layers(
@@ -57,7 +57,7 @@ def read_layers(
 
 
 @torch.no_grad()
-def fit_law(
+def fit_layer_energies(
     model: "LayerBitsModel",
     layers: Float[Tensor, "showers layer"],
     e_inc: Float[Tensor, "showers 1"],
@@ -65,33 +65,33 @@ def fit_law(
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Fit tables, copula, places and prior to layer energies [MeV]."""
-    law, prior, home = model.law, model.prior, model.prior.bias.device
-    law.cpu()
+    distribution, prior, home = model.law, model.prior, model.prior.bias.device
+    distribution.cpu()
     prior.cpu()
     t = model.scale(e_inc)
     noise = SharedNoise(derive_seed(config.seed, 1))
     on_stage("tables")
-    law.marginals.fit(*law.quantities(layers, e_inc), t)
-    interval = law.intervals(layers, e_inc, t)
+    distribution.marginals.fit(*distribution.quantities(layers, e_inc), t)
+    interval = distribution.intervals(layers, e_inc, t)
     on_stage("copula")
-    law.copula.fit(interval, t, noise.uniform)
-    bits = law.levels.encode(interval, law.marginals.absence(t))
+    distribution.copula.fit(interval, t, noise.uniform)
+    bits = distribution.levels.encode(interval, distribution.marginals.absence(t))
     if bits.shape[1]:
         on_stage("wishes")
         wanted = wishes(prior, bits, t)
         on_stage("placement")
-        law.node_of_bit.copy_(place(wanted, prior.graph, config.seed))
+        distribution.node_of_bit.copy_(place(wanted, prior.graph, config.seed))
         on_stage("start of the prior")
         fit_likelihood(
             prior,
-            law.on_nodes(bits),
+            distribution.on_nodes(bits),
             t,
             steps=config.fit_steps,
             sweeps=config.sweeps,
             seed=derive_seed(config.seed, 2),
             on_step=lambda step: on_stage("steps" if step % REFRESH else "renewals"),
         )
-    law.to(home)
+    distribution.to(home)
     prior.to(home)
 
 

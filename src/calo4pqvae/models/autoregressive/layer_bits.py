@@ -1,4 +1,4 @@
-"""What models have in common whose bits tell layer energies: the fit of their law, and bits."""
+"""What models whose bits tell layer energies have in common: bits, and their fit."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from calo4pqvae.data.energy_code import EnergyCode
 from calo4pqvae.data.transforms import EnergyScale
 from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.autoregressive.fit import fit_longitudinal
-from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution
 from calo4pqvae.models.base import Losses, ShowerModel
 from calo4pqvae.models.voxels.base import Terms
 
@@ -27,10 +27,10 @@ __all__ = ["LayerBitsModel"]
 class LayerBitsModel(ShowerModel):
     """A model whose bits are functions of the shower: intervals of its layer energies.
 
-    The networks are trained on the voxels alone; the law of the bits is fitted last.
+    The networks are trained on the voxels alone; the distribution of the bits is fitted last.
 
     Arguments:
-        law: layer energies, and what goes with them, to bits and back.
+        distribution: layer energies, and what goes with them, to bits and back.
         others: as for `ShowerModel`.
     """
 
@@ -54,11 +54,11 @@ class LayerBitsModel(ShowerModel):
         scale: EnergyScale,
         code: EnergyCode,
         prior: BoltzmannMachine,
-        law: LongitudinalLaw,
+        distribution: LongitudinalDistribution,
         voxels: nn.Module,
     ) -> None:
         super().__init__(geometry=geometry, scale=scale, code=code, prior=prior, voxels=voxels)
-        self.law = law
+        self.law = distribution
 
     @abstractmethod
     def voxel_terms(self, showers: Showers, t: Float[Tensor, "batch 1"]) -> Terms:
@@ -103,13 +103,13 @@ class LayerBitsModel(ShowerModel):
         self.law.check()
 
     def profiles(self, showers: Showers) -> Float[Tensor, "batch numbers"]:
-        """Measure what the law describes: the energies of the layers [MeV]."""
+        """Measure what the distribution describes: the energies of the layers [MeV]."""
         return self.read_out(showers).sum(dim=(2, 3))
 
     def forward(
         self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource, sharpness: float
     ) -> Losses:
-        """Compute the voxel terms; the bits and their law are fitted apart."""
+        """Compute the voxel terms; the bits and their distribution are fitted apart."""
         del noise, sharpness
         showers = self.read_out(showers)
         self.scale.check(e_inc)

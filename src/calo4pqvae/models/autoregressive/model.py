@@ -18,7 +18,7 @@ from calo4pqvae.models.autoregressive.causal import CausalDecoder
 from calo4pqvae.models.autoregressive.compiled import compiled, numbers_of
 from calo4pqvae.models.autoregressive.drawing import calibration, draw_voxels, losses
 from calo4pqvae.models.autoregressive.layer_bits import LayerBitsModel
-from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution
 from calo4pqvae.models.base import Calibration
 from calo4pqvae.models.voxels import SharedVoxels
 from calo4pqvae.models.voxels.base import Terms
@@ -40,15 +40,15 @@ class LayeredQVAE(LayerBitsModel):
         scale: range of incident energies.
         code: code of the incident energy on partition 0, which is empty where fields and
             couplings of the prior follow the energy.
-        prior: law of the bits.
-        law: layer energies to bits and back.
+        prior: distribution of the bits.
+        distribution: layer energies to bits and back.
         decoder: what the voxels of a layer depend on.
-        voxels: law of their energies.
+        voxels: distribution of their energies.
     """
 
     voxels: SharedVoxels
 
-    law: LongitudinalLaw
+    law: LongitudinalDistribution
     decoder: CausalDecoder
 
     def __init__(
@@ -58,12 +58,17 @@ class LayeredQVAE(LayerBitsModel):
         scale: EnergyScale,
         code: EnergyCode,
         prior: BoltzmannMachine,
-        law: LongitudinalLaw,
+        distribution: LongitudinalDistribution,
         decoder: CausalDecoder,
         voxels: SharedVoxels,
     ) -> None:
         super().__init__(
-            geometry=geometry, scale=scale, code=code, prior=prior, law=law, voxels=voxels
+            geometry=geometry,
+            scale=scale,
+            code=code,
+            prior=prior,
+            distribution=distribution,
+            voxels=voxels,
         )
         self.decoder = decoder
 
@@ -137,6 +142,6 @@ class LayeredQVAE(LayerBitsModel):
     def calibration(
         self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource
     ) -> Calibration:
-        """Compare energies of hits with their laws, given the true layers before them."""
+        """Compare energies of hits with their distributions, given the true earlier layers."""
         del noise
         return calibration(self.decoder, self.voxels, showers, self.scale(e_inc))

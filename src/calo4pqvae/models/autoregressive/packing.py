@@ -18,7 +18,7 @@ from calo4pqvae.data.energy_code import EnergyCode, SpreadThermometerCode, Therm
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.autoregressive import constants
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
-from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw, tilting
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution, tilting
 from calo4pqvae.models.autoregressive.layer_energies.distribution import LEAST_SPREAD
 from calo4pqvae.models.autoregressive.layer_energies.marginals import CERTAIN
 from calo4pqvae.models.autoregressive.sectors import Group
@@ -150,16 +150,23 @@ def thresholds_of(code: EnergyCode) -> np.ndarray:
     )
 
 
-def _energies(law: LongitudinalLaw) -> Arrays:
-    marginals, correlation = law.marginals, law.copula.correlation.double()
+def _energies(distribution: LongitudinalDistribution) -> Arrays:
+    marginals, correlation = distribution.marginals, distribution.copula.correlation.double()
     knots, quantities, columns = marginals.table.shape
-    leading = quantities - law.n_layers
+    leading = quantities - distribution.n_layers
     pitch = -(-quantities // _WIDE) * _WIDE
     whole = torch.linalg.inv(correlation)
     first = torch.linalg.inv(correlation[:, -leading:, -leading:])
-    sizes = [law.n_layers, quantities, law.levels.n_bits, law.rounds, knots, columns]
-    sizes += [law.copula.bins, pitch, tilting.STEPS, law.n_nodes]
-    rest = [marginals.REACH, marginals.STEP, CERTAIN, law.threshold, LEAST_SPREAD]
+    sizes = [
+        distribution.n_layers,
+        quantities,
+        distribution.levels.n_bits,
+        distribution.rounds,
+        knots,
+        columns,
+    ]
+    sizes += [distribution.copula.bins, pitch, tilting.STEPS, distribution.n_nodes]
+    rest = [marginals.REACH, marginals.STEP, CERTAIN, distribution.threshold, LEAST_SPREAD]
     rest += [tilting.UNIT, tilting.STIFFNESS, tilting.LARGEST_STEP, tilting.LARGEST_EXPONENT]
     return {
         "energies.sizes": _integers(sizes),
@@ -168,8 +175,8 @@ def _energies(law: LongitudinalLaw) -> Arrays:
         "energies.absent": _floats(marginals.absent),
         "energies.precision": _wide(whole, pitch),
         "energies.first": _wide(first, _WIDE),
-        "energies.bits": _integers(law.levels.bits),
-        "energies.node": _integers(law.node_of_bit),
+        "energies.bits": _integers(distribution.levels.bits),
+        "energies.node": _integers(distribution.node_of_bit),
     }
 
 

@@ -7,7 +7,7 @@ from calo4pqvae.config import CellwiseConfig
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.base import Common
 from calo4pqvae.models.cellwise.decoder import CellDecoder
-from calo4pqvae.models.cellwise.law import ShowerLaw, n_lateral
+from calo4pqvae.models.cellwise.distribution import ShowerDistribution, n_lateral
 from calo4pqvae.models.cellwise.model import CellwiseQVAE
 
 __all__ = ["build_cellwise"]
@@ -37,7 +37,7 @@ def build_cellwise(config: CellwiseConfig, common: Common, seed: int) -> Cellwis
     return CellwiseQVAE(
         **common,
         decoder=CellDecoder(shape, geometry.threshold, config.decoder_widths),
-        law=ShowerLaw(
+        distribution=ShowerDistribution(
             shape[0],
             geometry.threshold,
             graph.n_nodes,

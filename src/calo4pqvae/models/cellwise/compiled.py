@@ -39,7 +39,7 @@ class CompiledCells:
 
     Arguments:
         decoder: what the cells of a layer depend on.
-        shape: bends the laws of hits.
+        shape: bends the distributions of hits.
     """
 
     def __init__(self, decoder: CellDecoder, shape: QuantileTable) -> None:
@@ -61,8 +61,8 @@ class CompiledCells:
         self.output_mean = mean[:, 2:].movedim(1, 2).flatten(start_dim=2).numpy()
         self.moments, self.directions = decoder.moments.numpy(), decoder.directions.numpy()
         self.order = order.sectors.numpy()
-        law = decoder.deposits
-        tables = (law.edges, law.rooms, law.cumulated().detach())
+        distribution = decoder.deposits
+        tables = (distribution.edges, distribution.rooms, distribution.cumulated().detach())
         self.tables = tuple(table.double().numpy() for table in tables)
         bend = (shape.levels, shape.edges, shape.table)
         self.bend = tuple(part.double().numpy() for part in bend)
@@ -231,7 +231,7 @@ class _Layer:
         loops.sum_expected(log_e, mean, t, owners, places, self.hits, expected, rest)
         uniform = self._mine(block.uniforms[2][:, self.number]).view(rows, n_alpha, n_r).numpy()
         fixed = (draws.output_mean[:, self.number], draws.share, t)
-        law = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.bend)
+        distribution = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.bend)
         for stage in draws.stages:
             for place in range(stage.first, stage.end):
                 mine = slice(ends[place], ends[place + 1])
@@ -249,7 +249,7 @@ class _Layer:
                 means = (log_e[mine], expected[mine])
                 taken = (self.hits, self.voxels, self.scaled, left, n_left, rest)
                 given = (outputs, told[1][mine].numpy(), *fixed, owner, place)
-                loops.give_energies(*given, *law, *means, uniform, *taken)
+                loops.give_energies(*given, *distribution, *means, uniform, *taken)
 
     def _values_told(self, places: np.ndarray, owners: np.ndarray) -> Tensor:
         """Line up the past and the hits around of sectors with hits."""

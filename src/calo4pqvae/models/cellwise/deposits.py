@@ -24,26 +24,26 @@ _ROOMS = (0.05, 8.0, 80)
 """Rooms ln(R / v0) at which spectra are tabulated: up to 45 MeV; beyond it they are free."""
 
 N_LATER = 4
-"""Numbers of later hits, from one, with a law of their own of what is left for them."""
+"""Numbers of later hits, from one, each with a distribution of its own for what is left."""
 
 _BEGIN = 50.0
-"""Energy [v0] at which that law bends before training: 0.8 MeV."""
+"""Energy [v0] at which that distribution bends before training: 0.8 MeV."""
 
 _POINTS = 8
 _LEAST = 1e-6
 
 
 class Deposits(nn.Module):
-    r"""Law of y = ln(v / v_0) of a hit of energy v, of which there is room for R.
+    r"""Distribution of y = ln(v / v_0) of a hit of energy v, of which there is room for R.
 
     R is what is left of the layer's energy, less the threshold v_0 of all later hits.
 
     $p(y) = \sum_k w_k T_k(y) g(R - v) / C_k(R) + w_0 p_0(y)$. The spectra T_k are histograms
     that all hits share: the edge of a particle that crosses a cell at 2.3 MeV is in them, so
-    that no width can smear it. What is left for the later hits has its own learnt law g if
-    these are one, two or three, since it has such an edge, too; for more of them,
-    $g = (1 - v / R)^2$. Cells with many particles have $p_0$:
-    $\tilde y = y - \ln(1 - v / R)$ is normal, cut at zero.
+    that no width can smear it. What is left for the later hits has its own learnt distribution
+    g if these are one, two or three, since it has such an edge, too; for more of them, $g = (1
+    - v / R)^2$. Cells with many particles have $p_0$: $\tilde y = y - \ln(1 - v / R)$ is
+    normal, cut at zero.
 
     Outputs of the network for each hit: ln(w_k / w_0), $\mu$ of $\tilde y$, and the logit of
     $\sigma$ between `WIDTHS`.

@@ -31,9 +31,9 @@ def draw_voxels(
 ) -> Showers:
     """Draw voxels [MeV] whose sums are the given layer energies [MeV].
 
-    Energies of hits follow their laws as `shape` bends them. Of each layer's uniform numbers
-    two are for the number of hits, one of each cell for the hits, and one of each for the
-    energies, in the order of drawing.
+    Energies of hits follow their distributions as `shape` bends them. Of each layer's uniform
+    numbers two are for the number of hits, one of each cell for the hits, and one of each for
+    the energies, in the order of drawing.
     """
     decoding = decoder.init_cells(layers, t, lateral)
     showers = []
@@ -116,7 +116,7 @@ def _draw_hits(
 
 
 def _draw_energies(
-    laws: tuple[CellDecoder, QuantileTable],
+    distributions: tuple[CellDecoder, QuantileTable],
     embedded: LayerEmbedding,
     layer_context: Tensor,
     means: list[Tensor],
@@ -125,7 +125,7 @@ def _draw_energies(
     uniform: Layer,
 ) -> Layer:
     """Draw the energies of hits, in the order of drawing; the last one takes what is left."""
-    decoder, table = laws
+    decoder, table = distributions
     net, order, v0 = decoder.sectors, decoder.order, decoder.threshold
     n_r, around = decoder.shape[2], net.neighbourhood(hits)
     layer, seen = torch.zeros_like(hits), torch.cat([torch.zeros_like(hits), hits], dim=-1)

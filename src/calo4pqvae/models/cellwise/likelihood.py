@@ -70,25 +70,26 @@ def measured(
 ) -> Calibration:
     """Give mean, logit of the level, and ring of hits that come from cells of many particles.
 
-    Which law of `Deposits` a hit comes from is drawn from its probability given the energy.
+    Which distribution of `Deposits` a hit comes from is drawn from its probability given the
+    energy.
 
     Arguments:
-        decoder: gives hits their laws.
+        decoder: gives hits their distributions.
         showers: voxels [MeV].
         t: scaled energies.
-        noise: decides which law.
+        noise: decides which distribution.
         lateral: the axis that draws were told, if it is not the showers' own.
     """
     showers = shear_odd_rings(showers)
     lateral = decoder.measure(showers) if lateral is None else lateral
     layer_context, history, _ = decoder(showers, t, lateral)
     known = decoder.with_counts(layer_context, (showers > 0).sum(dim=(2, 3)).to(showers.dtype))
-    order, law = decoder.order, decoder.deposits
+    order, distribution = decoder.order, decoder.deposits
     embedded = decoder.sectors.embed(order.lined_up(history), known)
     energies = order.lined_up(showers)
     is_hit = (energies > 0).to(energies.dtype)
     given = _given(decoder, (embedded, known, t), is_hit, energies)
-    share, mu, level = law.of_many(given.outputs, given.y, given.room, given.later)
+    share, mu, level = distribution.of_many(given.outputs, given.y, given.room, given.later)
     mine = noise.uniform(len(share)) < share
     return mu[mine], torch.logit(level[mine], _LEAST_LEVEL), given.ring[mine]
 

@@ -286,8 +286,8 @@ def give_energies(  # noqa: ANN201
                         sigma = widths[0] + (widths[1] - widths[0]) / (1 + math.exp(-x))
                 later = n_left[n] - 1
                 room = math.log(max(left[n] / threshold - later, 1.001))
-                law = (weight, top, mu, sigma)
-                y = _draw(law, room, later, tables, bend, r, uniforms[n, place, r])
+                distribution = (weight, top, mu, sigma)
+                y = _draw(distribution, room, later, tables, bend, r, uniforms[n, place, r])
                 v = max(threshold * math.exp(y), threshold)
             rest[n] = max(rest[n] - expected[m, r], 0.0)
             voxels[n, place, r] = v
@@ -298,9 +298,9 @@ def give_energies(  # noqa: ANN201
 
 @compiled()
 @no_type_check
-def _draw(law, room, later, tables, bend, ring, uniform):  # noqa: ANN001, ANN202 - compiled
+def _draw(distribution, room, later, tables, bend, ring, uniform):  # noqa: ANN001, ANN202 - compiled
     """Draw y from a uniform number: see `Deposits.draw`; `bend` is a `QuantileTable`."""
-    weight, top, mu, sigma = law
+    weight, top, mu, sigma = distribution
     edges, rooms, sums = tables
     n_spectra, whole = sums.shape[1], math.exp(-top)
     for k in range(n_spectra):

@@ -20,9 +20,9 @@ from calo4pqvae.models.autoregressive.sectors import shear_odd_rings
 from calo4pqvae.models.base import Calibration
 from calo4pqvae.models.cellwise.compiled import CompiledCells
 from calo4pqvae.models.cellwise.decoder import CellDecoder
+from calo4pqvae.models.cellwise.distribution import ShowerDistribution
 from calo4pqvae.models.cellwise.draws import draw_voxels
 from calo4pqvae.models.cellwise.lateral import Lateral
-from calo4pqvae.models.cellwise.law import ShowerLaw
 from calo4pqvae.models.cellwise.likelihood import losses, measured
 from calo4pqvae.models.cellwise.spectrum import SpectrumShape
 from calo4pqvae.models.voxels.base import Terms
@@ -37,8 +37,8 @@ class CellwiseQVAE(LayerBitsModel):
     layer energies E and the centres c of blocks of depth, of which the bits tell the intervals.
 
     Arguments:
-        law: layer energies and centres to bits and back.
-        decoder: what the cells of a layer depend on, and the law of their energies.
+        distribution: layer energies and centres to bits and back.
+        decoder: what the cells of a layer depend on, and the distribution of their energies.
         others: as for `LayerBitsModel`.
     """
 
@@ -46,7 +46,7 @@ class CellwiseQVAE(LayerBitsModel):
         "model.lateral_bits"
     }
 
-    law: ShowerLaw
+    law: ShowerDistribution
     voxels: SpectrumShape
 
     def __init__(
@@ -56,7 +56,7 @@ class CellwiseQVAE(LayerBitsModel):
         scale: EnergyScale,
         code: EnergyCode,
         prior: BoltzmannMachine,
-        law: ShowerLaw,
+        distribution: ShowerDistribution,
         decoder: CellDecoder,
     ) -> None:
         super().__init__(
@@ -64,7 +64,7 @@ class CellwiseQVAE(LayerBitsModel):
             scale=scale,
             code=code,
             prior=prior,
-            law=law,
+            distribution=distribution,
             voxels=SpectrumShape(decoder.shape[2]),
         )
         self.decoder = decoder
@@ -80,7 +80,7 @@ class CellwiseQVAE(LayerBitsModel):
         return losses(self.decoder, showers, t)
 
     def profiles(self, showers: Showers) -> Float[Tensor, "batch numbers"]:
-        """Measure what the law describes: energies of the layers, and their centres' sums."""
+        """Measure what the distribution describes: layer energies and sums of centres."""
         showers = shear_odd_rings(self.read_out(showers))
         sums = showers.flatten(start_dim=-2) @ self.decoder.weights
         return torch.cat([showers.sum(dim=(2, 3)), sums.flatten(start_dim=1)], dim=1)
@@ -123,5 +123,5 @@ class CellwiseQVAE(LayerBitsModel):
     def calibration(
         self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource
     ) -> Calibration:
-        """Compare the energies of hits with their laws, given all that is drawn before them."""
+        """Compare energies of hits with their distributions, given all that is drawn before."""
         return measured(self.decoder, showers, self.scale(e_inc), noise)

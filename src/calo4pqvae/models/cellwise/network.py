@@ -36,7 +36,7 @@ class LayerEmbedding:
 
 
 class CellNetwork(nn.Module):
-    """Logits of hits, and outputs of the deposits' law, of sectors that are drawn in turn.
+    """Logits of hits, and parameters of deposits, of sectors that are drawn in turn.
 
     The same weights serve all sectors of a stage, and what does not concern the voxels of the
     layer itself serves all stages. A sector sees earlier layers (`history`), the layer as a
@@ -50,7 +50,7 @@ class CellNetwork(nn.Module):
         n_history: numbers known of each sector from earlier layers.
         n_layer_context: numbers known of the layer.
         n_local: numbers known of each cell from its neighbours in the layer and before it.
-        n_outputs: outputs of the deposits' law for each cell.
+        n_outputs: outputs of the deposits' distribution for each cell.
         hidden: hidden units of a sector: first, and second of the energies.
     """
 
@@ -147,7 +147,7 @@ class CellNetwork(nn.Module):
         seen: Sectors,
         left: tuple[Numbers, Numbers],
     ) -> tuple[Float[Tensor, "rows outputs"], tuple[Tensor, ...]]:
-        """Give the outputs of the deposits' law for sectors with hits: output after output.
+        """Give the deposits' parameters for sectors with hits: output after output.
 
         Arguments:
             embedded: the layers.

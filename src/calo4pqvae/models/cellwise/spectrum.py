@@ -1,4 +1,4 @@
-"""What the laws of single hits miss in shape, measured after training."""
+"""What the distributions of single hits miss in shape, measured after training."""
 
 from torch import nn
 
@@ -8,11 +8,11 @@ __all__ = ["SpectrumShape"]
 
 
 class SpectrumShape(nn.Module):
-    r"""Levels of hits in cells of many particles, by ring and by the mean of their law.
+    r"""Levels of hits in cells of many particles, by ring and by their expected energy.
 
-    The logarithm of such an energy is drawn from a normal law, whose upper tail is heavier than
-    that of a sum of deposits: of 39,000 hits with a mean above 120 MeV 0.03 % lay beyond the
-    level 0.999, and the largest voxels of generated layers were 5 % too large.
+    The logarithm of such an energy is drawn from a normal distribution, whose upper tail is
+    heavier than that of a sum of deposits: of 39,000 hits with a mean above 120 MeV 0.03 % lay
+    beyond the level 0.999, and the largest voxels of generated layers were 5 % too large.
 
     Arguments:
         n_rings: number of rings.

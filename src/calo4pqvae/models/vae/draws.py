@@ -1,4 +1,4 @@
-"""After training: measure the laws of draws on encoded and decoded showers."""
+"""After training: measure the distributions of draws on encoded and decoded showers."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -54,9 +54,9 @@ def _fit_totals(model: "Calo4pQVAE", batches: ShowerBatches, seeds: tuple[int, i
         drawn = model.read_out(voxels.draw(outputs, e_inc, noise))
         responses = (log_response(drawn, e_inc), log_response(showers, e_inc))
         pairs.append([*responses, model.scale(e_inc), *([] if told is None else [told])])
-    if isinstance(voxels, PointVoxels) and voxels.law_of_totals is not None:
+    if isinstance(voxels, PointVoxels) and voxels.totals_in_use is not None:
         columns = zip(*pairs, strict=True)
-        voxels.law_of_totals.fit(*(torch.cat(part) for part in columns))
+        voxels.totals_in_use.fit(*(torch.cat(part) for part in columns))
 
 
 def _decoded(model: "Calo4pQVAE", batches: ShowerBatches, seed: int) -> Iterator[Decoded]:

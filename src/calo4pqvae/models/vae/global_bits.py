@@ -69,7 +69,7 @@ class GlobalBits(nn.Module):
         return sum(self.digits)
 
     def fit(self, x: Numbers, t: Column) -> None:
-        """Learn the laws of `quantities` of showers of scaled energies t."""
+        """Learn the distributions of `quantities` of showers of scaled energies t."""
         present = x.isfinite()
         self.marginals.fit(torch.where(present, x, 0.0), present, t)
         u, features = self._normal(x, t), legendre(t.double(), ORDER)

@@ -92,24 +92,24 @@ class Calo4pQVAE(ShowerModel):
         """Make drawn, point or literal values from now on (`PointVoxels`); drawn by default.
 
         Raises:
-            ConfigError: the model has one way only, or it was fitted before there was a law
-                of the totals of point values.
+            ConfigError: the model has one way only, or it was fitted before the totals of
+                point values were measured.
         """
         if not isinstance(self.voxels, PointVoxels) or self.voxels.residuals is None:
             super().choose_values(kind)
             return
-        laws = (self.voxels.totals, self.voxels.point_totals)
-        drawn, point = (law is not None and bool(law.mean.any()) for law in laws)
+        totals = (self.voxels.totals, self.voxels.point_totals)
+        drawn, point = (one is not None and bool(one.mean.any()) for one in totals)
         if kind == "point" and drawn and not point:
             raise ConfigError(
-                "this model was fitted by an earlier version, which had no law of the totals "
-                "of point values; take literal ones, or fit its run anew"
+                "this model was fitted by an earlier version, which measured no totals of "
+                "point values; take literal ones, or fit its run anew"
             )
         self.voxels.kind = kind
 
     @torch.no_grad()
     def prepare(self, batches: ShowerBatches) -> None:
-        """Fit the laws of the global bits and the decoder's mean shower, if it has them.
+        """Fit distributions of global bits and the decoder's mean shower, if it has them.
 
         Warns:
             PhysicsWarning: the loss multiplies values by a relaxed mask, which cannot give
@@ -153,7 +153,7 @@ class Calo4pQVAE(ShowerModel):
         fit_draws(self, batches, settings.seed)
 
     def take_networks(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over all but the laws of draws, which a fit measures anew."""
+        """Take over all but the distributions of draws, which a fit measures anew."""
         kept = {k: v for k, v in weights.items() if not k.startswith("voxels.")}
         fitted = {k: v for k, v in self.state_dict().items() if k.startswith("voxels.")}
         self.load_state_dict(fitted | kept)
@@ -204,7 +204,7 @@ class Calo4pQVAE(ShowerModel):
     def calibration(
         self, showers: Showers, e_inc: IncidentEnergy, noise: RandomSource
     ) -> Calibration:
-        """Compare the energies of hits with the laws that their encoded bits give them."""
+        """Compare energies of hits with the distributions that their encoded bits give."""
         bits = self.encode(showers, e_inc, noise)
         outputs = self.decoder(bits.float(), self.scale(e_inc))
         return self.voxels.measured(outputs, showers, e_inc)

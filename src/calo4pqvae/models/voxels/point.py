@@ -43,7 +43,7 @@ class PointVoxels(VoxelModel):
         n_told: numbers that bits name outright (`GlobalBits`), which the total follows.
 
     Attributes:
-        kind: which of the three `draw` makes; ``drawn`` unless there are no such laws.
+        kind: which of the three `draw` makes; ``drawn`` unless there are no such distributions.
 
     Source: seed paper, section 3; w, k and the true mask are those of the authors' code.
     """
@@ -107,13 +107,13 @@ class PointVoxels(VoxelModel):
         told: Float[Tensor, "batch quantities"] | None = None,
     ) -> Showers:
         """Give showers the spread of the total that Geant4's have, unless they are literal."""
-        law = self.law_of_totals
-        if law is None:
+        totals = self.totals_in_use
+        if totals is None:
             return showers
-        return showers * law(log_response(showers, e_inc), t, told)[:, :, None, None]
+        return showers * totals(log_response(showers, e_inc), t, told)[:, :, None, None]
 
     @property
-    def law_of_totals(self) -> Totals | None:
+    def totals_in_use(self) -> Totals | None:
         """What corrects totals of the chosen kind."""
         return {"drawn": self.totals, "point": self.point_totals}.get(self.kind)
 

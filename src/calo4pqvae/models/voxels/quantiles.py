@@ -16,7 +16,7 @@ class QuantileTable(nn.Module):
     hits, finer towards large keys, where most of the energy is. Levels are a percent apart,
     closer at both ends; between them the logit of F is interpolated in the logit of the level.
     Beyond the outermost levels it goes on with slope one, so that tails keep the form that the
-    law of the voxels has.
+    distribution of the voxels has.
 
     Arguments:
         n_rings: number of rings.

@@ -67,7 +67,7 @@ class Shares:
 
 
 class SharedVoxels(nn.Module):
-    r"""Law of the energies of a group of hits, of which an amount R is left to share.
+    r"""Distribution of the energies of a group of hits, of which an amount R is left to share.
 
     Unless the group is the last one with hits, each hit is drawn for itself: with
     $y = \ln(v / v_0)$, $\tilde y = y - \ln(1 - v / R')$ has a normal distribution
@@ -155,13 +155,17 @@ class SharedVoxels(nn.Module):
 
         mean = of_hits(mu)
         entry = self.quantiles.rows(mean, place % hits.shape[-1])
-        law = _Law(self.threshold, self.quantiles, mean, of_hits(sigma), entry)
+        distribution = _HitDistribution(
+            self.threshold, self.quantiles, mean, of_hits(sigma), entry
+        )
         w = torch.special.ndtri(of_hits(uniform))
-        v = law.energies(w)
+        v = distribution.energies(w)
         drawn = (v / (1 + v / group.room(self.threshold)[row])).clamp(min=self.threshold)
         final = group.last[row].nonzero()[:, 0]
         if len(final):
-            drawn[final] = law.at(final).condition(w[final], v[final], row[final], group.left)
+            drawn[final] = distribution.at(final).condition(
+                w[final], v[final], row[final], group.left
+            )
         return mu.new_zeros(mu.numel()).index_copy(0, place, drawn).view(mu.shape)
 
     def _sigma(self, width: Tensor) -> Tensor:
@@ -170,8 +174,8 @@ class SharedVoxels(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class _Law:
-    """Marginal laws of single hits, as functions of a standard normal number."""
+class _HitDistribution:
+    """Marginal distributions of single hits, as functions of a standard normal number."""
 
     threshold: float
     quantiles: QuantileTable
@@ -179,10 +183,10 @@ class _Law:
     sigma: Float[Tensor, " hits"]
     entry: Int[Tensor, " hits"]
 
-    def at(self, chosen: Int[Tensor, " chosen"]) -> "_Law":
-        """Laws of some of the hits."""
+    def at(self, chosen: Int[Tensor, " chosen"]) -> "_HitDistribution":
+        """Distributions of some of the hits."""
         mine = (self.mu[chosen], self.sigma[chosen], self.entry[chosen])
-        return _Law(self.threshold, self.quantiles, *mine)
+        return _HitDistribution(self.threshold, self.quantiles, *mine)
 
     def energies(self, w: Tensor) -> Tensor:
         """Energies [MeV], rising in w."""

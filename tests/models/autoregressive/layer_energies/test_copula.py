@@ -1,4 +1,4 @@
-"""Normal numbers in boxes: the law against rejection, and matrices from censored numbers."""
+"""Normal numbers in boxes against rejection, and matrices from censored numbers."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def smallest_p(a, b):
     return min(ks_2samp(x.numpy(), y.numpy()).pvalue for x, y in pairs)
 
 
-def test_numbers_in_a_box_follow_the_cut_normal_law(generator):
+def test_numbers_in_a_box_follow_the_cut_normal_distribution(generator):
     made = drawn(N, R)
     assert bool(((made >= LOW) & (made <= HIGH)).all())
     assert smallest_p(accepted(N, generator), made) > 1e-5

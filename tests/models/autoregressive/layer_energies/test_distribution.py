@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from calo4pqvae._core.rng import SharedNoise
-from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution
 from calo4pqvae.models.autoregressive.layer_energies.tilting import bend, profile_moments
 
 
@@ -20,53 +20,55 @@ def showers(n, generator):
 
 
 def fitted(generator, bits=(2, 2, 3, 1, 2)):
-    law = LongitudinalLaw(4, 0.05, 18, bits)
+    distribution = LongitudinalDistribution(4, 0.05, 18, bits)
     layers, e_inc, t = showers(4000, generator)
-    law.marginals.fit(*law.quantities(layers, e_inc), t)
+    distribution.marginals.fit(*distribution.quantities(layers, e_inc), t)
     noise = SharedNoise(1)
-    law.copula.fit(law.intervals(layers, e_inc, t), t, noise.uniform)
-    law.node_of_bit.copy_(torch.arange(law.levels.n_bits).flip(0))
-    return law
+    distribution.copula.fit(distribution.intervals(layers, e_inc, t), t, noise.uniform)
+    distribution.node_of_bit.copy_(torch.arange(distribution.levels.n_bits).flip(0))
+    return distribution
 
 
 def test_bits_sit_on_their_nodes(generator):
-    law = fitted(generator)
+    distribution = fitted(generator)
     layers, e_inc, t = showers(50, generator)
-    states = law.encode(layers, e_inc, t)
+    states = distribution.encode(layers, e_inc, t)
     assert states.shape == (50, 18)
     assert not bool(states[:, 16:].any())
-    presence = states[:, law.node_of_bit[6]]
+    presence = states[:, distribution.node_of_bit[6]]
     assert torch.equal(presence, layers[:, 3] > 0)
 
 
 def test_drawn_energies_have_the_bits_they_were_drawn_for(generator):
-    law = fitted(generator)
+    distribution = fitted(generator)
     layers, e_inc, t = showers(300, generator)
-    states = law.encode(layers, e_inc, t)
-    absence = law.marginals.absence(t)
-    box = law.levels.decode(states[:, law.node_of_bit], absence)
-    u = law.copula.draw(box, t, SharedNoise(2).uniform, 5, leading=4)
-    assert torch.equal(law.on_nodes(law.levels.encode((u, u), absence)), states)
+    states = distribution.encode(layers, e_inc, t)
+    absence = distribution.marginals.absence(t)
+    box = distribution.levels.decode(states[:, distribution.node_of_bit], absence)
+    u = distribution.copula.draw(box, t, SharedNoise(2).uniform, 5, leading=4)
+    assert torch.equal(
+        distribution.on_nodes(distribution.levels.encode((u, u), absence)), states
+    )
 
 
 def test_layers_sum_to_the_total_and_none_is_below_the_threshold(generator):
-    law = fitted(generator)
+    distribution = fitted(generator)
     _, e_inc, _ = showers(300, generator)
     x = torch.randn(300, 8, generator=generator, dtype=torch.float64)
     present = torch.rand(300, 8, generator=generator) > 0.3
     present[:, 0] = present[:, 4] = True
-    layers = law.scale(x, present, e_inc)
+    layers = distribution.scale(x, present, e_inc)
     assert torch.equal(layers > 0, present[:, :4])
-    assert float(layers[layers > 0].min()) >= law.threshold
+    assert float(layers[layers > 0].min()) >= distribution.threshold
     total = torch.exp(x[:, 4]) * e_inc[:, 0]
     assert torch.allclose(layers.double().sum(dim=1), total, rtol=0.01)
 
 
 def test_without_bits_the_copula_draws_everything(generator):
-    law = fitted(generator, bits=(0, 0, 0, 0, 0))
+    distribution = fitted(generator, bits=(0, 0, 0, 0, 0))
     real, e_inc, t = showers(2000, generator)
     states = torch.zeros(2000, 18, dtype=torch.bool)
-    made = law.draw(states, e_inc, t, SharedNoise(3))
+    made = distribution.draw(states, e_inc, t, SharedNoise(3))
     # Binomial errors of 2,000 showers are 0.011; the medians are good to 2 %.
     assert abs(float((made[:, 3] > 0).double().mean()) - 0.5) < 0.05
     ratio = made[:, :3].sum(dim=1).median() / real[:, :3].sum(dim=1).median()
@@ -111,25 +113,31 @@ def test_a_profile_that_is_right_stays_and_a_short_one_gets_its_sum_only(generat
 
 def test_a_shower_without_a_total_is_empty(generator):
     """Showers that left nothing: their share is that of the showers of the fit."""
-    law = LongitudinalLaw(4, 0.05, 18, (0, 0, 0, 0, 0))
+    distribution = LongitudinalDistribution(4, 0.05, 18, (0, 0, 0, 0, 0))
     layers, e_inc, t = showers(2000, generator)
     layers[torch.rand(2000, generator=generator) < 0.2] = 0
-    law.marginals.fit(*law.quantities(layers, e_inc), t)
-    law.copula.fit(law.intervals(layers, e_inc, t), t, SharedNoise(1).uniform, rounds=2)
-    made = law.draw(torch.zeros(2000, 18, dtype=torch.bool), e_inc, t, SharedNoise(2))
+    distribution.marginals.fit(*distribution.quantities(layers, e_inc), t)
+    distribution.copula.fit(
+        distribution.intervals(layers, e_inc, t), t, SharedNoise(1).uniform, rounds=2
+    )
+    made = distribution.draw(torch.zeros(2000, 18, dtype=torch.bool), e_inc, t, SharedNoise(2))
     # Binomial errors of both samples together: 0.013.
     assert abs(float((made.sum(dim=1) == 0).double().mean()) - 0.2) < 0.06
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.3), (0.6, 1.0)])
 def test_the_mean_response_is_kept_where_showers_fill_part_of_the_range(low, high, generator):
-    law = LongitudinalLaw(4, 0.05, 18, (0, 0, 0, 0, 0))
+    distribution = LongitudinalDistribution(4, 0.05, 18, (0, 0, 0, 0, 0))
     layers, e_inc, t = showers(6000, generator)
     inside = (t[:, 0] >= low) & (t[:, 0] < high)
     layers, e_inc, t = layers[inside], e_inc[inside], t[inside]
-    law.marginals.fit(*law.quantities(layers, e_inc), t)
-    law.copula.fit(law.intervals(layers, e_inc, t), t, SharedNoise(1).uniform, rounds=2)
-    made = law.draw(torch.zeros(len(t), 18, dtype=torch.bool), e_inc, t, SharedNoise(2))
+    distribution.marginals.fit(*distribution.quantities(layers, e_inc), t)
+    distribution.copula.fit(
+        distribution.intervals(layers, e_inc, t), t, SharedNoise(1).uniform, rounds=2
+    )
+    made = distribution.draw(
+        torch.zeros(len(t), 18, dtype=torch.bool), e_inc, t, SharedNoise(2)
+    )
     response = [(x.double().sum(dim=1) / e_inc[:, 0]).mean() for x in (made, layers)]
     # The response scatters by 0.35 around 0.8: errors of 0.012 for each of 1,800 showers.
     assert abs(float(response[0] / response[1]) - 1) < 0.06

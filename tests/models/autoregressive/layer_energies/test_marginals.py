@@ -1,4 +1,4 @@
-"""Tables of quantiles: a known law comes back, both ways, with absence and energy trend."""
+"""Tables of quantiles: a known distribution comes back, with absence and energy trend."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def fitted():
     return tables
 
 
-def test_the_law_given_the_energy_becomes_standard_normal(fitted):
+def test_the_distribution_given_the_energy_becomes_standard_normal(fitted):
     x, present, t = showers(2000, 2)
     _, upper = fitted.to_normal(x, present, t)
     # The table is estimated: its own error is that of some 1,000 showers in the window.
@@ -163,7 +163,7 @@ def test_a_layer_that_is_hardly_ever_hit_keeps_to_what_was_seen(n_present, gener
         assert float(made.max()) < float(seen.max()) + room
 
 
-def test_a_number_that_never_changes_lies_inside_its_law():
+def test_a_number_that_never_changes_lies_inside_its_distribution():
     """33 is not told from 33 + 1e-6 in the table's precision."""
     x, t = torch.full((100, 1), 33.0), torch.linspace(0, 1, 100)[:, None]
     tables = ConditionalQuantiles(1)

@@ -15,7 +15,7 @@ def draw(low, high, n, seed=1):
     return draw_in_order(*ends, ROOT, np.zeros(n, dtype=np.int64), uniform)
 
 
-def test_without_a_box_the_law_is_normal():
+def test_without_a_box_the_distribution_is_normal():
     u, log_p = draw([-np.inf] * 3, [np.inf] * 3, 40_000)
     # Errors of a correlation from 40,000 pairs: at most 0.005.
     assert np.abs(np.corrcoef(u.T) - R).max() < 0.02
@@ -34,6 +34,8 @@ def test_the_probability_of_an_orthant_is_known():
 def test_given_numbers_count_with_their_density():
     given = [0.5, -0.3, 1.2]
     u, log_p = draw(given, given, 1)
-    law = torch.distributions.MultivariateNormal(torch.zeros(3), torch.tensor(R).float())
+    distribution = torch.distributions.MultivariateNormal(
+        torch.zeros(3), torch.tensor(R).float()
+    )
     assert np.allclose(u[0], given)
-    assert abs(log_p[0] - float(law.log_prob(torch.tensor(given)))) < 1e-5
+    assert abs(log_p[0] - float(distribution.log_prob(torch.tensor(given)))) < 1e-5

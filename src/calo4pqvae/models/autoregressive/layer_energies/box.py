@@ -1,4 +1,4 @@
-"""Compiled Gibbs rounds of a normal law restricted to a box."""
+"""Compiled Gibbs rounds of a normal distribution restricted to a box."""
 
 import math
 from typing import no_type_check
@@ -20,7 +20,7 @@ def gibbs_in_box(
     number: Int[np.ndarray, " batch"],
     uniform: Float[np.ndarray, "batch rounds quantities"],
 ) -> None:
-    """Draw each number anew from its law given all others, round after round, in place.
+    """Draw each number anew from its conditional distribution, round after round, in place.
 
     Arguments:
         u: numbers inside their intervals.

@@ -1,4 +1,4 @@
-"""Joint law of the longitudinal quantities on the normal scale: a Gaussian copula."""
+"""Joint distribution of the longitudinal quantities on the normal scale: a Gaussian copula."""
 
 import math
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class GaussianCopula(nn.Module):
 
     $u \sim N(0, R(t))$ in `bins` equal intervals of t, restricted to a box: the intervals that
     bits, or an empty layer, leave to each number. Numbers in a box are drawn one after another
-    from their exact conditional laws (Gibbs), a given number of rounds.
+    from their exact conditional distributions (Gibbs), a given number of rounds.
 
     Arguments:
         n_quantities: number of quantities.
@@ -84,8 +84,9 @@ class GaussianCopula(nn.Module):
     ) -> Quantities:
         """Draw numbers inside their intervals; computed on the CPU.
 
-        Leading numbers keep their own joint law in their own intervals, whatever the intervals
-        of the others say; without any, the law is that of all numbers in the whole box.
+        Leading numbers keep their own joint distribution in their own intervals, whatever the
+        intervals of the others say; without any, the distribution is that of all numbers in the
+        whole box.
 
         Arguments:
             interval: lower and upper end of each number.

@@ -16,7 +16,7 @@ from calo4pqvae.models.autoregressive.layer_energies.marginals import (
 from calo4pqvae.models.autoregressive.layer_energies.quantile_bits import LevelBits
 from calo4pqvae.models.autoregressive.layer_energies.tilting import bend, profile_moments
 
-__all__ = ["LayerEnergies", "LongitudinalLaw"]
+__all__ = ["LayerEnergies", "LongitudinalDistribution"]
 
 LEAST_SPREAD = 0.1
 """Added to the spread [layers] before its logarithm: showers of one layer have none."""
@@ -28,8 +28,8 @@ Levels = tuple[int, int, int, int, int]
 LayerEnergies = Float[Tensor, "batch layer"]
 
 
-class LongitudinalLaw(nn.Module):
-    r"""Joint law of the layer energies and the total, in two steps.
+class LongitudinalDistribution(nn.Module):
+    r"""Joint distribution of the layer energies and the total, in two steps.
 
     The quantities are $\ln E_l$ of each layer that is not empty, $\ln(E_{tot}/E_{inc})$, and
     three of the profile: the mean layer, the logarithm of the spread around it, and the number

@@ -27,10 +27,10 @@ CERTAIN = 2e-5
 class ConditionalQuantiles(nn.Module):
     r"""Quantiles of quantities x that are present or absent, given the scaled energy t.
 
-    A quantity is absent (a layer is empty) with probability $p_0(t)$; otherwise its law is
-    $F(x|t)$. Both are tables over evenly spaced energies, linear in between. On the scale of a
-    standard normal number, $u = \Phi^{-1}(p_0 + (1 - p_0) F(x|t))$; an absent quantity is any
-    u below $\Phi^{-1}(p_0)$.
+    A quantity is absent (a layer is empty) with probability $p_0(t)$; otherwise its
+    distribution is $F(x|t)$. Both are tables over evenly spaced energies, linear in between. On
+    the scale of a standard normal number, $u = \Phi^{-1}(p_0 + (1 - p_0) F(x|t))$; an absent
+    quantity is any u below $\Phi^{-1}(p_0)$.
 
     Each table entry is estimated from showers weighted by a Gaussian in t (`window`), of which
     at least fifty have a say. Trends are local straight lines: that of x is taken out before

@@ -1,7 +1,7 @@
-"""Numbers of a normal law in a box, drawn in order, and the probability of the box.
+"""Numbers of a normal distribution in a box, drawn in order, and the probability of the box.
 
 The sampler of Geweke, Hajivassiliou and Keane (J. Econometrics 72 (1996) 85): each number is
-drawn from its law given those before it, inside its own interval. The product of the
+drawn from its distribution given those before it, inside its own interval. The product of the
 probabilities of these intervals is an unbiased estimate of the probability of the box.
 """
 

@@ -1,4 +1,4 @@
-"""Bits that say in which interval of its law each longitudinal quantity lies."""
+"""Bits that say in which interval of its distribution each longitudinal quantity lies."""
 
 from collections.abc import Sequence
 

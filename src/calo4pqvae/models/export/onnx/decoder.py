@@ -8,7 +8,7 @@ from calo4pqvae.models.autoregressive import constants
 from calo4pqvae.models.autoregressive.causal import CausalDecoder
 from calo4pqvae.models.autoregressive.sectors import Group
 from calo4pqvae.models.export.onnx.graph import Graph, Value, lanes
-from calo4pqvae.models.export.onnx.hits import HitLaw, chosen, conditioned, drawn
+from calo4pqvae.models.export.onnx.hits import HitDistribution, chosen, conditioned, drawn
 from calo4pqvae.models.export.onnx.normal import logit, sigmoid, silu
 from calo4pqvae.models.voxels.shared import SharedVoxels
 
@@ -47,7 +47,7 @@ class _Layer:
 
     def __init__(self, decoder: CausalDecoder, voxels: SharedVoxels, t: Value) -> None:
         self.decoder, self.voxels, self.t = decoder, voxels, t
-        self.law = HitLaw(voxels, decoder.shape[1])
+        self.distribution = HitDistribution(voxels, decoder.shape[1])
 
     def step(
         self, graph: Graph, old: list[Value], elements: list[Value]
@@ -209,7 +209,9 @@ class _Layer:
             sigma = sigmoid(both.part(n_r, 2 * n_r, 2)) * (high - low) + low
             after = n_left - mine.summed(1, 2).shaped(-1, 1)
             last = (0.5 - after).above(0.0) * n_left.above(0.5)
-            free = drawn(self.law, mu, sigma, mine, _take(uniform, group), left, n_left, group)
+            free = drawn(
+                self.distribution, mu, sigma, mine, _take(uniform, group), left, n_left, group
+            )
             layer = layer + _put(free * (1.0 - last).shaped(0, 1, 1), group, n_alpha)
             scaled = scaled + _put(self._scaled(free), group, n_alpha)
             marked = mine * last.shaped(0, 1, 1)
@@ -218,7 +220,7 @@ class _Layer:
             final, amount = final + _put(marked, group, n_alpha), amount + left * last
             left = (left - free.summed(1, 2).shaped(-1, 1)).op("Max", 0.0)
             n_left = after
-        return layer + conditioned(self.law, mu_all, sigma_all, final, uniform, amount)
+        return layer + conditioned(self.distribution, mu_all, sigma_all, final, uniform, amount)
 
     def _scaled(self, v: Value) -> Value:
         return (v / self.voxels.threshold).op("Max", 1.0).op("Log") / constants.Y_SCALE

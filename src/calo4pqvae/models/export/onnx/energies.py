@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw, tilting
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution, tilting
 from calo4pqvae.models.autoregressive.layer_energies.distribution import LEAST_SPREAD
 from calo4pqvae.models.autoregressive.layer_energies.marginals import CERTAIN
 from calo4pqvae.models.export.onnx.graph import Graph, Value, lanes
@@ -16,47 +16,51 @@ _FAR = 40.0
 
 
 def energies_of(
-    law: LongitudinalLaw, bits: Value, t: Value, e_inc: Value, uniforms: Value
+    distribution: LongitudinalDistribution, bits: Value, t: Value, e_inc: Value, uniforms: Value
 ) -> Value:
     """Draw layer energies (batch, layers) [MeV].
 
     Arguments:
-        law: their distribution.
+        distribution: their distribution.
         bits: states of the nodes (batch, nodes).
         t: scaled energies (batch, 1).
         e_inc: incident energies (batch, 1) [MeV].
         uniforms: numbers in the order in which torch takes them.
     """
-    n, quantities = law.n_layers, len(law.levels.bits)
-    place = t.between(0, 1) * float(len(law.marginals.table) - 1)
-    below = place.op("Floor").between(0, len(law.marginals.table) - 2)
+    n, quantities = distribution.n_layers, len(distribution.levels.bits)
+    place = t.between(0, 1) * float(len(distribution.marginals.table) - 1)
+    below = place.op("Floor").between(0, len(distribution.marginals.table) - 2)
     part, below = place - below, below.whole().shaped(-1)
-    absence = sigmoid(_knots(law.marginals.absent.numpy(), below, part))
-    low, high = _box(law, bits, absence)
+    absence = sigmoid(_knots(distribution.marginals.absent.numpy(), below, part))
+    low, high = _box(distribution, bits, absence)
     u = between(low, high, uniforms.part(0, quantities)).op("Max", low).op("Min", high)
-    draws = uniforms.part(quantities, quantities * (1 + law.rounds))
-    number = (t * float(law.copula.bins)).op("Floor").between(0, law.copula.bins - 1)
+    draws = uniforms.part(quantities, quantities * (1 + distribution.rounds))
+    number = (
+        (t * float(distribution.copula.bins))
+        .op("Floor")
+        .between(0, distribution.copula.bins - 1)
+    )
     rows, leading = number.whole().shaped(-1), quantities - n
-    correlation = law.copula.correlation.double()
+    correlation = distribution.copula.correlation.double()
     first = torch.linalg.inv(correlation[:, -leading:, -leading:]).float().numpy()
     whole = torch.linalg.inv(correlation).float().numpy()
     last = _gibbs(
         t.graph.constant(first).picked(rows),
         u.part(n, quantities),
         (low.part(n, quantities), high.part(n, quantities)),
-        _order(law.rounds, leading, leading) % leading,
-        draws.picked(_order(law.rounds, leading, quantities, n), axis=1),
+        _order(distribution.rounds, leading, leading) % leading,
+        draws.picked(_order(distribution.rounds, leading, quantities, n), axis=1),
         leading,
     )
     u = _gibbs(
         t.graph.constant(whole).picked(rows),
         t.graph.joined([u.part(0, n), last]),
         (low, high),
-        _order(law.rounds, n, quantities) % quantities,
-        draws.picked(_order(law.rounds, n, quantities), axis=1),
+        _order(distribution.rounds, n, quantities) % quantities,
+        draws.picked(_order(distribution.rounds, n, quantities), axis=1),
         quantities,
     )
-    return _quantities(law, u, absence, (below, part), e_inc)
+    return _quantities(distribution, u, absence, (below, part), e_inc)
 
 
 def _order(rounds: int, each: int, pitch: int, first: int = 0) -> np.ndarray:
@@ -71,9 +75,11 @@ def _knots(table: np.ndarray, below: Value, part: Value) -> Value:
     return low.picked(below) + part.shaped(*shape) * high.picked(below)
 
 
-def _box(law: LongitudinalLaw, bits: Value, absence: Value) -> tuple[Value, Value]:
+def _box(
+    distribution: LongitudinalDistribution, bits: Value, absence: Value
+) -> tuple[Value, Value]:
     """Intervals that the bits leave to each quantity, on the normal scale."""
-    numbers = np.array(law.levels.bits)
+    numbers = np.array(distribution.levels.bits)
     quantity = np.repeat(np.arange(len(numbers)), numbers)
     k = np.concatenate([np.arange(n) for n in numbers]).astype(np.float32)
     n = numbers[quantity].astype(np.float32)
@@ -83,7 +89,7 @@ def _box(law: LongitudinalLaw, bits: Value, absence: Value) -> tuple[Value, Valu
     ends = [edges.part(0, 1) * 0.0 - _FAR, edges.part(0, 1) * 0.0 + _FAR]
     edges = bits.graph.joined([edges, *ends])
     member = (quantity[:, None] == np.arange(len(numbers))).astype(np.float32)
-    count = bits.picked(law.node_of_bit.numpy(), axis=1) @ member
+    count = bits.picked(distribution.node_of_bit.numpy(), axis=1) @ member
     start, total = np.cumsum([0, *numbers[:-1]]).astype(np.float32), float(numbers.sum())
     lowest = (count + (start - 1)).where(count.above(0.5), total)
     full = (numbers - 0.5).astype(np.float32)
@@ -119,10 +125,14 @@ def _gibbs(
 
 
 def _quantities(
-    law: LongitudinalLaw, u: Value, absence: Value, place: tuple[Value, Value], e_inc: Value
+    distribution: LongitudinalDistribution,
+    u: Value,
+    absence: Value,
+    place: tuple[Value, Value],
+    e_inc: Value,
 ) -> Value:
     """Turn normal numbers into quantities, and these into energies that agree."""
-    marginals, n, graph = law.marginals, law.n_layers, u.graph
+    marginals, n, graph = distribution.marginals, distribution.n_layers, u.graph
     table = _knots(marginals.table.numpy(), *place)
     present = u.above(quantile(absence)).op("Max", (CERTAIN - absence).above(0.0))
     present = present * (1 - CERTAIN - absence).above(0.0)
@@ -142,7 +152,7 @@ def _quantities(
     total = x.part(n, n + 1).op("Exp") * e_inc
     spread = (x.part(n + 2, n + 3).op("Exp") - LEAST_SPREAD).op("Max", 0.0)
     bent = _tilt(n, layers, total, x.part(n + 1, n + 2), spread * spread)
-    full = bent.op("Max", law.threshold)
+    full = bent.op("Max", distribution.threshold)
     return full.where(layers.above(0.0), graph.constant(0.0))
 
 

@@ -8,10 +8,10 @@ from calo4pqvae.models.export.onnx.normal import logit, probability, quantile, s
 from calo4pqvae.models.voxels.shared import CLOSE, LARGEST_STEP, LARGEST_Y, ROUNDS, SharedVoxels
 from calo4pqvae.models.voxels.truncated_normal import FAR_CUT, LEAST_CHANCE
 
-__all__ = ["HitLaw", "chosen", "conditioned", "drawn"]
+__all__ = ["HitDistribution", "chosen", "conditioned", "drawn"]
 
 
-class HitLaw:
+class HitDistribution:
     """Constants of the distribution of hits, as arrays.
 
     Arguments:
@@ -73,7 +73,7 @@ def chosen(margin: Value, least: Value, most: Value) -> Value:
 
 
 def drawn(
-    law: HitLaw,
+    distribution: HitDistribution,
     mu: Value,
     sigma: Value,
     hits: Value,
@@ -84,8 +84,8 @@ def drawn(
 ) -> Value:
     """Draw hits for themselves: no more than there is, a threshold left for each other."""
     del group
-    threshold = law.threshold
-    v = law.energies(mu, sigma, law.rows(mu), uniform)
+    threshold = distribution.threshold
+    v = distribution.energies(mu, sigma, distribution.rows(mu), uniform)
     room = (left - (n_left - 1.0) * threshold).op("Max", threshold).shaped(0, 1, 1)
     v = (v / (v / room + 1.0)).op("Max", threshold) * hits
     n, total = (x.summed(1, 2).shaped(-1, 1) for x in (hits, v))
@@ -97,34 +97,43 @@ def drawn(
 
 
 def conditioned(
-    law: HitLaw, mu: Value, sigma: Value, hits: Value, uniform: Value, left: Value
+    distribution: HitDistribution,
+    mu: Value,
+    sigma: Value,
+    hits: Value,
+    uniform: Value,
+    left: Value,
 ) -> Value:
     """Draw the last hits of a layer, which share exactly what is left."""
 
     def total(x: Value) -> Value:
         return (x * hits).summed(1, 2).shaped(-1, 1)
 
-    rows, w = law.rows(mu), quantile(uniform)
-    v = law.energies(mu, sigma, rows, uniform)
+    rows, w = distribution.rows(mu), quantile(uniform)
+    v = distribution.energies(mu, sigma, rows, uniform)
     slope = v * sigma
     length = total(slope * slope).op("Sqrt").op("Max", 1e-12)
     direction = slope / length.shaped(0, 1, 1)
     moved, step, before = left * 0.0, left * 0.0, left * 0.0
     far = left * 0.0 + 1.0
-    safe = left.op("Max", law.threshold)
+    safe = left.op("Max", distribution.threshold)
     for _ in range(ROUNDS):
         now = total(v).op("Max", 1e-9)
         gap = (safe / now).op("Log")
         far = far * gap.op("Abs").above(CLOSE)
-        steep = total(v * sigma * direction) / now.op("Max", law.threshold)
+        steep = total(v * sigma * direction) / now.op("Max", distribution.threshold)
         rise = (before - gap) * step
         secant = (before - gap) / step.where(rise.above(0.0), step * 0.0 + 1.0)
         steep = secant.where(rise.above(0.0), steep)
         step = (gap / steep.op("Max", 1e-3)).between(-LARGEST_STEP, LARGEST_STEP)
         moved, before = moved + step, gap
-        new = law.energies(mu, sigma, rows, probability(w + moved.shaped(0, 1, 1) * direction))
+        new = distribution.energies(
+            mu, sigma, rows, probability(w + moved.shaped(0, 1, 1) * direction)
+        )
         v = new.where(far.shaped(0, 1, 1) * (hits * 0.0 + 1.0), v)
     n, sum_ = hits.summed(1, 2).shaped(-1, 1), total(v)
-    factor = (left - n * law.threshold).op("Max", 0.0)
-    factor = factor / (sum_ - n * law.threshold).op("Max", 1e-9)
-    return ((v - law.threshold) * factor.shaped(0, 1, 1) + law.threshold) * hits
+    factor = (left - n * distribution.threshold).op("Max", 0.0)
+    factor = factor / (sum_ - n * distribution.threshold).op("Max", 1e-9)
+    return (
+        (v - distribution.threshold) * factor.shaped(0, 1, 1) + distribution.threshold
+    ) * hits

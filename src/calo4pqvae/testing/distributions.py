@@ -1,4 +1,4 @@
-"""The two statistical promises: the right law, and chains that know nothing of each other.
+"""The two statistical promises: the right distribution, and independent chains.
 
 Each function takes a `Subject` and returns what it found in a few words, or raises
 `ConformanceError`.
@@ -54,7 +54,7 @@ def check_distribution(subject: Subject, machine: KnownMachine) -> str:
     require(
         p_value >= FALSE_ALARM,
         f"states of {subject.chains} chains after {subject.sweeps} sweeps do not follow the "
-        f"enumerated law (p = {p_value:.1e})",
+        f"enumerated distribution (p = {p_value:.1e})",
     )
     return f"p = {p_value:.2g}"
 
@@ -62,7 +62,7 @@ def check_distribution(subject: Subject, machine: KnownMachine) -> str:
 def check_independence(subject: Subject) -> str:
     """Share no random numbers between chains, successive calls, or neighbouring seeds.
 
-    Chains of one law are correlated with the chains at every distance.
+    Chains of one distribution are correlated with the chains at every distance.
     """
     machine = balanced_machine()
     n0 = machine.graph.sizes[0]

@@ -1,4 +1,4 @@
-"""Layer energies and centres of blocks of depth: their law given the incident energy."""
+"""Distribution of layer energies and centres of blocks of depth at an incident energy."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from calo4pqvae._core.rng import RandomSource
 from calo4pqvae._core.typing import Bits, IncidentEnergy
-from calo4pqvae.models.autoregressive.layer_energies import LongitudinalLaw
+from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution
 from calo4pqvae.models.autoregressive.layer_energies.copula import GaussianCopula
 from calo4pqvae.models.autoregressive.layer_energies.distribution import Levels
 from calo4pqvae.models.autoregressive.layer_energies.marginals import (
@@ -20,7 +20,7 @@ from calo4pqvae.models.autoregressive.layer_energies.quantile_bits import LevelB
 from calo4pqvae.models.cellwise.lateral import Lateral, block_ends
 from calo4pqvae.units import GeV
 
-__all__ = ["ShowerLaw", "n_lateral"]
+__all__ = ["ShowerDistribution", "n_lateral"]
 
 _ANCHOR = 1
 """The block whose centre gives the orientation: the one before the maximum's end holds most
@@ -37,8 +37,8 @@ def n_lateral(n_layers: int) -> int:
     return 2 * len(block_ends(n_layers))
 
 
-class ShowerLaw(LongitudinalLaw):
-    r"""Joint law of the longitudinal quantities and of the shower's centre in blocks of depth.
+class ShowerDistribution(LongitudinalDistribution):
+    r"""Joint distribution of longitudinal quantities and of the centre in blocks of depth.
 
     The centre $c_k$ of block k is told in a frame that the shower itself fixes: the first axis
     points to the centre of the anchor block, and a mirror makes the first other block lie to
@@ -52,7 +52,7 @@ class ShowerLaw(LongitudinalLaw):
 
     Arguments:
         lateral_bits: bits of each lateral quantity.
-        others: as for `LongitudinalLaw`.
+        others: as for `LongitudinalDistribution`.
     """
 
     def __init__(

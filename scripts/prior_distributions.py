@@ -1,10 +1,11 @@
-"""Compare laws of the bits of a model with layer energies: machine, independent bits, copula.
+"""Compare a machine, independent bits and a copula as distributions of a model's bits.
 
-    python scripts/prior_laws.py MODEL --reference FILE .. [--showers N] [--draws N] [--seed N]
+    python scripts/prior_distributions.py MODEL --reference FILE .. [--showers N] [--draws N]
+    [--seed N]
 
 Log-probability of the intervals in which the quantities of unseen showers lie, given the
-incident energy [nats a shower], in windows of energy. All three laws draw the numbers inside
-the intervals alike, so that differences of these are differences of log density of the
+incident energy [nats a shower], in windows of energy. All three distributions draw the numbers
+inside the intervals alike, so that differences of these are differences of log density of the
 quantities themselves.
 
 machine: the Boltzmann machine, stochastic lower bound by annealed importance sampling; it is
@@ -45,12 +46,12 @@ def main():
     if not isinstance(model, LayerBitsModel):
         raise SystemExit(f"{args.model}: its bits are not layer energies")
     profiles, e_inc = read(model, args)
-    found = laws(model, profiles, e_inc, args.draws, args.seed)
+    found = distributions(model, profiles, e_inc, args.draws, args.seed)
     print_table(found, e_inc)
 
 
 def read(model, args):
-    """Read what the law describes of some showers."""
+    """Read what the distribution describes of some showers."""
     parts, energies, rng = [], [], np.random.default_rng(args.seed)
     for path in args.reference:
         with ShowerFile(path) as file:
@@ -64,31 +65,37 @@ def read(model, args):
 
 
 @torch.no_grad()
-def laws(model, profiles, e_inc, draws, seed):
-    """Give the log-probabilities of each shower's intervals under each law."""
-    law, t = model.law, model.scale(e_inc)
+def distributions(model, profiles, e_inc, draws, seed):
+    """Give the log-probabilities of each shower's intervals under each distribution."""
+    distribution, t = model.law, model.scale(e_inc)
     noise = SharedNoise(derive_seed(seed, 1))
-    absence = law.marginals.absence(t)
-    bits = law.levels.encode(law.intervals(profiles, e_inc, t), absence)
-    low, high = law.levels.decode(bits, absence)
+    absence = distribution.marginals.absence(t)
+    bits = distribution.levels.encode(distribution.intervals(profiles, e_inc, t), absence)
+    low, high = distribution.levels.decode(bits, absence)
     own = torch.special.ndtr(high) - torch.special.ndtr(low)
     found = {"independent": own.clamp(min=1e-12).log().sum(dim=1)}
     sampler = choose_sampler(model.prior.graph, noise)
     below, above = each_log_likelihood(
-        model.prior, law.on_nodes(bits), t, sampler, even_schedule(100), chains=32, burn_in=500
+        model.prior,
+        distribution.on_nodes(bits),
+        t,
+        sampler,
+        even_schedule(100),
+        chains=32,
+        burn_in=500,
     )
     found["machine"] = below.value - below.shared_error
     found["machine, from above"] = above.value
     for n in (draws // 2, draws):
         key = "copula" if n == draws else "copula, half the draws"
-        found[key] = law.copula.log_probability((low, high), t, noise.uniform, n)
+        found[key] = distribution.copula.log_probability((low, high), t, noise.uniform, n)
     return found
 
 
 def print_table(found, e_inc):
     """Print means, and paired differences from independent bits and from the copula."""
     energy = e_inc[:, 0] / GeV
-    print("| GeV | showers | law | nats | above independent bits | above the copula |")
+    print("| GeV | showers | distribution | nats | above independent bits | above the copula |")
     print("|---|--:|---|--:|--:|--:|")
     for low, high in (*WINDOWS_GEV, (0, math.inf)):
         rows = (energy >= low) & (energy < high)

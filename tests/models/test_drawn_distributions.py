@@ -25,13 +25,13 @@ def logits(generator, n=2000):
 
 
 def clustered(generator, theta=0.5, share=0.4):
-    """A law with known clusters, and what it draws."""
-    law = Clusters()
-    law.edges.copy_(torch.linspace(1, 16, law.BINS - 1))
-    law.excess.fill_(theta)
-    law.neighbour.fill_(share)
+    """A distribution with known clusters, and what it draws."""
+    distribution = Clusters()
+    distribution.edges.copy_(torch.linspace(1, 16, distribution.BINS - 1))
+    distribution.excess.fill_(theta)
+    distribution.neighbour.fill_(share)
     given = logits(generator)
-    return law, given, law.draw(given, SharedNoise(5))
+    return distribution, given, distribution.draw(given, SharedNoise(5))
 
 
 def test_without_a_fit_hits_are_independent(generator):
@@ -46,7 +46,7 @@ def test_without_a_fit_hits_are_independent(generator):
 
 
 def test_a_fit_finds_the_clusters_that_were_drawn(generator):
-    """What a known law draws, another law measures: spread, neighbours, and empty layers."""
+    """What known clusters draw, others measure: spread, neighbours, and empty layers."""
     _, given, hits = clustered(generator)
     found = Clusters()
     found.fit(LayerCounts.of(given, hits))
@@ -62,10 +62,10 @@ def test_a_fit_finds_the_clusters_that_were_drawn(generator):
 
 
 def test_too_few_layers_with_hits_change_nothing(generator):
-    law = Clusters()
+    distribution = Clusters()
     given = logits(generator, 20)
-    law.fit(LayerCounts.of(given, law.draw(given, SharedNoise(1))))
-    assert not law.excess.any()
+    distribution.fit(LayerCounts.of(given, distribution.draw(given, SharedNoise(1))))
+    assert not distribution.excess.any()
 
 
 def material(generator, wide, n=20_000):
@@ -79,9 +79,9 @@ def test_totals_take_mean_and_spread_of_the_originals(generator):
     """In three windows of t; the wrong twin, uncorrected, is 1.8 times too wide."""
     t, true = material(generator, 1.0)
     drawn = 0.03 + 1.8 * (true - 0.02 * t) + 0.02 * t
-    law = Totals()
-    law.fit(drawn, true, t)
-    corrected = drawn + torch.log(law(drawn, t))
+    distribution = Totals()
+    distribution.fit(drawn, true, t)
+    corrected = drawn + torch.log(distribution(drawn, t))
     for low in (0.0, 0.4, 0.8):
         here = (t >= low) & (t < low + 0.2)
         right, mine, alone = (y[here] for y in (true, corrected, drawn))
@@ -92,10 +92,10 @@ def test_totals_take_mean_and_spread_of_the_originals(generator):
 
 def test_totals_of_the_right_spread_are_left_alone(generator):
     t, drawn = material(generator, 1.0)
-    law = Totals()
-    assert torch.allclose(law(drawn, t), torch.ones(1))
-    law.fit(drawn, drawn, t)
-    assert torch.allclose(law(drawn, t), torch.ones(1), atol=1e-4)
+    distribution = Totals()
+    assert torch.allclose(distribution(drawn, t), torch.ones(1))
+    distribution.fit(drawn, drawn, t)
+    assert torch.allclose(distribution(drawn, t), torch.ones(1), atol=1e-4)
 
 
 def test_a_total_that_bits_name_is_followed(generator):
@@ -103,9 +103,9 @@ def test_a_total_that_bits_name_is_followed(generator):
     t, drawn = material(generator, 1.0)
     w = torch.randn(len(t), 1, generator=generator)
     true = 0.1 * w - 0.02 * (w**2 - 1) * t + 0.01 * torch.randn(len(t), 1, generator=generator)
-    law = Totals(n_told=1)
-    law.fit(drawn, true, t, w)
-    corrected = drawn + torch.log(law(drawn, t, w))
+    distribution = Totals(n_told=1)
+    distribution.fit(drawn, true, t, w)
+    corrected = drawn + torch.log(distribution(drawn, t, w))
     both = torch.corrcoef(torch.cat([corrected, true], dim=1).T)
     assert float(both[0, 1]) > 0.97
     assert corrected.std() == pytest.approx(float(true.std()), rel=0.03)
@@ -187,7 +187,7 @@ def test_a_model_with_one_way_says_so(toy_geometry):
         model.choose_values("point")
 
 
-def test_networks_are_taken_over_without_the_laws_of_draws(toy_geometry):
+def test_networks_are_taken_over_without_the_distributions_of_draws(toy_geometry):
     model = build_model(load_config("paper-compact", settings=list(SMALL)), toy_geometry)
     kept = model.state_dict()
     older = {k: v + 1 for k, v in kept.items() if "clusters" not in k and "totals" not in k}
