@@ -12,7 +12,7 @@ from calo4pqvae._core.typing import Showers
 from calo4pqvae.models.autoregressive.constants import DECAY
 from calo4pqvae.models.cellwise import loops
 from calo4pqvae.models.cellwise.decoder import CellDecoder
-from calo4pqvae.models.cellwise.lateral import N_AIMS, Aims, Lateral
+from calo4pqvae.models.cellwise.lateral import DRAWN, N_AIMS, Aims, Lateral
 from calo4pqvae.models.cellwise.memory import update_memory
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 
@@ -100,7 +100,7 @@ class _Block:
         (_, n_alpha, n_r), self.layers, self.t = decoder.shape, layers, t
         self.draws, self.decoder, self.showers = draws, decoder, showers.numpy()
         self.uniforms = uniforms.split([2, *[n_alpha * n_r] * 2], dim=2)
-        self.context, self.aims = decoder.context(layers, t), Aims.set(lateral, layers)
+        self.context, self.aims = decoder.context(layers, t), Aims.set(lateral, layers, DRAWN)
         self.state = layers.new_zeros(1, rows, decoder.memory.hidden_size)
         self.rings = layers.new_zeros(rows, 2 * n_r)
         known = decoder.sectors.hits_history.in_features
@@ -183,7 +183,7 @@ class _Layer:
     def _draw_hits(self, known: Tensor, bias: Tensor, n_left: np.ndarray) -> None:
         block, net, draws = self.block, self.net, self.draws
         rows, n_alpha, n_r = self.hits.shape
-        gates = self.decoder.gates(known).numpy()
+        gates = self.decoder.drawn_gates(known).numpy()
         base = np.empty_like(self.hits)
         mean, t = draws.logit_mean[:, self.number], self.t[:, 0].numpy()
         history = block.history.numpy()

@@ -71,7 +71,7 @@ def _draw_layer(
     known = decoder.with_counts(layer_context, n_hits)
     embedded = decoder.sectors.embed(order.lined_up(history), known)
     logit_mean, *value_means = decoder.mean_of(t, number)
-    gates = decoder.gates(known)
+    gates = decoder.drawn_gates(known)
     hits = _draw_hits(
         decoder, embedded, (past, gates, logit_mean), n_hits, for_hits.unflatten(1, shape)
     )
