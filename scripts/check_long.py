@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "checks"
+SOURCES = (".py", ".h", ".hpp", ".cpp", ".c")
 
 
 class Check(NamedTuple):
@@ -51,6 +52,11 @@ CHECKS = {
         ("drift_campaign.py", "--out", "{work}/jobs.jsonl"),
         ("drift_campaign.py", "--out", "{work}/jobs.jsonl", "--report"),
     ),
+    "export": Check(
+        "Exported C++ for long",
+        ("export_checks.py", "{work}/cpp", "--notes", "{work}/notes.json"),
+        ("export_checks.py", "{work}/cpp", "--notes", "{work}/notes.json", "--report"),
+    ),
     "power": Check(
         "Errors that the conformance suite of samplers sees",
         ("sampler_power.py", "--runs", "100", "--notes", "{work}/runs.jsonl"),
@@ -61,7 +67,8 @@ CHECKS = {
 
 def digest() -> str:
     """Name of the present state of the program and of the checks."""
-    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
+    files = [path for path in (ROOT / "src").rglob("*") if path.suffix in SOURCES]
+    files += (ROOT / "scripts").glob("*.py")
     content = hashlib.sha256()
     for path in sorted(files):
         content.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())

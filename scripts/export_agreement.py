@@ -1,16 +1,19 @@
-"""Showers of torch, of the compiled core and of WebAssembly in Node, from the same numbers.
+"""Showers of torch, the compiled core, WebAssembly in Node and ONNX, from the same numbers.
 
     calo4pqvae export web FOLDER --model pretrained
-    python scripts/export_agreement.py FOLDER --showers 1024
+    python scripts/export_agreement.py FOLDER --showers 1024 --onnx 512
 
-Bits come from the model's machine, uniform numbers from numpy. Status 1 if more than 1 shower
-in 500 has a differing hit, or energies differ by more than 1e-4 in the median.
+Bits come from the model's machine, uniform numbers from numpy. An ONNX graph makes its bits
+itself: it and torch start from the same stored states and sweep with the same numbers. Status 1
+if more than 1 shower in 500 has a differing hit, or energies differ by more than 1e-4 in the
+median.
 """
 
 import argparse
 import math
 import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -18,8 +21,11 @@ import numpy as np
 import torch
 
 from calo4pqvae._core.rng import Replay
+from calo4pqvae.generation.equilibrated import FROM_RANDOM, equilibrated_states, measure_times
 from calo4pqvae.models.autoregressive.core import Core, Numbers
 from calo4pqvae.models.autoregressive.model import LayeredQVAE
+from calo4pqvae.models.export.onnx.check import expected, session
+from calo4pqvae.models.export.onnx.write import build, shares
 from calo4pqvae.models.export.web.write import MODULE, SCRIPT
 from calo4pqvae.models.storage import load_model
 
@@ -46,6 +52,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="folder written by export web")
     parser.add_argument("--model", default="pretrained")
     parser.add_argument("--showers", type=int, default=1024)
+    parser.add_argument("--onnx", type=int, default=512, help="showers of the graph")
+    parser.add_argument("--states", type=int, default=256, help="stored for it, as exported")
+    parser.add_argument("--sweeps", type=int, default=16, help="that it makes, as exported")
     args = parser.parse_args()
     torch.set_num_threads(1)
     stored, n = load_model(args.model), args.showers
@@ -72,7 +81,32 @@ def main() -> int:
                 print(f"| {name} and {other} | {n} | {differing} | {median:.1e} |")
     wrong = core.decode(bits, energies, Numbers(uniforms=uniforms[:, ::-1].copy()))
     print(f"| C++ and C++ of other numbers | {n} | {compare(wrong, showers['C++'])[0]} | - |")
+    if args.onnx:
+        failed |= by_graph(model, args.onnx, args.states, args.sweeps)
     return int(failed)
+
+
+def by_graph(model: LayeredQVAE, n: int, kept: int, sweeps: int) -> bool:
+    """Print the row of an ONNX graph and that of other numbers; whether the first differs."""
+    needed = np.ceil(FROM_RANDOM * measure_times(model, seed=0)).astype(int)
+    states = equilibrated_states(model, needed, kept, 0)
+    low, high = model.scale.low, model.scale.high
+    energies = np.geomspace(low, high, n, dtype=np.float32)[:, None]
+    words = np.random.default_rng(19).integers(1, 2**24, (n, sum(shares(model, sweeps))))
+    noise = (words / 2**24).astype(np.float32)
+    run = session(build(model, "plain", states, sweeps).SerializeToString())
+    made, start = [], time.process_time()
+    for at in range(0, n, 64):
+        some = slice(at, at + 64)
+        made.append(run.run(None, {"noise": noise[some], "energy": energies[some]})[0])
+    spent = 1e3 * (time.process_time() - start) / n
+    showers = np.concatenate(made)
+    differing, median = compare(showers, expected(model, noise, energies, states, sweeps))
+    print(f"| ONNX and torch | {n} | {differing} | {median:.1e} |")
+    other = expected(model, noise[:, ::-1].copy(), energies, states, sweeps)
+    print(f"| ONNX and torch of other numbers | {n} | {compare(showers, other)[0]} | - |")
+    print(f"\nONNX: {spent:.0f} ms of computing time a shower, 64 at a time, prior included")
+    return differing > n / 500 or median > 1e-4
 
 
 def in_node(
@@ -121,7 +155,8 @@ def compare(one: np.ndarray, other: np.ndarray) -> tuple[int, float]:
     """Showers with a differing hit, and the median relative difference of the others' hits."""
     same = ((one > 0) == (other > 0)).all(axis=1)
     hits = one[same] > 0
-    return int((~same).sum()), float(np.median(np.abs(one[same][hits] / other[same][hits] - 1)))
+    apart = np.abs(one[same][hits] / other[same][hits] - 1)
+    return int((~same).sum()), float(np.median(apart)) if len(apart) else math.nan
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
     calo4pqvae export cpp FOLDER --model pretrained
     calo4pqvae export web FOLDER --model pretrained
-    python scripts/export_distributions.py FOLDER --showers 20000
+    python scripts/export_distributions.py FOLDER --showers 20000 --onnx plain.onnx
 
 All draw at the same incident energies with seeds of their own; Python's chains begin at random
-bits, those of the others at stored states. Two-sample Kolmogorov-Smirnov tests of each
+bits, those of the others at stored states. An ONNX graph costs ten times as much: it gets every
+fifth energy, and does not tell prior energies. Two-sample Kolmogorov-Smirnov tests of each
 observable; the last rows change a sample on purpose, to show what the tests see. Status 1 if
 the least p-value of an unchanged one, times the number of tests, is below 0.01.
 """
@@ -23,6 +24,7 @@ from scipy.stats import ks_2samp
 
 from calo4pqvae._core.rng import RowNoise
 from calo4pqvae.models.base import ShowerModel
+from calo4pqvae.models.export.onnx.check import session
 from calo4pqvae.models.storage import load_model
 
 SOURCE = Path(__file__).parent / "exported" / "stream.cpp"
@@ -64,6 +66,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="pretrained")
     parser.add_argument("--showers", type=int, default=20_000)
+    parser.add_argument("--onnx", type=Path, metavar="FILE", help="graph of the form plain")
     args = parser.parse_args()
     torch.set_num_threads(1)
     stored, folder = load_model(args.model), args.folder.resolve()
@@ -85,9 +88,13 @@ def main() -> int:
     names = list(samples["Python"])
     print(f"| samples of {n:,} | {' | '.join(names)} | least p, corrected |")
     print("|---|" + "--:|" * (len(names) + 1))
-    good = []
-    for one, other in (("C++", "Python"), ("WebAssembly", "Python"), ("WebAssembly", "C++")):
-        good.append(row(f"{one} and {other}", samples[one], samples[other]))
+    pairs = [("C++", "Python"), ("WebAssembly", "Python"), ("WebAssembly", "C++")]
+    if args.onnx:
+        some = e_inc[2::5]
+        samples["ONNX"] = observables(by_graph(args.onnx, some), some, shape)
+        del samples["ONNX"]["prior energy"]
+        pairs.append(("ONNX", "Python"))
+    good = [row(f"{one} and {other}", samples[one], samples[other]) for one, other in pairs]
     other = samples["Python"]
     changed = {name: values * 1.002 for name, values in samples["C++"].items()}
     row("all of C++ times 1.002", changed, other)
@@ -100,9 +107,8 @@ def row(title: str, one: dict[str, np.ndarray], other: dict[str, np.ndarray]) ->
     """Print the p-values of two samples; the least of them, corrected for their number."""
     p = [float(ks_2samp(one[name], other[name]).pvalue) for name in one]
     least = min(1.0, min(p) * len(p))
-    print(
-        f"| {title} | {' | '.join(f'{value:.2g}' for value in p)} | {least:.2g} |", flush=True
-    )
+    shown = [f"{value:.2g}" for value in p] + ["-"] * (len(other) - len(p))
+    print(f"| {title} | {' | '.join(shown)} | {least:.2g} |", flush=True)
     return least
 
 
@@ -140,6 +146,18 @@ def by_python(model: ShowerModel, e_inc: np.ndarray, sweeps: int) -> Iterator[np
         assert drawn is not None
         showers = model.decode(drawn[0], energies, RowNoise(1, at)).flatten(start_dim=1)
         yield np.concatenate([drawn[1].numpy()[:, None], showers.numpy()], axis=1)
+
+
+def by_graph(path: Path, e_inc: np.ndarray) -> Iterator[np.ndarray]:
+    """Voxels of showers that ONNX Runtime draws, after a column for the prior energy."""
+    run = session(path.read_bytes())
+    width = run.get_inputs()[0].shape[1]
+    rng = np.random.default_rng(4)
+    for at in range(0, len(e_inc), 64):
+        energies = e_inc[at : at + 64, None]
+        noise = rng.random((len(energies), width), dtype=np.float32)
+        showers = run.run(None, {"noise": noise, "energy": energies})[0]
+        yield np.concatenate([np.zeros_like(energies), showers], axis=1)
 
 
 def streamed(

@@ -42,6 +42,9 @@ int main(int argc, char **argv) {
         sum += voxels[k];
       }
       drawn += n;
+#ifdef LEAK
+      std::memset(std::malloc(LEAK), 1, LEAK);
+#endif
     }
     std::printf("%llu showers, %llu calls, %ld KiB\n", static_cast<unsigned long long>(drawn),
                 static_cast<unsigned long long>(calls), resident_kib());

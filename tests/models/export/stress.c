@@ -114,6 +114,9 @@ int main(int argc, char **argv) {
       ++refused;
     }
   }
+#ifdef OVERRUN
+  if (((volatile float *)voxels)[facts.voxels] > 0) drawn += 0;
+#endif
   printf("%ld drawn, %ld refused\n", drawn, refused);
   if (drawn == 0 || refused == 0) return 9;
   free(voxels), free(uniforms), free(layers), free(bits), free(hits);

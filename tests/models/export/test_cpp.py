@@ -24,7 +24,8 @@ CXX = next((found for name in ("c++", "g++", "clang++") if (found := shutil.whic
 pytestmark = pytest.mark.skipif(CXX is None, reason="there is no C++ compiler")
 
 HERE = Path(__file__).parent
-QUICK = [flag for flag in FLAGS[1:] if not flag.startswith("-O")] + ["-O1", "-march=native"]
+LOOSE = ("-O1", "-march=native", "-Wno-psabi")
+QUICK = [*(flag for flag in FLAGS[1:] if not flag.startswith("-O")), *LOOSE]
 
 
 def build(folder, output, *words):
