@@ -83,6 +83,16 @@ def test_bad_calls_get_codes_under_sanitizers(exported):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_bad_calls_leave_nothing_to_valgrind(exported):
+    """No byte that was never written decides anything, and all memory is given back."""
+    older = ("-march=x86-64-v3", "-g", "-lm")  # valgrind knows no AVX-512
+    build(exported, "known", *older, "calo4pqvae.cpp", "-x", "c", "stress.c")
+    words = ("valgrind", "--error-exitcode=9", "--leak-check=full", "./known", "20")
+    done = run(exported, *words)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_threads_draw_what_one_thread_draws_and_take_no_memory(exported):
     build(exported, "threads", "-std=c++17", "threads.cpp", "-pthread")
     assert run(exported, "./threads", "model.c4pqvae", "24").returncode == 0
