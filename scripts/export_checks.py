@@ -66,7 +66,7 @@ class Check(NamedTuple):
     found: Callable[[list[str]], str]
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Long checks of exported C++.")
     parser.add_argument("folder", type=Path, help="folder written by export cpp, or to write")
     parser.add_argument("--notes", type=Path, required=True, metavar="FILE.json")
@@ -76,7 +76,7 @@ def main() -> int:
     parser.add_argument("--sanitized", type=int, default=30_000, metavar="N")
     parser.add_argument("--watched", type=int, default=600, metavar="N", help="by valgrind")
     parser.add_argument("--report", action="store_true", help="print the table and end")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     notes = json.loads(args.notes.read_text()) if args.notes.exists() else {}
     if not args.report:
         prepare(args.folder)
