@@ -46,6 +46,7 @@ def test_pages_are_gathered_and_links_out_of_docs_lead_to_copies(tmp_path: Path)
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "src/calo4pqvae/pretrained/README.md",
+        "src/calo4pqvae/pretrained/cells/README.md",
         "src/calo4pqvae/pretrained/paper/README.md",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "contributing.md",
     "README.md": "index.md",
     "src/calo4pqvae/pretrained/README.md": "model-card.md",
+    "src/calo4pqvae/pretrained/cells/README.md": "model-card-cells.md",
     "src/calo4pqvae/pretrained/paper/README.md": "model-card-paper.md",
 }
 """Files outside docs/ that are pages; whoever links to the README means the first page."""

@@ -65,6 +65,7 @@ def test_shower_file(inspect: Inspect, shower_path: Path, toy_showers: Callable)
     response = float(np.mean(showers.sum(1, dtype=np.float64) / e_inc[:, 0]))
     assert float(facts["mean response"]) == pytest.approx(response, abs=6e-5)
     assert float(facts["mean sparsity"]) == pytest.approx(np.mean(showers == 0), abs=6e-5)
+    assert facts["smallest hit"] == "10 keV"
     assert facts["hits below threshold"] == f"3 of {np.count_nonzero(showers)}"
     assert facts["attribute generator"] == "toy"
     assert facts["attribute seed"] == "7"

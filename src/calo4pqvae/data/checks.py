@@ -8,13 +8,14 @@ from jaxtyping import Float
 
 from calo4pqvae.errors import PhysicsWarning, ShowerFileError
 from calo4pqvae.geometry import CylindricalGeometry
-from calo4pqvae.units import GeV, MeV
+from calo4pqvae.units import GeV, MeV, keV
 
 __all__ = [
     "AXES",
     "check_axis_order",
     "check_deposits",
     "check_incident_energies",
+    "describe_faint_hits",
     "warn_of_scale",
 ]
 
@@ -22,6 +23,8 @@ AXES = ("layer", "alpha", "r")
 """Names of the axes of a regular cylinder, the slowest first."""
 
 PLAUSIBLE_RESPONSE = (0.01, 20.0)
+FAINT_SHARE = 0.01
+"""Share of hits below the readout threshold that is told; fewer do no harm."""
 
 
 def check_incident_energies(where: str, e_inc: Float[np.ndarray, "batch 1"]) -> None:
@@ -149,6 +152,30 @@ def warn_of_scale(
             PhysicsWarning,
             stacklevel=stacklevel + 1,
         )
+
+
+def describe_faint_hits(
+    where: str, showers: Float[np.ndarray, "batch voxels"], threshold: float
+) -> str:
+    """Say that hits lie below the readout threshold, where more than a few do.
+
+    Arguments:
+        where: what the showers belong to, the first words.
+        showers: a few hundred showers [MeV].
+        threshold: readout threshold [MeV].
+
+    Returns:
+        one sentence, or nothing.
+    """
+    hits = showers[showers > 0]
+    faint = float((hits < threshold * (1 - 1e-3)).mean()) if hits.size else 0.0
+    if faint <= FAINT_SHARE:
+        return ""
+    return (
+        f"{where}: {faint:.0%} of the hits lie below the readout threshold of "
+        f"{threshold / keV:.4g} keV; the smallest has {hits.min() / keV:.4g} keV, "
+        f"which is the threshold if nothing was cut away"
+    )
 
 
 def _is_no_shower(mean: Float[np.ndarray, "layer alpha r"]) -> bool:

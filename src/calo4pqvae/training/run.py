@@ -12,6 +12,7 @@ import calo4pqvae
 from calo4pqvae._core.lock import output_lock
 from calo4pqvae.config import Config
 from calo4pqvae.data.batches import ShowerBatches
+from calo4pqvae.data.checks import describe_faint_hits
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.splits import Split
 from calo4pqvae.errors import Calo4pQVAEError, ConfigError, GeometryError, TrainingError
@@ -99,6 +100,10 @@ def train(
         training, validation = make_batches(config, files, split)
         _meet_bad_input(model, training, files, split)
         if not begun:
+            for file in files:
+                first = file.showers(slice(0, 300))
+                if odd := describe_faint_hits(str(file.path), first, geometry.threshold):
+                    on_note(odd)
             on_note(describe_range(config, given, _energies(files, split.train)))
             on_note(str(rehearse(model, config, files, split.train, processes)))
             model.prepare(training)

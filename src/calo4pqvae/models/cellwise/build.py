@@ -30,7 +30,8 @@ def build_cellwise(config: CellwiseConfig, common: Common, seed: int) -> Cellwis
     if not geometry.threshold > 0:
         raise ConfigError(
             "cells that share a layer's energy need a geometry with a readout threshold above "
-            "zero"
+            "zero",
+            remedy="threshold",
         )
     # Seeded anew: the networks start alike whatever the size of the prior.
     torch.manual_seed(derive_seed(seed))

@@ -40,7 +40,8 @@ class DrawnVoxels(VoxelModel):
         if not threshold > 0:
             raise ConfigError(
                 "drawn voxels need a geometry with a readout threshold above zero; "
-                "set one or take the point voxels"
+                "set one or take the point voxels",
+                remedy="threshold",
             )
         self.threshold = threshold
         self.quantiles = QuantileTable(n_rings)

@@ -103,7 +103,8 @@ class SharedVoxels(nn.Module):
         if not threshold > 0:
             raise ConfigError(
                 "voxels that share a layer's energy need a geometry with a readout threshold "
-                "above zero"
+                "above zero",
+                remedy="threshold",
             )
         self.threshold = threshold
         self.quantiles = QuantileTable(n_rings)
