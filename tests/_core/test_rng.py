@@ -9,7 +9,7 @@ from calo4pqvae.errors import SamplerError
 
 def test_two_ranks_joined_equal_one_process():
     alone = SharedNoise(5)
-    ranks = [SharedNoise(5, rank=r, world=2) for r in (0, 1)]
+    ranks = [SharedNoise(5, rank=r, world_size=2) for r in (0, 1)]
     for shape in ((3, 4), (1, 2, 2), (5,)):
         joined = torch.cat([noise.uniform(*shape) for noise in ranks])
         assert torch.equal(joined, alone.uniform(2 * shape[0], *shape[1:]))
@@ -36,11 +36,11 @@ def test_numbers_are_uniform():
 
 
 def test_a_stored_state_continues_the_stream():
-    noise = SharedNoise(7, rank=1, world=2)
+    noise = SharedNoise(7, rank=1, world_size=2)
     noise.uniform(4, 3)
     state = noise.state()
     expected = noise.uniform(4, 3)
-    other = SharedNoise(99, rank=1, world=2)
+    other = SharedNoise(99, rank=1, world_size=2)
     other.restore(state)
     assert torch.equal(other.uniform(4, 3), expected)
 
@@ -59,7 +59,7 @@ def test_rows_do_not_notice_which_rows_are_drawn_with_them():
 
 
 def test_keys_are_equal_on_all_processes_and_new_at_each_call():
-    one, other = SharedNoise(3, rank=0, world=2), SharedNoise(3, rank=1, world=2)
+    one, other = SharedNoise(3, rank=0, world_size=2), SharedNoise(3, rank=1, world_size=2)
     keys = [one.key() for _ in range(100)]
     assert keys == [other.key() for _ in range(100)]
     assert len(set(keys)) == 100

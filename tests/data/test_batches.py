@@ -85,7 +85,7 @@ def test_resuming_gives_the_same_remaining_batches(batches, start):
 @pytest.mark.parametrize("start", [0, 8])
 def test_slices_of_the_ranks_join_to_the_batch(batches, start):
     whole = batches.epoch(1, start)
-    ranks = [batches.epoch(1, start, rank, world=5) for rank in range(5)]
+    ranks = [batches.epoch(1, start, rank, world_size=5) for rank in range(5)]
     for batch, *parts in zip(whole, *ranks, strict=True):
         np.testing.assert_array_equal(batch.rows, np.concatenate([p.rows for p in parts]))
         np.testing.assert_array_equal(batch.showers, np.concatenate([p.showers for p in parts]))
@@ -134,7 +134,7 @@ def test_impossible_batches_are_refused(files):
     with pytest.raises(ConfigError, match="repeated"):
         ShowerBatches(files, np.zeros(60, np.int64), 50, seed=0)
     with pytest.raises(ConfigError, match="divisible by 3"):
-        ShowerBatches(files, np.arange(100), 50, seed=0).epoch(0, world=3)
+        ShowerBatches(files, np.arange(100), 50, seed=0).epoch(0, world_size=3)
 
 
 def test_files_of_different_geometries_are_refused(files):

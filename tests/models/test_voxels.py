@@ -90,7 +90,7 @@ def test_hits_are_drawn_as_often_as_the_logit_says():
 
 @pytest.fixture
 def skewed(generator):
-    """Hits whose logarithm follows a gamma distribution, which no cut normal describes."""
+    """Hits whose logarithm follows a gamma distribution, which no truncated normal has."""
     n = 30_000
     mu = 3 * torch.rand(n, generator=generator)
     shape = torch.full((n,), 2.0)

@@ -32,9 +32,9 @@ class Cluster:
         self.file = folder / "scheduler.json"
         words = ["-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
         self.scheduler = self._start(*words, "--no-dashboard", "--scheduler-file", self.file)
-        self.workers = [self.hire() for _ in range(2)]
+        self.workers = [self.spawn() for _ in range(2)]
 
-    def hire(self) -> subprocess.Popen:
+    def spawn(self) -> subprocess.Popen:
         words = ["-m", "distributed.cli.dask_worker", "--scheduler-file", str(self.file)]
         more = ["--no-nanny", "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
         return self._start(*words, *more, "--death-timeout", "60")
@@ -78,7 +78,7 @@ def test_a_cluster_makes_what_one_process_makes(cluster: Cluster, tmp_path: Path
         done.append(n)
         if len(done) == 2:
             cluster.workers[0].send_signal(signal.SIGKILL)
-            cluster.workers.append(cluster.hire())
+            cluster.workers.append(cluster.spawn())
 
     with cluster.client() as client:
         client.wait_for_workers(2, timeout=120)

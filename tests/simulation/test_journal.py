@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from calo4pqvae.errors import OutputError, PhysicsWarning, SimulationError
-from calo4pqvae.simulation.journal import Shot, ShowerJournal, pack_shower
+from calo4pqvae.simulation.journal import Event, ShowerJournal, pack_shower
 
 FACTS = {"seed": 3, "stack": {"layers": 2, "r_edges_mm": (0.0, 1.0)}}
 N_VOXELS = 40
-SHOTS = [Shot(number, 1000.0 / 3 + number, 77 + number) for number in range(5)]
+EVENTS = [Event(number, 1000.0 / 3 + number, 77 + number) for number in range(5)]
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def path(tmp_path: Path, showers: np.ndarray) -> Path:
     """Showers 3, 0 and 4 of five."""
     with opened(tmp_path / "j") as journal:
         for number in (3, 0, 4):
-            journal.keep(SHOTS[number], pack_shower(showers[number]), 0.5 + number)
+            journal.keep(EVENTS[number], pack_shower(showers[number]), 0.5 + number)
     return tmp_path / "j"
 
 
@@ -34,28 +34,28 @@ def opened(path: Path, **facts: object) -> ShowerJournal:
 
 def test_round_trip(path: Path, showers: np.ndarray) -> None:
     with opened(path) as journal:
-        assert journal.done(SHOTS) == {0, 3, 4}
-        shower, seconds = journal.read(SHOTS[4])
+        assert journal.done(EVENTS) == {0, 3, 4}
+        shower, seconds = journal.read(EVENTS[4])
         assert seconds == 4.5
         np.testing.assert_array_equal(shower, showers[4])
         with pytest.raises(SimulationError, match="shower 2 is not there any more"):
-            journal.read(SHOTS[2])
+            journal.read(EVENTS[2])
 
 
 @pytest.mark.parametrize(
-    "other", [SHOTS[3]._replace(energy=334.0), SHOTS[3]._replace(seed=5), Shot(3, 0.0, 0)]
+    "other", [EVENTS[3]._replace(energy=334.0), EVENTS[3]._replace(seed=5), Event(3, 0.0, 0)]
 )
 def test_a_record_of_another_energy_or_seed_is_simulated_again(
-    path: Path, showers: np.ndarray, other: Shot
+    path: Path, showers: np.ndarray, other: Event
 ) -> None:
-    shots = [*SHOTS[:3], other, SHOTS[4]]
+    events = [*EVENTS[:3], other, EVENTS[4]]
     with opened(path) as journal:
         with pytest.warns(PhysicsWarning, match="1 records are not showers .* number 3"):
-            assert journal.done(shots) == {0, 4}
+            assert journal.done(events) == {0, 4}
         with pytest.raises(SimulationError):
             journal.read(other)
         journal.keep(other, pack_shower(showers[1]), 1.0)
-        assert journal.done(shots) == {0, 3, 4}
+        assert journal.done(events) == {0, 3, 4}
         np.testing.assert_array_equal(journal.read(other)[0], showers[1])
 
 
@@ -65,9 +65,9 @@ def test_a_record_of_another_energy_or_seed_is_simulated_again(
 )
 def test_a_content_that_is_no_shower_is_simulated_again(path: Path, content: bytes) -> None:
     with opened(path) as journal:
-        journal.keep(SHOTS[1], content, 1.0)
+        journal.keep(EVENTS[1], content, 1.0)
         with pytest.warns(PhysicsWarning, match="number 1; they are simulated again"):
-            assert journal.done(SHOTS) == {0, 3, 4}
+            assert journal.done(EVENTS) == {0, 3, 4}
 
 
 def test_a_number_that_was_changed_after_it_was_written(path: Path) -> None:
@@ -78,21 +78,21 @@ def test_a_number_that_was_changed_after_it_was_written(path: Path) -> None:
     with pytest.warns(PhysicsWarning, match="record 1 is damaged and passed over"):
         journal = opened(path)
     with journal:
-        assert journal.done(SHOTS) == {0, 4}
+        assert journal.done(EVENTS) == {0, 4}
 
 
 def test_showers_of_another_simulation(path: Path) -> None:
     with pytest.raises(OutputError, match=r"of another simulation \(it differs in seed\)"):
         opened(path, seed=4)
     with opened(path) as journal:
-        assert journal.done(SHOTS) == {0, 3, 4}
+        assert journal.done(EVENTS) == {0, 3, 4}
 
 
 def test_a_simulation_without_showers_gives_way(tmp_path: Path) -> None:
     with opened(tmp_path / "j"):
         pass
     with opened(tmp_path / "j", seed=4) as journal:
-        assert journal.done(SHOTS) == set()
+        assert journal.done(EVENTS) == set()
     with opened(tmp_path / "j", seed=4):
         pass
 
@@ -108,10 +108,10 @@ def test_any_changed_byte_never_gives_another_shower(path: Path, showers: np.nda
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("calo4pqvae.simulation.journal._warn", lambda _: None)
             with opened(path) as journal:
-                done = journal.done(SHOTS)
+                done = journal.done(EVENTS)
                 for number in done:
                     np.testing.assert_array_equal(
-                        journal.read(SHOTS[number])[0], showers[number]
+                        journal.read(EVENTS[number])[0], showers[number]
                     )
         lost += len(done) < 3
     assert 0 < lost < 60

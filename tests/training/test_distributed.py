@@ -74,7 +74,7 @@ def observe(train: Trainer, n_showers: int | None = None) -> list[Record]:
 
     With `n_showers`, steps see only the first showers of their batch.
     """
-    share = (train.processes.rank, train.processes.world)
+    share = (train.processes.rank, train.processes.world_size)
     records = []
     for batch in list(train.batches.epoch(0, 0, *share))[:N_STEPS]:
         train.sums.zero_()

@@ -20,18 +20,18 @@ def test_names_that_something_left_in_the_environment_are_passed_over(
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     alone = Processes.join("cpu")
-    assert (alone.rank, alone.world) == (0, 1)
+    assert (alone.rank, alone.world_size) == (0, 1)
 
 
 def test_a_group_of_torchrun_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "TORCHELASTIC_RUN_ID": "none"}
     for name, value in names.items():
         monkeypatch.setenv(name, value)
-    assert Processes.join("cpu").world == 1
+    assert Processes.join("cpu").world_size == 1
     monkeypatch.setenv("WORLD_SIZE", "2")
     called = []
     monkeypatch.setattr("torch.distributed.init_process_group", called.append)
     monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
     both = Processes.join("cpu")
     assert called == ["gloo"]
-    assert (both.rank, both.world) == (1, 2)
+    assert (both.rank, both.world_size) == (1, 2)

@@ -96,23 +96,23 @@ class SharedNoise(RandomSource):
         seed: seed, equal on all processes.
         device: where the numbers are made and used.
         rank: number of this process.
-        world: number of processes; all hold equally large shares.
+        world_size: number of processes; all hold equally large shares.
 
     Example:
-        >>> mine = SharedNoise(seed=1, rank=1, world=2).uniform(3)
+        >>> mine = SharedNoise(seed=1, rank=1, world_size=2).uniform(3)
         >>> torch.equal(mine, SharedNoise(seed=1).uniform(6)[3:])
         True
     """
 
     def __init__(
-        self, seed: int, device: torch.device | str = "cpu", rank: int = 0, world: int = 1
+        self, seed: int, device: torch.device | str = "cpu", rank: int = 0, world_size: int = 1
     ) -> None:
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.rank, self.world = rank, world
+        self.rank, self.world_size = rank, world_size
 
     def uniform(self, rows: int, *shape: int) -> Float[Tensor, "..."]:
         """Draw numbers for `rows` rows of this process, never exactly 0 or 1."""
-        everyone = (self.world * rows, *shape)
+        everyone = (self.world_size * rows, *shape)
         draw = torch.rand(everyone, generator=self.generator, device=self.generator.device)
         mine = draw[self.rank * rows : (self.rank + 1) * rows]
         return mine.clamp_(2.0**-25, 1 - 2.0**-24)

@@ -197,8 +197,8 @@ class _Show:
         """Count a shower."""
         self._done += 1
         self._seconds += finished.cpu_seconds
-        self._spent_on += finished.shot.energy / 1000
-        self._advance(finished.shot.energy)
+        self._spent_on += finished.event.energy / 1000
+        self._advance(finished.event.energy)
 
     def cost(self) -> str:
         """Say what this call's showers have cost."""

@@ -75,25 +75,25 @@ class ShowerBatches:
         return len(self._rows) // self.batch_size
 
     def epoch(
-        self, number: int, start: int = 0, rank: int = 0, world: int = 1
+        self, number: int, start: int = 0, rank: int = 0, world_size: int = 1
     ) -> Iterator[Batch]:
         """Yield the batches of one epoch.
 
         Arguments:
             number: the epoch, from 0; each has its own order.
             start: batches to skip, unread; the others are the same as without skipping.
-            rank: which of `world` equal, contiguous slices of every batch to yield.
-            world: number of ranks that share each batch.
+            rank: which of `world_size` equal, contiguous slices of every batch to yield.
+            world_size: number of ranks that share each batch.
 
         Raises:
-            ConfigError: the batch size is not divisible by `world`.
+            ConfigError: the batch size is not divisible by `world_size`.
         """
-        if self.batch_size % world:
+        if self.batch_size % world_size:
             raise ConfigError(
-                f"a batch of {self.batch_size} showers cannot be shared by {world} ranks "
-                f"equally; choose a batch size divisible by {world}"
+                f"a batch of {self.batch_size} showers cannot be shared by {world_size} ranks "
+                f"equally; choose a batch size divisible by {world_size}"
             )
-        batches = self._order(number).reshape(self.n_batches, world, -1)[:, rank]
+        batches = self._order(number).reshape(self.n_batches, world_size, -1)[:, rank]
         return self._batches(batches, start)
 
     def _batches(self, batches: Int[np.ndarray, "n share"], start: int) -> Iterator[Batch]:

@@ -90,7 +90,7 @@ class Crew:
         self._hired = len(list(self._logs.glob("*.log")))
         try:
             for _ in range(self._size):
-                self._workers.append(self._hire())
+                self._workers.append(self._spawn())
         except BaseException:
             self.__exit__()
             raise
@@ -121,7 +121,7 @@ class Crew:
                 for key, _ in selector.select():
                     worker = key.data
                     try:
-                        done = self._hear(worker)
+                        done = self._receive(worker)
                         idle = done is not None or not worker.busy
                         if done is not None:
                             keep(done)
@@ -143,7 +143,7 @@ class Crew:
                 self._hand_over(worker, waiting)
                 selector.register(_pipe(worker), selectors.EVENT_READ, worker)
 
-    def _hire(self) -> _Worker:
+    def _spawn(self) -> _Worker:
         """Start a process; numerical libraries in it need no threads of their own.
 
         It does not hear Ctrl-C, which reaches all processes of a terminal: this one ends it.
@@ -180,10 +180,10 @@ class Crew:
         self._on_death(how)
         _bury(worker)
         place = self._workers.index(worker)
-        self._workers[place] = self._hire()
+        self._workers[place] = self._spawn()
         return self._workers[place]
 
-    def _hear(self, worker: _Worker) -> Done | None:
+    def _receive(self, worker: _Worker) -> Done | None:
         """Read one answer of a process: to a task, or that it is ready.
 
         Raises:

@@ -34,7 +34,7 @@ from calo4pqvae.simulation.facts import (
     shower_seed,
 )
 from calo4pqvae.simulation.geant4 import elements_of
-from calo4pqvae.simulation.journal import Finished, Shot, ShowerJournal
+from calo4pqvae.simulation.journal import Event, Finished, ShowerJournal
 from calo4pqvae.simulation.stack import Stack
 from calo4pqvae.simulation.stacks import load_stack
 from calo4pqvae.simulation.tables import Tables
@@ -59,7 +59,7 @@ class Simulation:
 
     Example:
         >>> simulation = Simulation(draw_energies(100, 1e3, 1e4, seed=1), seed=1)
-        >>> simulation.stack.geometry.shape, len(list(simulation.shots()))
+        >>> simulation.stack.geometry.shape, len(list(simulation.events()))
         ((45, 16, 9), 100)
     """
 
@@ -70,12 +70,12 @@ class Simulation:
     tables: str = "auto"
     first: int = 0
 
-    def shots(self, done: set[int] | frozenset[int] = frozenset()) -> Iterator[Shot]:
+    def events(self, done: set[int] | frozenset[int] = frozenset()) -> Iterator[Event]:
         """List what is still to simulate, in the order of the file."""
         energies = self.e_inc[:, 0].astype(np.float32)
         for number, energy in enumerate(energies, self.first):
             if number not in done:
-                yield Shot(number, float(energy), shower_seed(self.seed, number))
+                yield Event(number, float(energy), shower_seed(self.seed, number))
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def simulate(
         tables = find_tables(simulation.tables, elements, folder / "tables")
         facts = _describe(simulation, tables)
         if _is_written(simulation, path, facts) and not overwrite:
-            progress.on_start(tables, {shot.number for shot in simulation.shots()})
+            progress.on_start(tables, {event.number for event in simulation.events()})
         else:
             check_target(path, overwrite)
             with _journal(simulation, folder, facts) as journal:
@@ -212,7 +212,7 @@ def _work(
     progress: Progress,
 ) -> None:
     """Let workers simulate what is missing."""
-    done = journal.done(simulation.shots())
+    done = journal.done(simulation.events())
     progress.on_start(tables, done)
     n_all, n_kept = len(simulation.e_inc), len(done)
     if n_kept == n_all:
@@ -222,14 +222,14 @@ def _work(
         "particle": simulation.particle,
         "variables": tables.variables,
     }
-    shots = {shot.number: shot for shot in simulation.shots(done)}
-    tasks = ([s.number, float(s.energy).hex(), s.seed] for s in shots.values())
+    events = {event.number: event for event in simulation.events(done)}
+    tasks = ([s.number, float(s.energy).hex(), s.seed] for s in events.values())
 
     def keep(shower: Done) -> None:
-        journal.keep(shots[shower.task[0]], shower.content, shower.told)
+        journal.keep(events[shower.task[0]], shower.content, shower.told)
 
     crew = Crew(
-        "calo4pqvae.simulation.maker:ShotServer",
+        "calo4pqvae.simulation.maker:EventServer",
         options,
         folder,
         min(workers, n_all - n_kept),
@@ -240,7 +240,7 @@ def _work(
         with crew:
             for shower in crew.work(tasks, keep):
                 n_kept += 1
-                progress.on_shower(Finished(shots[shower.task[0]], shower.told))
+                progress.on_shower(Finished(events[shower.task[0]], shower.told))
     except WorkerError as error:
         if not n_kept:
             raise SimulationError(str(error)) from error
@@ -260,7 +260,7 @@ def _write(
     path, attrs, overwrite, compression = target
     geometry = simulation.stack.geometry
     with ShowerWriter(path, geometry, attrs, overwrite, compression) as writer:
-        for shot in simulation.shots():
-            shower, cpu_seconds = journal.read(shot)
+        for event in simulation.events():
+            shower, cpu_seconds = journal.read(event)
             seconds = {CPU_SECONDS: np.array([cpu_seconds])} if times else {}
-            writer.append(np.array([[shot.energy]]), shower[None], **seconds)
+            writer.append(np.array([[event.energy]]), shower[None], **seconds)

@@ -13,12 +13,12 @@ from jaxtyping import Float
 from calo4pqvae._core.journal import Journal, Record
 from calo4pqvae.errors import OutputError, PhysicsWarning, SimulationError
 
-__all__ = ["Finished", "Shot", "ShowerJournal", "pack_shower"]
+__all__ = ["Event", "Finished", "ShowerJournal", "pack_shower"]
 
 _KIND = "simulation"
 
 
-class Shot(NamedTuple):
+class Event(NamedTuple):
     """A shower to simulate: its number, incident energy [MeV] and seed."""
 
     number: int
@@ -30,11 +30,11 @@ class Finished(NamedTuple):
     """A shower that is in the journal.
 
     Attributes:
-        shot: what it is a shower of.
+        event: what it is a shower of.
         cpu_seconds: the CPU time that it took [s].
     """
 
-    shot: Shot
+    event: Event
     cpu_seconds: float
 
 
@@ -73,21 +73,21 @@ class ShowerJournal:
     def __exit__(self, *reason: object) -> None:
         self._journal.close()
 
-    def done(self, shots: Iterable[Shot]) -> set[int]:
+    def done(self, events: Iterable[Event]) -> set[int]:
         """Numbers of the showers that are finished and fit what is asked for.
 
         A record whose energy or seed is another one's, or whose shower cannot be read, does
         not count: the shower is simulated again.
         """
         found, other = set(), []
-        for shot in shots:
-            record = self._journal.get(str(shot.number))
+        for event in events:
+            record = self._journal.get(str(event.number))
             if record is None:
                 continue
-            if _fits(record, shot) and self._unpack(record) is not None:
-                found.add(shot.number)
+            if _fits(record, event) and self._unpack(record) is not None:
+                found.add(event.number)
             else:
-                other.append(shot.number)
+                other.append(event.number)
         if other:
             _warn(
                 f"{self._journal.path}: {len(other)} records are not showers of this "
@@ -95,26 +95,26 @@ class ShowerJournal:
             )
         return found
 
-    def keep(self, shot: Shot, packed: bytes, cpu_seconds: float) -> None:
+    def keep(self, event: Event, packed: bytes, cpu_seconds: float) -> None:
         """Write a finished shower; when this returns, it survives the death of the process.
 
         Raises:
             OutputError: the disk is full; all showers before are kept.
         """
-        about = {**shot._asdict(), "cpu_seconds": cpu_seconds}
-        self._journal.append(str(shot.number), about, packed, replace=True)
+        about = {**event._asdict(), "cpu_seconds": cpu_seconds}
+        self._journal.append(str(event.number), about, packed, replace=True)
 
-    def read(self, shot: Shot) -> tuple[Float[np.ndarray, " voxels"], float]:
+    def read(self, event: Event) -> tuple[Float[np.ndarray, " voxels"], float]:
         """Read a finished shower: voxel energies [MeV] and CPU time [s].
 
         Raises:
             SimulationError: it is not there, or is another one.
         """
-        record = self._journal.get(str(shot.number))
-        shower = self._unpack(record) if record is not None and _fits(record, shot) else None
+        record = self._journal.get(str(event.number))
+        shower = self._unpack(record) if record is not None and _fits(record, event) else None
         if record is None or shower is None:
             raise SimulationError(
-                f"{self._journal.path}: shower {shot.number} is not there any more; run the "
+                f"{self._journal.path}: shower {event.number} is not there any more; run the "
                 "same again to go on"
             )
         return shower, float(record.about["cpu_seconds"])
@@ -137,10 +137,10 @@ def pack_shower(voxels: Float[np.ndarray, " voxels"]) -> bytes:
     return zlib.compress(voxels.astype("<f4").tobytes(), 1)
 
 
-def _fits(record: Record, shot: Shot) -> bool:
+def _fits(record: Record, event: Event) -> bool:
     """Whether a record is the shower that is asked for."""
-    told = [record.about.get(name) for name in shot._fields]
-    return told == list(shot) and isinstance(record.about.get("cpu_seconds"), float)
+    told = [record.about.get(name) for name in event._fields]
+    return told == list(event) and isinstance(record.about.get("cpu_seconds"), float)
 
 
 def _compare(folder: Path, begun: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

@@ -26,13 +26,13 @@ from calo4pqvae.simulation.geant4 import elements_of
 from calo4pqvae.simulation.journal import pack_shower
 from calo4pqvae.simulation.stack import Stack
 
-__all__ = ["ShotServer", "SimulationMaker"]
+__all__ = ["EventServer", "SimulationMaker"]
 
 _held: list[tuple[Any, ...]] = []
 """What the one Geant4 of this process was set up for."""
 
 
-class ShotServer:
+class EventServer:
     """Simulates showers one by one, as told.
 
     Arguments:

@@ -204,7 +204,7 @@ class Trainer:
     def _run_epoch(self) -> bool:
         frozen = schedules.is_frozen(self.settings, self.epoch)
         self.model.train(not frozen)
-        share = (self.processes.rank, self.processes.world)
+        share = (self.processes.rank, self.processes.world_size)
         for batch in self.batches.epoch(self.epoch, self.batch, *share):
             self.step(batch)
             self.batch += 1
@@ -260,7 +260,7 @@ class Trainer:
         record["validation"] = None
         if (
             self.validation is not None
-            and self.validation.batch_size % self.processes.world == 0
+            and self.validation.batch_size % self.processes.world_size == 0
         ):
             sharpness = schedules.sharpness(self.settings, self._fractional_epoch())
             with self._precision():
@@ -316,17 +316,17 @@ class Trainer:
     def _noise(self, stream: int) -> SharedNoise:
         seed = self.settings.seed * 1000 + stream
         return SharedNoise(
-            seed, self.processes.device, self.processes.rank, self.processes.world
+            seed, self.processes.device, self.processes.rank, self.processes.world_size
         )
 
     def _parallel(self) -> nn.Module:
-        if self.processes.world == 1:
+        if self.processes.world_size == 1:
             return self.model
         return DistributedDataParallel(self.model, broadcast_buffers=False)
 
     def _agree(self, mine: bool) -> bool:
         """Whether any process says yes; all processes must do the same next."""
-        if self.processes.world == 1:
+        if self.processes.world_size == 1:
             return mine
         votes = torch.tensor(float(mine), device=self.processes.device)
         return bool(self.processes.average(votes) > 0)

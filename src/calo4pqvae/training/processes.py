@@ -20,12 +20,12 @@ class Processes:
 
     Attributes:
         rank: number of this process; 0 writes files.
-        world: number of processes.
+        world_size: number of processes.
         device: where this process computes.
     """
 
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @classmethod
@@ -39,29 +39,29 @@ class Processes:
             ConfigError: CUDA is asked for and absent.
         """
         started = dist.is_available() and dist.is_torchelastic_launched()
-        world = int(os.environ["WORLD_SIZE"]) if started else 1
+        world_size = int(os.environ["WORLD_SIZE"]) if started else 1
         chosen = choose_device(device, int(os.environ["LOCAL_RANK"]) if started else 0)
-        if world > 1 and not dist.is_initialized():
+        if world_size > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-        rank = dist.get_rank() if world > 1 else 0
-        return cls(rank, world, chosen)
+        rank = dist.get_rank() if world_size > 1 else 0
+        return cls(rank, world_size, chosen)
 
     def leave(self) -> None:
         """Leave the group."""
-        if self.world > 1:
+        if self.world_size > 1:
             dist.destroy_process_group()
 
     def share(self, rows: int) -> slice:
         """Name this process's rows out of a joined batch."""
-        local = rows // self.world
+        local = rows // self.world_size
         return slice(self.rank * local, (self.rank + 1) * local)
 
     def average(self, values: Shaped[Tensor, "*shape"]) -> Shaped[Tensor, "*shape"]:
         """Average equal-sized tensors over processes."""
-        if self.world > 1:
+        if self.world_size > 1:
             values = values.clone()
             dist.all_reduce(values)
-            values /= self.world
+            values /= self.world_size
         return values
 
     def average_moments(self, local: Moments) -> Moments:
@@ -70,15 +70,15 @@ class Processes:
 
     def gather(self, rows: Shaped[Tensor, "local *rest"]) -> Shaped[Tensor, "joined *rest"]:
         """Join the rows of all processes, in the order of their ranks."""
-        if self.world == 1:
+        if self.world_size == 1:
             return rows
-        parts = [torch.empty_like(rows) for _ in range(self.world)]
+        parts = [torch.empty_like(rows) for _ in range(self.world_size)]
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
     def wait(self) -> None:
         """Wait for all processes."""
-        if self.world > 1:
+        if self.world_size > 1:
             dist.barrier()
 
 

@@ -61,7 +61,7 @@ def rehearse(
     model.scale.check(torch.from_numpy(_energies(files, rows)))
     _check_memory(model, len(rows))
     mine = some_rows(rows)
-    share = max(2, config.training.batch_size // processes.world)
+    share = max(2, config.training.batch_size // processes.world_size)
     settings = replace(config.training, fit_steps=min(2, config.training.fit_steps))
     short = replace(config, training=settings)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():

@@ -31,7 +31,7 @@ def validate(
     """
     model.eval()
     sums = torch.zeros(len(LOSS_TERMS), dtype=torch.float64, device=processes.device)
-    for batch in batches.epoch(0, 0, processes.rank, processes.world):
+    for batch in batches.epoch(0, 0, processes.rank, processes.world_size):
         showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
         e_inc = torch.from_numpy(batch.e_inc).to(processes.device)
         losses = model(showers.to(processes.device), e_inc, noise, sharpness)

@@ -135,7 +135,7 @@ def test_sparse_chains_equal_dense_ones_on_zephyr(generator, dtype):
 def test_two_ranks_run_the_chains_of_one_process(problem, clamped):
     few = replace(problem, bias=problem.bias[:1])
     ranks = [
-        GibbsSampler(few.graph, SharedNoise(2, rank=r, world=2)).sample(few, rows, 5)
+        GibbsSampler(few.graph, SharedNoise(2, rank=r, world_size=2)).sample(few, rows, 5)
         for r, rows in enumerate(clamped[:100].split(50))
     ]
     assert torch.equal(torch.cat(ranks), run(few, clamped[:100], seed=2, sweeps=5))

@@ -165,7 +165,7 @@ def test_no_two_submissions_share_a_seed(graph, generator):
     problem, codes = random_problem(graph, generator, rows=300), torch.zeros(300, 2) > 0
     wrapped = Enumeration()
     for rank in (0, 1):
-        noise = SharedNoise(0, rank=rank, world=2)
+        noise = SharedNoise(0, rank=rank, world_size=2)
         DimodSampler(graph, wrapped, noise).sample(problem, codes, 1)
     seeds = {each["seed"] for each in wrapped.arguments}
     assert len(seeds) == 600
@@ -179,7 +179,7 @@ def test_two_ranks_run_the_chains_of_one_process(graph, generator):
     clamped = torch.rand(100, 2, generator=generator) < 0.5
     alone = dwave_gibbs(graph, SharedNoise(2)).sample(problem, clamped, 3)
     ranks = [
-        dwave_gibbs(graph, SharedNoise(2, rank=rank, world=2)).sample(
+        dwave_gibbs(graph, SharedNoise(2, rank=rank, world_size=2)).sample(
             replace(problem, bias=problem.bias[rows]), clamped[rows], 3
         )
         for rank, rows in enumerate(torch.arange(100).split(50))

@@ -14,7 +14,7 @@ from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 @pytest.fixture
 def shape(decoder):
-    """Distributions of hits as they are trained, not bent."""
+    """Distributions of hits as they are trained, not reshaped."""
     return QuantileTable(decoder.shape[2])
 
 
@@ -47,7 +47,7 @@ def test_layers_sum_to_their_energies(decoder, showers, shape):
     assert float(made[made > 0].min()) >= decoder.threshold * (1 - 1e-6)
 
 
-def bent_table(shape, seed=0):
+def reshaping_table(shape, seed=0):
     """A table that moves levels by up to one unit of the logit, rising all the same."""
     shift = torch.rand(shape.table.shape, generator=torch.Generator().manual_seed(seed))
     shape.table.copy_((shape.table + 2 * shift - 1).sort(dim=-1).values)
@@ -57,10 +57,10 @@ def bent_table(shape, seed=0):
 
 
 def test_compiled_code_and_torch_draw_the_same(decoder, showers, shape):
-    bent = bent_table(shape)
+    table = reshaping_table(shape)
 
     def by_torch(*given):
-        return draw_voxels(decoder, bent, *given)
+        return draw_voxels(decoder, table, *given)
 
     one, _ = draw(decoder, showers, CompiledCells(decoder, shape))
     other, _ = draw(decoder, showers, by_torch)

@@ -152,7 +152,7 @@ class DimodSampler:
     def _random(self, chains: int) -> tuple[Int[Tensor, " chains"], Float[Tensor, " chains"]]:
         """Draw a seed for each chain, no two alike on all processes, and a random order."""
         coarse, fine, order = self.noise.uniform(chains, 3).cpu().double().T
-        width = _SEEDS // max(1, self.noise.world * chains)
+        width = _SEEDS // max(1, self.noise.world_size * chains)
         place = self.noise.rank * chains + torch.arange(chains)
         return place * width + ((coarse + 2.0**-24 * fine) * width).long(), order
 

@@ -19,7 +19,7 @@ from calo4pqvae.data.batches import ShowerBatches
 if TYPE_CHECKING:
     from calo4pqvae.models.autoregressive.layer_bits import LayerBitsModel
 
-__all__ = ["fit_layer_energies", "fit_longitudinal", "read_layers", "wishes"]
+__all__ = ["fit_layer_energies", "fit_longitudinal", "pairwise_weights", "read_layers"]
 
 
 @torch.no_grad()
@@ -77,8 +77,8 @@ def fit_layer_energies(
     distribution.copula.fit(interval, t, noise.uniform)
     bits = distribution.levels.encode(interval, distribution.marginals.absence(t))
     if bits.shape[1]:
-        on_stage("wishes")
-        wanted = wishes(prior, bits, t)
+        on_stage("pairwise weights")
+        wanted = pairwise_weights(prior, bits, t)
         on_stage("placement")
         distribution.node_of_bit.copy_(place(wanted, prior.graph, config.seed))
         on_stage("start of the prior")
@@ -95,7 +95,7 @@ def fit_layer_energies(
     prior.to(home)
 
 
-def wishes(
+def pairwise_weights(
     prior: BoltzmannMachine, bits: Bool[Tensor, "showers bits"], t: Float[Tensor, "showers 1"]
 ) -> Float[Tensor, "bits bits"]:
     """Say how much each pair of bits wants a coupler: the mean strength it would have.
@@ -108,6 +108,6 @@ def wishes(
     fit = maximise(bits, prior.features(t), slope, pairs)
     shares = [(number, float((slope == number).double().mean())) for number in slope.unique()]
     strength = sum(share * (fit.coupling[0] + x * fit.coupling[1]).abs() for x, share in shares)
-    wish = torch.zeros(n, n, dtype=torch.float64)
-    wish[pairs[0], pairs[1]] = strength
-    return wish + wish.T
+    weight = torch.zeros(n, n, dtype=torch.float64)
+    weight[pairs[0], pairs[1]] = strength
+    return weight + weight.T

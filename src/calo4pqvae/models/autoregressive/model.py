@@ -30,7 +30,7 @@ class LayeredQVAE(LayerBitsModel):
     r"""Bits, layer energies, voxels: each given what was drawn before it.
 
     $p(x|e) = \sum_z p(z|e)\, p(E_1 .. E_{45}|z, e) \prod_l p(x_l | x_{<l}, E_1 .. E_{45}, e)$.
-    The Boltzmann machine p(z|e) says in which interval each layer energy and the total lie;
+    The Boltzmann machine p(z|e) says in which quantile bin each layer energy and the total lie;
     the bits are functions of the shower, so that nothing is lost to an approximate posterior.
     A copula draws the energies inside the intervals, and the decoder the voxels, layer after
     layer, so that each layer sums to its energy.

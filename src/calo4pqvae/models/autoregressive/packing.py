@@ -24,7 +24,7 @@ from calo4pqvae.models.autoregressive.layer_energies.marginals import CERTAIN
 from calo4pqvae.models.autoregressive.sectors import Group
 from calo4pqvae.models.voxels import shared
 from calo4pqvae.models.voxels.shared import SharedVoxels
-from calo4pqvae.models.voxels.truncated_normal import FAR_CUT, LEAST_CHANCE
+from calo4pqvae.models.voxels.truncated_normal import FAR_BOUND, LEAST_UNIFORM
 
 if TYPE_CHECKING:
     from calo4pqvae.models.autoregressive.model import LayeredQVAE
@@ -182,8 +182,8 @@ def _energies(distribution: LongitudinalDistribution) -> Arrays:
 
 def _hits(voxels: SharedVoxels) -> Arrays:
     table = voxels.quantiles
-    rest = [voxels.threshold, shared.LARGEST_Y, shared.LARGEST_STEP, LEAST_CHANCE]
-    rest += [shared.CLOSE, FAR_CUT, *voxels.WIDTHS, float(shared.ROUNDS), constants.Y_SCALE]
+    rest = [voxels.threshold, shared.LARGEST_Y, shared.LARGEST_STEP, LEAST_UNIFORM]
+    rest += [shared.CLOSE, FAR_BOUND, *voxels.WIDTHS, float(shared.ROUNDS), constants.Y_SCALE]
     return {
         "hits.sizes": _integers([len(table.levels), table.table.shape[1]]),
         "hits.constants": _doubles(rest, 12),

@@ -39,7 +39,7 @@ class CompiledCells:
 
     Arguments:
         decoder: what the cells of a layer depend on.
-        shape: bends the distributions of hits.
+        shape: gives the distributions of hits their shape.
     """
 
     def __init__(self, decoder: CellDecoder, shape: QuantileTable) -> None:
@@ -64,8 +64,8 @@ class CompiledCells:
         distribution = decoder.deposits
         tables = (distribution.edges, distribution.rooms, distribution.cumulated().detach())
         self.tables = tuple(table.double().numpy() for table in tables)
-        bend = (shape.levels, shape.edges, shape.table)
-        self.bend = tuple(part.double().numpy() for part in bend)
+        quantiles = (shape.levels, shape.edges, shape.table)
+        self.quantiles = tuple(part.double().numpy() for part in quantiles)
 
     @torch.no_grad()
     def __call__(
@@ -231,7 +231,7 @@ class _Layer:
         loops.sum_expected(log_e, mean, t, owners, places, self.hits, expected, rest)
         uniform = self._mine(block.uniforms[2][:, self.number]).view(rows, n_alpha, n_r).numpy()
         fixed = (draws.output_mean[:, self.number], draws.share, t)
-        distribution = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.bend)
+        distribution = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.quantiles)
         for stage in draws.stages:
             for place in range(stage.first, stage.end):
                 mine = slice(ends[place], ends[place + 1])

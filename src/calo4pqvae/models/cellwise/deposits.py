@@ -27,7 +27,7 @@ N_LATER = 4
 """Numbers of later hits, from one, each with a distribution of its own for what is left."""
 
 _BEGIN = 50.0
-"""Energy [v0] at which that distribution bends before training: 0.8 MeV."""
+"""Energy [v0] at which that distribution turns over before training: 0.8 MeV."""
 
 _POINTS = 8
 _LEAST = 1e-6
@@ -92,9 +92,9 @@ class Deposits(nn.Module):
             later: number of later hits.
         """
         log_w, mu, sigma = self.split(outputs)
-        bend = -torch.log1p(-torch.exp(y - room).clamp(max=1 - 1e-4))
-        z = (y + bend - mu) / sigma
-        normal = bend - z**2 / 2 - sigma.log() - math.log(2 * math.pi) / 2
+        log_jacobian = -torch.log1p(-torch.exp(y - room).clamp(max=1 - 1e-4))
+        z = (y + log_jacobian - mu) / sigma
+        normal = log_jacobian - z**2 / 2 - sigma.log() - math.log(2 * math.pi) / 2
         normal = normal - torch.special.log_ndtr(mu / sigma)
         place = torch.bucketize(y, self.edges[1:], right=True)
         density = torch.log(self.tables().clamp(min=1e-12)) - self.edges.diff().log()
@@ -117,7 +117,7 @@ class Deposits(nn.Module):
             room: ln(R / v_0).
             later: number of later hits.
             uniform: numbers in (0, 1).
-            shape: bends levels of $p_0$, given $\mu$ and level.
+            shape: reshapes levels of $p_0$, given $\mu$ and level.
         """
         log_w, mu, sigma = self.split(outputs)
         sums = log_w.exp().cumsum(dim=1)
@@ -127,9 +127,9 @@ class Deposits(nn.Module):
         rows = self.rows(room, later)
         few = self._read(self.cumulated()[rows, which.clamp(max=self.N_SPECTRA - 1)], level)
         low = torch.special.ndtr(-mu / sigma)
-        chance = (low + (1 - low) * shape(mu, level)).clamp(_LEAST, 1 - _LEAST)
-        bent = (mu + sigma * torch.special.ndtri(chance)).clamp(min=0)
-        many = bent - torch.log1p(torch.exp((bent - room).clamp(max=60)))
+        probability = (low + (1 - low) * shape(mu, level)).clamp(_LEAST, 1 - _LEAST)
+        free = (mu + sigma * torch.special.ndtri(probability)).clamp(min=0)
+        many = free - torch.log1p(torch.exp((free - room).clamp(max=60)))
         y = torch.where(which < self.N_SPECTRA, few, many)
         return torch.minimum(y.clamp(min=0), room)
 
@@ -143,9 +143,9 @@ class Deposits(nn.Module):
             under $p_0$ of a smaller y.
         """
         log_w, mu, sigma = self.split(outputs)
-        bend = -torch.log1p(-torch.exp(y - room).clamp(max=1 - 1e-4))
-        z, least = (y + bend - mu) / sigma, torch.special.ndtr(-mu / sigma)
-        density = bend - z**2 / 2 - sigma.log() - math.log(2 * math.pi) / 2
+        log_jacobian = -torch.log1p(-torch.exp(y - room).clamp(max=1 - 1e-4))
+        z, least = (y + log_jacobian - mu) / sigma, torch.special.ndtr(-mu / sigma)
+        density = log_jacobian - z**2 / 2 - sigma.log() - math.log(2 * math.pi) / 2
         log_p = log_w[:, -1] + density - torch.special.log_ndtr(mu / sigma)
         share = torch.exp(log_p + self.loss(outputs, y, room, later)).clamp(max=1)
         level = (torch.special.ndtr(z) - least) / (1 - least).clamp(min=_LEAST)

@@ -16,7 +16,7 @@ from calo4pqvae.models.autoregressive.layer_energies.marginals import (
     Energies,
     Interval,
 )
-from calo4pqvae.models.autoregressive.layer_energies.quantile_bits import LevelBits
+from calo4pqvae.models.autoregressive.layer_energies.quantile_bits import QuantileBits
 from calo4pqvae.models.cellwise.lateral import Lateral, block_ends
 from calo4pqvae.units import GeV
 
@@ -70,7 +70,7 @@ class ShowerDistribution(LongitudinalDistribution):
         self.n_leading = self.copula.correlation.shape[1] - n_layers + n_more
         n = n_layers + self.n_leading
         self.marginals = ConditionalQuantiles(n)
-        self.levels = LevelBits([*self.levels.bits, *[lateral_bits] * n_more])
+        self.levels = QuantileBits([*self.levels.bits, *[lateral_bits] * n_more])
         self.copula = GaussianCopula(n, bins, ordered=True)
         self.register_buffer("node_of_bit", torch.arange(self.levels.n_bits))
 

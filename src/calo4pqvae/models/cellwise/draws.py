@@ -31,7 +31,7 @@ def draw_voxels(
 ) -> Showers:
     """Draw voxels [MeV] whose sums are the given layer energies [MeV].
 
-    Energies of hits follow their distributions as `shape` bends them. Of each layer's uniform
+    Hits follow their distributions as `shape` reshapes them. Of each layer's uniform
     numbers two are for the number of hits, one of each cell for the hits, and one of each for
     the energies, in the order of drawing.
     """
@@ -150,8 +150,8 @@ def _draw_energies(
             shared = own + torch.log((room / v0 / rest[mine].clamp(min=1e-3)).clamp(min=1e-3))
             of_cell = outputs[some, :, r] + net.share[:, r] * shared[:, None]
             most = (room / v0 - later).clamp(min=1.001).log()
-            bent = partial(_bent, table, r)
-            y = decoder.deposits.draw(of_cell, most, later, uniform[mine, sector, r], bent)
+            reshape = partial(_reshaped, table, r)
+            y = decoder.deposits.draw(of_cell, most, later, uniform[mine, sector, r], reshape)
             v = torch.where(n < 1.5, room, v0 * y.exp()).clamp(min=v0)
             rest[mine] = (rest[mine] - own.exp()).clamp(min=0)
             layer[mine, sector, r] = v
@@ -161,7 +161,7 @@ def _draw_energies(
     return layer
 
 
-def _bent(table: QuantileTable, ring: int, mu: Tensor, level: Tensor) -> Tensor:
+def _reshaped(table: QuantileTable, ring: int, mu: Tensor, level: Tensor) -> Tensor:
     """Give levels the shape that real hits of a ring and a mean have."""
     rings = torch.full_like(mu, ring, dtype=torch.int64)
     return torch.sigmoid(table.at(mu, level, rings))

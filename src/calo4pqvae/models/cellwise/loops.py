@@ -256,7 +256,7 @@ def sum_expected(log_e, mean, t, owners, places, hits, expected, rest):  # noqa:
 @compiled()
 @no_type_check
 def give_energies(  # noqa: ANN201
-    outputs, direct, mean, share, t, owner, place, threshold, widths, tables, bend, log_e,  # noqa: ANN001
+    outputs, direct, mean, share, t, owner, place, threshold, widths, tables, quantiles, log_e,  # noqa: ANN001
     expected, uniforms, hits, voxels, scaled, left, n_left, rest,  # noqa: ANN001
 ):  # fmt: skip
     """Draw energies of a sector's hits, towards the axis; the last one takes what is left."""
@@ -287,7 +287,9 @@ def give_energies(  # noqa: ANN201
                 later = n_left[n] - 1
                 room = math.log(max(left[n] / threshold - later, 1.001))
                 distribution = (weight, top, mu, sigma)
-                y = _draw(distribution, room, later, tables, bend, r, uniforms[n, place, r])
+                y = _draw(
+                    distribution, room, later, tables, quantiles, r, uniforms[n, place, r]
+                )
                 v = max(threshold * math.exp(y), threshold)
             rest[n] = max(rest[n] - expected[m, r], 0.0)
             voxels[n, place, r] = v
@@ -298,8 +300,8 @@ def give_energies(  # noqa: ANN201
 
 @compiled()
 @no_type_check
-def _draw(distribution, room, later, tables, bend, ring, uniform):  # noqa: ANN001, ANN202 - compiled
-    """Draw y from a uniform number: see `Deposits.draw`; `bend` is a `QuantileTable`."""
+def _draw(distribution, room, later, tables, quantiles, ring, uniform):  # noqa: ANN001, ANN202 - compiled
+    """Draw y from a uniform number: see `Deposits.draw`; `quantiles` is a `QuantileTable`."""
     weight, top, mu, sigma = distribution
     edges, rooms, sums = tables
     n_spectra, whole = sums.shape[1], math.exp(-top)
@@ -314,10 +316,10 @@ def _draw(distribution, room, later, tables, bend, ring, uniform):  # noqa: ANN0
     level = min(max((wanted - start) / max(weight[which], 1e-12), 0.0), 1.0)
     if which == n_spectra:
         low = normal_up_to(-mu / sigma)
-        level = _bent(bend, ring, mu, level)
+        level = _reshaped(quantiles, ring, mu, level)
         level = min(max(low + (1 - low) * level, _LEAST), 1 - _LEAST)
-        bent = max(mu + sigma * normal_from(level), 0.0)
-        y = bent - math.log1p(math.exp(min(bent - room, 60.0)))
+        free = max(mu + sigma * normal_from(level), 0.0)
+        y = free - math.log1p(math.exp(min(free - room, 60.0)))
     else:
         row = 0 if room <= rooms[0] else _below(rooms, room) + 1
         if row > 0 and rooms[row - 1] == room:
@@ -332,9 +334,9 @@ def _draw(distribution, room, later, tables, bend, ring, uniform):  # noqa: ANN0
 
 @compiled()
 @no_type_check
-def _bent(bend, ring, key, uniform):  # noqa: ANN001, ANN202 - compiled
+def _reshaped(quantiles, ring, key, uniform):  # noqa: ANN001, ANN202 - compiled
     """Turn a uniform number into the level that real hits of this ring and mean have."""
-    levels, edges, table = bend
+    levels, edges, table = quantiles
     row = 0
     while row < edges.shape[1] and key > edges[ring, row]:
         row += 1

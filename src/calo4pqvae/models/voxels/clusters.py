@@ -93,8 +93,8 @@ class Clusters(nn.Module):
             spread = (excess[mine] ** 2 - seen.variance[mine]).sum()
             square = float((spread / (seen.slope[mine] ** 2).sum()).clamp(min=0))
             self.excess[b] = square * float(seen.rate[mine].mean())
-            bent = float((seen.expected - seen.slope)[mine].sum() / seen.slope[mine].sum())
-            self.lift[b] = square * bent
+            raised = float((seen.expected - seen.slope)[mine].sum() / seen.slope[mine].sum())
+            self.lift[b] = square * raised
         pair = enough[:, :-1] & enough[:, 1:]
         size = (self.excess[bins] / seen.rate.clamp(min=1e-9)).sqrt() * seen.slope
         shared = [(x[:, :-1] * x[:, 1:])[pair].sum() for x in (excess, size)]

@@ -10,7 +10,10 @@ from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.vae.relax import draw_bits
 from calo4pqvae.models.voxels.base import Outputs, Terms, VoxelModel, cross_entropy, per_shower
 from calo4pqvae.models.voxels.quantiles import QuantileTable
-from calo4pqvae.models.voxels.truncated_normal import cut_normal, logit_of_cut_normal
+from calo4pqvae.models.voxels.truncated_normal import (
+    logit_of_truncated_normal,
+    truncated_normal,
+)
 
 __all__ = ["DrawnVoxels"]
 
@@ -79,7 +82,7 @@ class DrawnVoxels(VoxelModel):
         ring = torch.arange(mu.shape[3], device=mu.device).expand(mu.shape)[hits]
         mean, sigma = mu[hits], self._sigma(width[hits])
         survival = torch.sigmoid(-self.quantiles.at(mean, uniform[hits], ring))
-        y = cut_normal(mean, sigma, survival).clamp(min=0)
+        y = truncated_normal(mean, sigma, survival).clamp(min=0)
         return torch.zeros_like(mu).masked_scatter(hits, self.threshold * torch.exp(y))
 
     @property
@@ -97,7 +100,7 @@ class DrawnVoxels(VoxelModel):
         _, mu, sigma = self._split(outputs)
         hits = showers > 0
         y = self._log_energy(showers, hits)
-        logit = logit_of_cut_normal(y[hits], mu[hits], sigma[hits])
+        logit = logit_of_truncated_normal(y[hits], mu[hits], sigma[hits])
         ring = torch.arange(mu.shape[3], device=mu.device).expand(mu.shape)
         return mu[hits], logit, ring[hits]
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 from calo4pqvae.models.voxels.truncated_normal import (
-    LEAST_CHANCE,
-    cut_normal,
-    logit_of_cut_normal,
+    LEAST_UNIFORM,
+    logit_of_truncated_normal,
+    truncated_normal,
 )
 
 __all__ = ["SharedVoxels", "Shares"]
@@ -30,7 +30,8 @@ steps at most: of two the sum is mostly within a percent, and `_fit` makes up th
 CLOSE = 0.01
 """Distance of the logarithm of the sum from the wanted one at which the steps end."""
 
-_KEPT = 0.2
+KAPPA = 0.2
+"""Share of the direction's width that counts: at 0 a hit that takes nearly all has no width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +120,7 @@ class SharedVoxels(nn.Module):
         share = group.energies / group.left.clamp(min=self.threshold)[..., None, None]
         moved = _sum((share * sigma) ** 2)
         known = torch.log(torch.where(moved > 0, moved, 1.0)) / 2
-        return alone - torch.where(group.last, (1 - _KEPT) * known, 0.0)
+        return alone - torch.where(group.last, (1 - KAPPA) * known, 0.0)
 
     @property
     def table(self) -> QuantileTable:
@@ -134,7 +135,7 @@ class SharedVoxels(nn.Module):
         y = group.log_energies(self.threshold)[used]
         mean, sigma = mu[used], self._sigma(width[used])
         ring = torch.arange(mu.shape[-1], device=mu.device).expand(mu.shape)
-        return mean, logit_of_cut_normal(y, mean, sigma), ring[used]
+        return mean, logit_of_truncated_normal(y, mean, sigma), ring[used]
 
     def draw(self, mu: Layer, width: Layer, hits: Hits, group: Shares, uniform: Layer) -> Layer:
         """Draw energies of the hits [MeV]; the energies of `group` are not looked at.
@@ -191,9 +192,9 @@ class _HitDistribution:
 
     def energies(self, w: Tensor) -> Tensor:
         """Energies [MeV], rising in w."""
-        uniform = torch.special.ndtr(w).clamp(LEAST_CHANCE, 1 - LEAST_CHANCE)
+        uniform = torch.special.ndtr(w).clamp(LEAST_UNIFORM, 1 - LEAST_UNIFORM)
         survival = torch.sigmoid(-self.quantiles.read(self.entry, uniform))
-        y = cut_normal(self.mu, self.sigma, survival).clamp(0, LARGEST_Y)
+        y = truncated_normal(self.mu, self.sigma, survival).clamp(0, LARGEST_Y)
         return self.threshold * torch.exp(y)
 
     def condition(self, w: Tensor, v: Tensor, row: Tensor, left: Numbers) -> Tensor:

@@ -115,7 +115,7 @@ def test_every_bit_is_that_of_plain_double_precision(name, scale):
     for chains, rows, rank in ((1, 1, 0), (150, 1, 0), (150, 150, 3)):
         problem = random_problem(graph, scale, rows)
         clamped, start = request(graph, chains)
-        noise = SharedNoise(5, rank=rank, world=4)
+        noise = SharedNoise(5, rank=rank, world_size=4)
         got = CompiledGibbs(graph, noise).sample(problem, clamped, 12, start)
         key = SharedNoise(5).key()
         wanted = plain_gibbs(problem, clamped, 12, start, key, rank * chains)
@@ -155,14 +155,14 @@ def test_threads_change_nothing(threads):
 @pytest.mark.parametrize("share", [1, 7, 64, 129, 300])
 def test_a_chain_does_not_notice_how_many_run_with_it(share):
     graph = zephyr(12)
-    world, n = 3, 3 * share
+    world_size, n = 3, 3 * share
     problem = random_problem(graph, 1.0, n)
     clamped, _ = request(graph, n)
     together = CompiledGibbs(graph, SharedNoise(1)).sample(problem, clamped, 5)
-    for rank in range(world):
+    for rank in range(world_size):
         mine = slice(rank * share, (rank + 1) * share)
         part = BoltzmannProblem(graph, problem.bias[mine], problem.coupling)
-        sampler = CompiledGibbs(graph, SharedNoise(1, rank=rank, world=world))
+        sampler = CompiledGibbs(graph, SharedNoise(1, rank=rank, world_size=world_size))
         assert torch.equal(sampler.sample(part, clamped[mine], 5), together[mine])
 
 

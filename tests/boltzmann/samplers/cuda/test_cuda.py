@@ -139,7 +139,7 @@ def test_every_bit_is_that_of_plain_double_precision(make, name, scale):
         problem = random_problem(graph, scale, rows)
         clamped, start = random_request(graph, chains)
         start = start if begun else None
-        sampler = make(graph, 5, rank=rank, world=4)
+        sampler = make(graph, 5, rank=rank, world_size=4)
         got = sample(sampler, problem, clamped, 12, start)
         key = SharedNoise(5, sampler.device).key()
         wanted = plain_gibbs(problem, clamped, 12, start, key, rank * chains)
@@ -162,8 +162,8 @@ def test_the_size_of_tiles_changes_nothing(make, lanes):
     graph = zephyr(12)
     problem = random_problem(graph, 1.0, 500)
     clamped, _ = random_request(graph, 500)
-    wanted = sample(make(graph, 1, rank=1, world=2), problem, clamped, 5)
-    got = sample(make(graph, 1, rank=1, world=2, lanes=lanes), problem, clamped, 5)
+    wanted = sample(make(graph, 1, rank=1, world_size=2), problem, clamped, 5)
+    got = sample(make(graph, 1, rank=1, world_size=2, lanes=lanes), problem, clamped, 5)
     assert torch.equal(got, wanted)
 
 
@@ -176,7 +176,7 @@ def test_a_chain_does_not_notice_how_many_run_with_it(make, share):
     for rank in range(3):
         mine = slice(rank * share, (rank + 1) * share)
         part = BoltzmannProblem(graph, problem.bias[mine], problem.coupling)
-        got = sample(make(graph, 1, rank=rank, world=3), part, clamped[mine], 5)
+        got = sample(make(graph, 1, rank=rank, world_size=3), part, clamped[mine], 5)
         assert torch.equal(got, together[mine])
 
 

@@ -5,7 +5,7 @@ import torch
 
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.models.autoregressive.layer_energies import LongitudinalDistribution
-from calo4pqvae.models.autoregressive.layer_energies.tilting import bend, profile_moments
+from calo4pqvae.models.autoregressive.layer_energies.tilting import profile_moments, tilt
 
 
 def showers(n, generator):
@@ -75,18 +75,18 @@ def test_without_bits_the_copula_draws_everything(generator):
     assert abs(float(ratio) - 1) < 0.1
 
 
-def test_the_profile_is_bent_to_its_sum_mean_and_spread(generator):
+def test_the_profile_is_tilted_to_its_sum_mean_and_spread(generator):
     layers = 200 * torch.rand(200, 12, generator=generator, dtype=torch.float64)
     layers[:, ::5] *= torch.rand(200, 3, generator=generator) < 0.5
     total = layers.sum(dim=1, keepdim=True)
     mean, variance = profile_moments(layers)
     moved = mean + 0.3 * torch.randn(200, 1, generator=generator)
-    bent = bend(layers, 1.1 * total, moved, 0.9 * variance)
-    found = profile_moments(bent)
-    assert torch.allclose(bent.sum(dim=1, keepdim=True), 1.1 * total)
+    tilted = tilt(layers, 1.1 * total, moved, 0.9 * variance)
+    found = profile_moments(tilted)
+    assert torch.allclose(tilted.sum(dim=1, keepdim=True), 1.1 * total)
     assert torch.allclose(found[0], moved, atol=1e-2)
     assert torch.allclose(found[1], 0.9 * variance, rtol=0.01)
-    assert torch.equal(bent > 0, layers > 0)
+    assert torch.equal(tilted > 0, layers > 0)
 
 
 def test_single_particles_keep_their_energy(generator):
@@ -94,21 +94,21 @@ def test_single_particles_keep_their_energy(generator):
     layers[:, 9] = 2.5
     total = layers.sum(dim=1, keepdim=True)
     mean, variance = profile_moments(layers)
-    bent = bend(layers, 1.1 * total, mean + 0.2, variance)
-    assert float((bent[:, 9] / 2.5 - 1).abs().max()) < 0.05
-    assert float((bent[:, :9] / layers[:, :9] - 1).abs().mean()) > 0.03
+    tilted = tilt(layers, 1.1 * total, mean + 0.2, variance)
+    assert float((tilted[:, 9] / 2.5 - 1).abs().max()) < 0.05
+    assert float((tilted[:, :9] / layers[:, :9] - 1).abs().mean()) > 0.03
 
 
 def test_a_profile_that_is_right_stays_and_a_short_one_gets_its_sum_only(generator):
     layers = torch.rand(5, 12, generator=generator, dtype=torch.float64) + 0.1
     total = layers.sum(dim=1, keepdim=True)
-    assert torch.allclose(bend(layers, total, *profile_moments(layers)), layers)
+    assert torch.allclose(tilt(layers, total, *profile_moments(layers)), layers)
     layers[:, 2:] = 0
     total = layers.sum(dim=1, keepdim=True)
     mean, variance = profile_moments(layers)
-    bent = bend(layers, 2 * total, mean + 3, variance)
-    assert torch.allclose(bent.sum(dim=1, keepdim=True), 2 * total)
-    assert torch.allclose(bent / layers.clamp(min=1e-9), 2 * (layers > 0).double(), rtol=0.2)
+    tilted = tilt(layers, 2 * total, mean + 3, variance)
+    assert torch.allclose(tilted.sum(dim=1, keepdim=True), 2 * total)
+    assert torch.allclose(tilted / layers.clamp(min=1e-9), 2 * (layers > 0).double(), rtol=0.2)
 
 
 def test_a_shower_without_a_total_is_empty(generator):

@@ -45,10 +45,10 @@ class LayerEnergies {
   int uniforms() const { return quantities * (1 + rounds); }
 
   struct Scratch {
-    double *u, *low, *high, *absence, *scale, *bent, *give, *x;
+    double *u, *low, *high, *absence, *scale, *tilted, *give, *x;
     void plan(Arena &arena, const LayerEnergies &e) {
       const auto n = static_cast<std::size_t>(e.pitch_);
-      for (double **part : {&u, &low, &high, &absence, &scale, &bent, &give, &x})
+      for (double **part : {&u, &low, &high, &absence, &scale, &tilted, &give, &x})
         arena.want(*part, n);
     }
   };
@@ -158,34 +158,34 @@ class LayerEnergies {
       s.scale[q] = a + (at - column) * (b - a);
       if (q == layers) total_present = present;
       if (q < layers)
-        s.bent[q] = present && total_present ? std::exp(std::min(s.scale[q], 700.0)) : 0.0;
+        s.tilted[q] = present && total_present ? std::exp(std::min(s.scale[q], 700.0)) : 0.0;
     }
     tilt(e_inc, s);
     const double threshold = constants_[3];
     for (int l = 0; l < layers; ++l)
-      energies[l] = static_cast<float>(s.bent[l] > 0 ? std::max(s.bent[l], threshold) : 0.0);
+      energies[l] = static_cast<float>(s.tilted[l] > 0 ? std::max(s.tilted[l], threshold) : 0.0);
   }
 
   // Multiply with e^(g (a + b x + c x^2)) to the wanted total, mean layer and spread.
   void tilt(float e_inc, Scratch &s) const {
     const double total = std::exp(s.scale[layers]) * e_inc, mean = s.scale[layers + 1];
     const double spread = std::max(std::exp(s.scale[layers + 2]) - constants_[4], 0.0);
-    const double unit = constants_[5], stiff = constants_[6], largest = constants_[7];
+    const double unit = constants_[5], stiffness = constants_[6], largest = constants_[7];
     const double wanted[3] = {1, 0, spread * spread / (unit * unit)};
     int filled = 0;
     for (int l = 0; l < layers; ++l) {
-      filled += s.bent[l] > 0;
-      s.u[l] = s.bent[l];  // from here on: energies before they are bent
-      s.give[l] = s.bent[l] / (s.bent[l] + stiff);
+      filled += s.tilted[l] > 0;
+      s.u[l] = s.tilted[l];  // from here on: energies before they are tilted
+      s.give[l] = s.tilted[l] / (s.tilted[l] + stiffness);
       s.x[l] = (l - mean) / unit;
     }
     const int free = filled >= 3 ? 3 : 1;
     double shift[3] = {0, 0, 0};
     for (int turn = 0; turn < steps_; ++turn) {
-      bend(shift, s);
+      reweight(shift, s);
       double m[3] = {0, 0, 0}, j[5] = {0, 0, 0, 0, 0};
       for (int l = 0; l < layers; ++l) {
-        const double v = s.bent[l] / total, x = s.x[l], g = v * s.give[l];
+        const double v = s.tilted[l] / total, x = s.x[l], g = v * s.give[l];
         m[0] += v, m[1] += v * x, m[2] += v * x * x;
         j[0] += g, j[1] += g * x, j[2] += g * x * x, j[3] += g * x * x * x;
         j[4] += g * x * x * x * x;
@@ -199,18 +199,18 @@ class LayerEnergies {
       solve(matrix, gap);
       for (int a = 0; a < 3; ++a) shift[a] += held(gap[a], -largest, largest);
     }
-    bend(shift, s);
+    reweight(shift, s);
     double sum = 0;
-    for (int l = 0; l < layers; ++l) sum += s.bent[l];
-    for (int l = 0; l < layers; ++l) s.bent[l] = s.bent[l] * total / std::max(sum, 1e-30);
+    for (int l = 0; l < layers; ++l) sum += s.tilted[l];
+    for (int l = 0; l < layers; ++l) s.tilted[l] = s.tilted[l] * total / std::max(sum, 1e-30);
   }
 
-  void bend(const double shift[3], Scratch &s) const {
+  void reweight(const double shift[3], Scratch &s) const {
     for (int l = 0; l < layers; l += WIDE) {
       const D8 x = load<D8>(s.x + l);
       const D8 by = (shift[0] + shift[1] * x + shift[2] * x * x) * load<D8>(s.give + l);
       const D8 most_by = all8(constants_[8]);
-      store(s.bent + l,
+      store(s.tilted + l,
             load<D8>(s.u + l) * exponential(least(most(by, -most_by), most_by)));
     }
   }

@@ -10,6 +10,6 @@ from calo4pqvae.models.autoregressive.layer_energies.distribution import (
     LongitudinalDistribution,
 )
 from calo4pqvae.models.autoregressive.layer_energies.marginals import ConditionalQuantiles
-from calo4pqvae.models.autoregressive.layer_energies.quantile_bits import LevelBits
+from calo4pqvae.models.autoregressive.layer_energies.quantile_bits import QuantileBits
 
-__all__ = ["ConditionalQuantiles", "GaussianCopula", "LevelBits", "LongitudinalDistribution"]
+__all__ = ["ConditionalQuantiles", "GaussianCopula", "LongitudinalDistribution", "QuantileBits"]

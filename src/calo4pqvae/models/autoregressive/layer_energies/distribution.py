@@ -13,8 +13,8 @@ from calo4pqvae.models.autoregressive.layer_energies.marginals import (
     Energies,
     Interval,
 )
-from calo4pqvae.models.autoregressive.layer_energies.quantile_bits import LevelBits
-from calo4pqvae.models.autoregressive.layer_energies.tilting import bend, profile_moments
+from calo4pqvae.models.autoregressive.layer_energies.quantile_bits import QuantileBits
+from calo4pqvae.models.autoregressive.layer_energies.tilting import profile_moments, tilt
 
 __all__ = ["LayerEnergies", "LongitudinalDistribution"]
 
@@ -34,9 +34,9 @@ class LongitudinalDistribution(nn.Module):
     The quantities are $\ln E_l$ of each layer that is not empty, $\ln(E_{tot}/E_{inc})$, and
     three of the profile: the mean layer, the logarithm of the spread around it, and the number
     of filled layers, $\sum_l E_l / (E_l + 0.1\,\mathrm{MeV})$. Bits on the nodes of the
-    Boltzmann machine tell in which interval each quantity lies (`levels`). Given the bits, a
-    Gaussian copula draws total, mean, spread and filling, then the layers (`copula`), which
-    are bent to the total, the mean and the spread (`tilt`).
+    Boltzmann machine tell in which quantile bin each quantity lies (`levels`). Given the bits,
+    a Gaussian copula draws total, mean, spread and filling, then the layers (`copula`), which
+    are tilted to the total, the mean and the spread (`tilt`).
 
     Arguments:
         n_layers: layers of the cylinder.
@@ -63,7 +63,7 @@ class LongitudinalDistribution(nn.Module):
         self.threshold, self.n_nodes, self.rounds = threshold, n_nodes, rounds
         self.n_layers = n_layers
         self.marginals = ConditionalQuantiles(n_layers + _N_GLOBAL)
-        self.levels = LevelBits([bits[0]] * n_layers + list(bits[1:]))
+        self.levels = QuantileBits([bits[0]] * n_layers + list(bits[1:]))
         self.copula = GaussianCopula(n_layers + _N_GLOBAL, bins)
         self.register_buffer("node_of_bit", torch.arange(self.levels.n_bits))
 
@@ -128,8 +128,8 @@ class LongitudinalDistribution(nn.Module):
     ) -> LayerEnergies:
         """Turn quantities into layer energies, none below the threshold.
 
-        The drawn layers agree with the drawn sums only roughly: they are bent to the total, the
-        mean layer and the spread.
+        The drawn layers agree with the drawn sums only roughly: they are tilted to the total,
+        the mean layer and the spread.
         """
         n = self.n_layers
         # Without a total the shower is empty, whatever was drawn for its layers.
@@ -137,5 +137,5 @@ class LongitudinalDistribution(nn.Module):
         layers = torch.where(held, torch.exp(x[:, :n]), 0.0)
         spread = (torch.exp(x[:, n + 2, None]) - LEAST_SPREAD).clamp(min=0)
         total = torch.exp(x[:, n, None]) * e_inc
-        layers = bend(layers, total, x[:, n + 1, None], spread**2)
+        layers = tilt(layers, total, x[:, n + 1, None], spread**2)
         return torch.where(layers > 0, layers.clamp(min=self.threshold), 0.0).float()

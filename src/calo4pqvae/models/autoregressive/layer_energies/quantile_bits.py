@@ -1,4 +1,4 @@
-"""Bits that say in which interval of its distribution each longitudinal quantity lies."""
+"""Bits that say in which quantile bin each longitudinal quantity lies."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from torch import Tensor
 
 from calo4pqvae.models.autoregressive.layer_energies.marginals import Interval, Quantities
 
-__all__ = ["LevelBits"]
+__all__ = ["QuantileBits"]
 
 
-class LevelBits:
+class QuantileBits:
     r"""Thermometer bits of every quantity at thresholds that follow the incident energy.
 
     With n bits and probability of absence $p_0$, bit k says that the quantity's probability

@@ -1,16 +1,16 @@
-"""Profiles bent smoothly to a wanted sum, mean layer and spread."""
+"""Profiles tilted exponentially to a wanted sum, mean layer and spread."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["bend", "profile_moments"]
+__all__ = ["profile_moments", "tilt"]
 
 Profile = Float[Tensor, "batch layer"]
 PerShower = Float[Tensor, "batch 1"]
 
 STEPS = 12
-"""Steps of Newton's method: bounded ones of 0.5 reach any bend, the last few converge."""
+"""Steps of Newton's method: bounded ones of 0.5 reach any tilt, the last few converge."""
 
 LARGEST_STEP, LARGEST_EXPONENT = 0.5, 5.0
 """Bounds of a step of a, b and c, and of what an energy is multiplied with (e^5)."""
@@ -30,7 +30,7 @@ def profile_moments(layers: Profile) -> tuple[PerShower, PerShower]:
     return mean, (weight * (number - mean) ** 2).sum(dim=1, keepdim=True)
 
 
-def bend(layers: Profile, total: PerShower, mean: PerShower, variance: PerShower) -> Profile:
+def tilt(layers: Profile, total: PerShower, mean: PerShower, variance: PerShower) -> Profile:
     r"""Multiply energies with $e^{g_l (a + b x + c x^2)}$, x = l - mean, to the wanted moments.
 
     $g = E / (E + 15\,\mathrm{MeV})$ leaves the energies of single particles as they were drawn
@@ -57,20 +57,20 @@ def bend(layers: Profile, total: PerShower, mean: PerShower, variance: PerShower
     places = torch.tensor([[0, 1, 2], [1, 2, 3], [2, 3, 4]], device=layers.device)
     shift = torch.zeros_like(wanted)
     for _ in range(STEPS):
-        bent = _bent(energies, give, powers, shift) / total
-        gap = (wanted - (bent[..., None] * powers[..., :3]).sum(dim=1)) * free
-        steep = ((bent * give)[..., None] * powers).sum(dim=1)[:, places]
+        tilted = _tilted(energies, give, powers, shift) / total
+        gap = (wanted - (tilted[..., None] * powers[..., :3]).sum(dim=1)) * free
+        steep = ((tilted * give)[..., None] * powers).sum(dim=1)[:, places]
         steep = steep * free[:, :, None] * free[:, None]
         ridge = torch.diag_embed(1e-4 * steep.diagonal(dim1=1, dim2=2) + 1 - free + 1e-9)
         step = torch.linalg.solve(steep + ridge, gap)
         shift = shift + step.clamp(-LARGEST_STEP, LARGEST_STEP)
-    bent = _bent(energies, give, powers, shift)
-    return bent * total / bent.sum(dim=1, keepdim=True).clamp(min=1e-30)
+    tilted = _tilted(energies, give, powers, shift)
+    return tilted * total / tilted.sum(dim=1, keepdim=True).clamp(min=1e-30)
 
 
-def _bent(energies: Profile, give: Profile, powers: Tensor, shift: Tensor) -> Profile:
-    bend = (powers[..., :3] * shift[:, None]).sum(dim=-1)
-    return energies * torch.exp((give * bend).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT))
+def _tilted(energies: Profile, give: Profile, powers: Tensor, shift: Tensor) -> Profile:
+    exponent = (powers[..., :3] * shift[:, None]).sum(dim=-1)
+    return energies * torch.exp((give * exponent).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT))
 
 
 def _numbers(layers: Profile) -> Float[Tensor, " layer"]:

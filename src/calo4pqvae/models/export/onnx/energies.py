@@ -151,13 +151,13 @@ def _quantities(
     layers = x.part(0, n).op("Exp") * held
     total = x.part(n, n + 1).op("Exp") * e_inc
     spread = (x.part(n + 2, n + 3).op("Exp") - LEAST_SPREAD).op("Max", 0.0)
-    bent = _tilt(n, layers, total, x.part(n + 1, n + 2), spread * spread)
-    full = bent.op("Max", distribution.threshold)
+    tilted = _tilt(n, layers, total, x.part(n + 1, n + 2), spread * spread)
+    full = tilted.op("Max", distribution.threshold)
     return full.where(layers.above(0.0), graph.constant(0.0))
 
 
 def _tilt(n: int, layers: Value, total: Value, mean: Value, variance: Value) -> Value:
-    """Multiply with e^(g (a + b x + c x^2)) to the wanted moments: see `tilting.bend`."""
+    """Multiply with e^(g (a + b x + c x^2)) to the wanted moments: see `tilting.tilt`."""
     x = (np.arange(n, dtype=np.float32) - mean) / tilting.UNIT
     powers = [x * 0.0 + 1.0, x, x * x, x * x * x, x * x * x * x]
     give = layers / (layers + tilting.STIFFNESS)
@@ -165,19 +165,19 @@ def _tilt(n: int, layers: Value, total: Value, mean: Value, variance: Value) -> 
     wanted = [1.0, 0.0, variance / tilting.UNIT**2]
     shift = [total * 0.0 for _ in range(3)]
 
-    def bent() -> Value:
+    def tilted() -> Value:
         by = shift[0] + shift[1] * powers[1] + shift[2] * powers[2]
         most = tilting.LARGEST_EXPONENT
         return layers * (give * by).between(-most, most).op("Exp")
 
     for _ in range(tilting.STEPS):
-        now = bent() / total
+        now = tilted() / total
         gap = [w - (now * p).summed(1, keep=True) for w, p in zip(wanted, powers, strict=False)]
         j = [(now * give * p).summed(1, keep=True) for p in powers]
         for k, step in enumerate(_solve(j, gap, enough)):
             most = tilting.LARGEST_STEP
             shift[k] = shift[k] + step.between(-most, most)
-    end = bent()
+    end = tilted()
     return end * total / end.summed(1, keep=True).op("Max", 1e-30)
 
 

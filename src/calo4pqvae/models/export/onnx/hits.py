@@ -6,7 +6,7 @@ from calo4pqvae.models.autoregressive.sectors import Group
 from calo4pqvae.models.export.onnx.graph import Value
 from calo4pqvae.models.export.onnx.normal import logit, probability, quantile, sigmoid
 from calo4pqvae.models.voxels.shared import CLOSE, LARGEST_STEP, LARGEST_Y, ROUNDS, SharedVoxels
-from calo4pqvae.models.voxels.truncated_normal import FAR_CUT, LEAST_CHANCE
+from calo4pqvae.models.voxels.truncated_normal import FAR_BOUND, LEAST_UNIFORM
 
 __all__ = ["HitDistribution", "chosen", "conditioned", "drawn"]
 
@@ -36,7 +36,7 @@ class HitDistribution:
 
     def energies(self, mu: Value, sigma: Value, rows: Value, uniform: Value) -> Value:
         """Turn uniform numbers into energies [MeV]."""
-        place = logit(uniform.between(LEAST_CHANCE, 1 - LEAST_CHANCE))
+        place = logit(uniform.between(LEAST_UNIFORM, 1 - LEAST_UNIFORM))
         wide = place.op("Unsqueeze", np.array([3], dtype=np.int64))
         above = wide.above(self.levels).summed(3).between(1, len(self.levels) - 1)
         index = above.whole()
@@ -46,13 +46,13 @@ class HitDistribution:
             mu.graph.constant(x).picked(start) for x in (self._flat_before, self.flat)
         )
         x = one + (place - low) / (high - low) * (other - one)
-        survival = sigmoid(-x).op("Max", LEAST_CHANCE)
+        survival = sigmoid(-x).op("Max", LEAST_UNIFORM)
         cut = -mu / sigma
-        tail = (survival * probability(-cut)).between(1e-30, 1 - LEAST_CHANCE)
+        tail = (survival * probability(-cut)).between(1e-30, 1 - LEAST_UNIFORM)
         near = mu - sigma * quantile(tail)
         drop = survival.op("Log") * -2.0
         far = sigma * drop / (cut.op("Max", 1.0) + (cut * cut + drop).op("Sqrt"))
-        y = far.where(cut.above(FAR_CUT), near).between(0, LARGEST_Y)
+        y = far.where(cut.above(FAR_BOUND), near).between(0, LARGEST_Y)
         return y.op("Exp") * self.threshold
 
     @property
