@@ -7,7 +7,7 @@ Axis names: ``batch`` showers or chains, ``layer``, ``alpha`` and ``r`` the cyli
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["Bits", "Edges", "IncidentEnergy", "Latents", "Showers"]
+__all__ = ["Bits", "Edges", "IncidentEnergy", "Showers"]
 
 Showers = Float[Tensor, "batch layer alpha r"]
 """Voxel energies [MeV] or transformed voxels on a regular cylinder."""
@@ -15,8 +15,6 @@ Showers = Float[Tensor, "batch layer alpha r"]
 IncidentEnergy = Float[Tensor, "batch 1"]
 """Incident energies [MeV]."""
 
-Latents = Float[Tensor, "batch latents"]
-"""Relaxed or exact bits of the latent partitions, in [0, 1]."""
 
 Bits = Bool[Tensor, "batch nodes"]
 """States of all nodes of the prior."""

@@ -118,14 +118,6 @@ class Nvml:
         del busy
         return 1e-3 * ((self._read() or 0) - self._before)
 
-    def watts_limit(self) -> float | None:
-        """The GPU's power limit [W]."""
-        milliwatts = ctypes.c_uint()
-        ask = self._library.nvmlDeviceGetPowerManagementLimit if self._found else None
-        if ask is None or ask(self._device, ctypes.byref(milliwatts)):
-            return None
-        return 1e-3 * milliwatts.value
-
     def _read(self) -> int | None:
         millijoules = ctypes.c_ulonglong()
         ask = self._library.nvmlDeviceGetTotalEnergyConsumption

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from calo4pqvae.cli.options import LARGEST_SEED, MOST_SWEEPS, whole
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from calo4pqvae.models.storage import StoredModel
+    pass
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -91,13 +89,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export_cpp(args: argparse.Namespace) -> int:
+    from calo4pqvae.generation.equilibrated import equilibrate
     from calo4pqvae.models.export.cpp import export_cpp
+    from calo4pqvae.models.export.layered import layered
     from calo4pqvae.models.storage import load_model
 
     stored = load_model(args.model)
-    prior = _equilibrated(stored, args)
-    written = export_cpp(stored, args.folder, **prior)
-    print(f"{prior['sweeps'].min()} to {prior['sweeps'].max()} sweeps a shower, by its energy")
+    prior = equilibrate(layered(stored.model), args.states, sweeps=args.sweeps, seed=args.seed)
+    written = export_cpp(stored, args.folder, sweeps=prior.sweeps, states=prior.states)
+    print(f"{prior.sweeps.min()} to {prior.sweeps.max()} sweeps a shower, by its energy")
     print(f"{len(written)} files written to {args.folder}")
     return 0
 
@@ -105,52 +105,24 @@ def _export_cpp(args: argparse.Namespace) -> int:
 def _export_web(args: argparse.Namespace) -> int:
     from calo4pqvae._core.optional import installed
     from calo4pqvae.data.sample import sample_path
+    from calo4pqvae.generation.equilibrated import equilibrate
+    from calo4pqvae.models.export.layered import layered
     from calo4pqvae.models.export.web import export_web
     from calo4pqvae.models.storage import load_model
 
     installed("ziglang", "web")
     stored = load_model(args.model)
     beside = args.beside or [sample_path()]
-    export_web(stored, args.folder, beside=beside, **_equilibrated(stored, args))
+    prior = equilibrate(layered(stored.model), args.states, sweeps=args.sweeps, seed=args.seed)
+    export_web(stored, args.folder, beside=beside, sweeps=prior.sweeps, states=prior.states)
     page = args.folder / "index.html"
     print(f"{page} written, {page.stat().st_size / 1e6:.1f} MB; open it in a browser")
     return 0
 
 
-def _equilibrated(stored: "StoredModel", args: argparse.Namespace) -> dict[str, "np.ndarray"]:
-    """Measure sweeps for each interval of the energy, and draw states to start from."""
-    import numpy as np
-
-    from calo4pqvae.generation.equilibrated import (
-        FROM_RANDOM,
-        FROM_STATES,
-        equilibrated_states,
-        measure_times,
-    )
-    from calo4pqvae.models.export.layered import layered
-
-    model, bins = layered(stored.model), stored.model.prior.coupling_bins
-    if args.sweeps is not None:
-        sweeps = needed = np.full(bins, args.sweeps)
-    else:
-        times = measure_times(model, seed=args.seed)
-        needed = np.ceil(FROM_RANDOM * times).astype(int)
-        sweeps = np.ceil((FROM_STATES if args.states else FROM_RANDOM) * times).astype(int)
-    found = {"sweeps": sweeps}
-    if args.states:
-        found["states"] = equilibrated_states(model, needed, args.states, args.seed)
-    return found
-
-
 def _export_onnx(args: argparse.Namespace) -> int:
-    import numpy as np
-
     from calo4pqvae._core.optional import installed
-    from calo4pqvae.generation.equilibrated import (
-        FROM_RANDOM,
-        equilibrated_states,
-        measure_times,
-    )
+    from calo4pqvae.generation.equilibrated import stored_states
     from calo4pqvae.models.export.layered import layered
     from calo4pqvae.models.storage import load_model
 
@@ -159,9 +131,7 @@ def _export_onnx(args: argparse.Namespace) -> int:
     from calo4pqvae.models.export.onnx import export_onnx
 
     stored = load_model(args.model)
-    model = layered(stored.model)
-    needed = np.ceil(FROM_RANDOM * measure_times(model, seed=args.seed)).astype(int)
-    states = equilibrated_states(model, needed, args.states, args.seed)
+    states = stored_states(layered(stored.model), args.states, args.seed)
     card = export_onnx(stored, args.file, form=args.form, states=states, sweeps=args.sweeps)
     check = card["check"]
     if "showers_compared" in check:

@@ -253,24 +253,15 @@ def _describe_showers(path: Path, geometry: "CylindricalGeometry | None") -> Fac
 
 def _measure(file: "ShowerFile") -> Facts:
     """Range of the incident energies and the plainest means over all showers."""
-    import numpy as np
-
     from calo4pqvae.cli.console import progress
+    from calo4pqvae.data.summary import summarise
     from calo4pqvae.units import GeV, keV
 
-    e_inc = file.e_inc()
-    response, hits, faint, smallest = 0.0, 0, 0, np.inf
     with progress(len(file), "showers read") as bar:
-        for energies, showers in file.chunks():
-            response += float((showers.sum(1, dtype=np.float64) / energies[:, 0]).sum())
-            hits += int(np.count_nonzero(showers))
-            smallest = min(smallest, float(showers.min(initial=np.inf, where=showers > 0)))
-            faint += int(np.count_nonzero((showers > 0) & (showers < file.geometry.threshold)))
-            bar.advance(len(showers))
-    n_voxels = len(file) * file.geometry.n_voxels
-    yield "incident energy", f"{e_inc.min() / GeV:.4g} to {e_inc.max() / GeV:.4g} GeV"
-    yield "mean response", f"{response / len(file):.4f}"
-    yield "mean sparsity", f"{1 - hits / n_voxels:.4f}"
-    if hits:
-        yield "smallest hit", f"{smallest / keV:.4g} keV"
-    yield "hits below threshold", f"{faint} of {hits}"
+        found = summarise(file, bar.advance)
+    yield "incident energy", f"{found.lowest / GeV:.4g} to {found.highest / GeV:.4g} GeV"
+    yield "mean response", f"{found.response:.4f}"
+    yield "mean sparsity", f"{found.sparsity:.4f}"
+    if found.hits:
+        yield "smallest hit", f"{found.smallest / keV:.4g} keV"
+    yield "hits below threshold", f"{found.faint} of {found.hits}"

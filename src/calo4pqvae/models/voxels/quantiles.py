@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from calo4pqvae._core.typing import Showers
 
-__all__ = ["QuantileTable"]
+__all__ = ["QuantileTable", "read_rows"]
 
 
 class QuantileTable(nn.Module):
@@ -65,11 +65,7 @@ class QuantileTable(nn.Module):
         self, row: Int[Tensor, " hits"], uniform: Float[Tensor, " hits"]
     ) -> Float[Tensor, " hits"]:
         """Turn uniform numbers into draws of logit F from given rows."""
-        place = torch.logit(uniform, self.END)
-        above = torch.bucketize(place, self.levels).clamp(1, len(self.levels) - 1)
-        low, high = self.levels[above - 1], self.levels[above]
-        start, flat = row * len(self.levels) + above, self.table.flatten()
-        return torch.lerp(flat[start - 1], flat[start], (place - low) / (high - low))
+        return read_rows(self.table, self.levels, row, torch.logit(uniform, self.END))
 
     def fit(
         self,
@@ -107,3 +103,16 @@ class QuantileTable(nn.Module):
                 row, steps = inside[place], self.levels.diff()[[0, -1]]
                 ends = row[[0, -1]] + steps * torch.tensor([-1.0, 1.0]).to(row)
                 self.table[ring, b] = torch.cat([ends[:1], row, ends[1:]])
+
+
+def read_rows(
+    table: Tensor,
+    levels: Float[Tensor, " levels"],
+    row: Int[Tensor, " hits"],
+    place: Float[Tensor, " hits"],
+) -> Float[Tensor, " hits"]:
+    """Interpolate in rows of a table, whose last axis belongs to rising levels."""
+    above = torch.bucketize(place, levels).clamp(1, len(levels) - 1)
+    low, high = levels[above - 1], levels[above]
+    start, flat = row * len(levels) + above, table.flatten()
+    return torch.lerp(flat[start - 1], flat[start], (place - low) / (high - low))

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from calo4pqvae.models.voxels.quantiles import read_rows
+
 __all__ = ["ResidualTable"]
 
 
@@ -52,10 +54,7 @@ class ResidualTable(nn.Module):
     ) -> Float[Tensor, " hits"]:
         """Draw differences for hits of predicted value in given rings."""
         row = ring * self.BINS + (value[:, None] > self.edges[ring]).sum(dim=1)
-        above = torch.bucketize(uniform, self.levels).clamp(1, len(self.levels) - 1)
-        low, high = self.levels[above - 1], self.levels[above]
-        start, flat = row * len(self.levels) + above, self.table.flatten()
-        return torch.lerp(flat[start - 1], flat[start], (uniform - low) / (high - low))
+        return read_rows(self.table, self.levels, row, uniform)
 
     def fit(
         self,
