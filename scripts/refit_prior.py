@@ -1,4 +1,4 @@
-"""Fit the longitudinal part of a layered model anew, with other settings; keep its networks.
+"""Fit what bits tell of a model of bits of layer energies anew; keep its networks.
 
     python scripts/refit_prior.py MODEL OUT --data FILE .. [--set prior.lattice=none ..]
 
@@ -12,7 +12,7 @@ from calo4pqvae.config import Config, change_config
 from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.models.autoregressive.fit import fit_longitudinal
-from calo4pqvae.models.autoregressive.model import LayeredQVAE
+from calo4pqvae.models.autoregressive.layer_bits import LayerBitsModel
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import StoredModel, load_model, save_model
 from calo4pqvae.training.folder import resolve_split
@@ -36,11 +36,12 @@ def main():
     save_model(args.out, model, config, stored.provenance)
 
 
-def refit(stored: StoredModel, config: Config, batches: ShowerBatches) -> LayeredQVAE:
+def refit(stored: StoredModel, config: Config, batches: ShowerBatches) -> LayerBitsModel:
     """Build the model of the settings around the trained networks, and fit the rest."""
     model = build_model(config, stored.model.geometry)
-    if not isinstance(model, LayeredQVAE) or not isinstance(stored.model, LayeredQVAE):
-        raise SystemExit("only a layered model (preset best) can be fitted anew")
+    for one in (model, stored.model):
+        if not isinstance(one, LayerBitsModel):
+            raise SystemExit("only models of the presets best and cells can be fitted anew")
     model.decoder.load_state_dict(stored.model.decoder.state_dict())
     model.voxels.load_state_dict(stored.model.voxels.state_dict())
     fit_longitudinal(model, batches, config.training)

@@ -34,11 +34,11 @@ class GaussianCopula(nn.Module):
         n_quantities: number of quantities.
         bins: intervals of t with a matrix of their own.
         bandwidth: standard deviation of the weights that showers around an interval have.
+        shrink: how far a matrix is shrunk towards no correlation, where showers are many.
         ordered: draws begin with numbers that know those before them, the last quantity first,
             in place of independent ones: the rounds have less left to do.
     """
 
-    SHRINK = 0.01
     FEWEST_PER_QUANTITY = 4.0
     """Showers per quantity below which a window widens: a matrix of fewer is mostly noise."""
 
@@ -50,24 +50,26 @@ class GaussianCopula(nn.Module):
         bins: int = 16,
         bandwidth: float = 0.06,
         *,
+        shrink: float = 0.01,
         ordered: bool = False,
     ) -> None:
         super().__init__()
         self.bins, self.bandwidth, self.ordered = bins, bandwidth, ordered
+        self.shrink = shrink
         self.register_buffer("correlation", torch.eye(n_quantities).repeat(bins, 1, 1))
 
     @torch.no_grad()
     def fit(self, interval: Interval, t: Energies, uniform: Uniform, rounds: int = 8) -> None:
         """Estimate the matrices; numbers known only up to an interval are drawn in turn.
 
-        A matrix is shrunk towards no correlation, by a hundredth, and by more where all showers
+        A matrix is shrunk towards no correlation, by more than `shrink` where all showers
         together are fewer than four for each quantity.
         """
         u, ends = self._start(interval, uniform)
         wanted = self.FEWEST_PER_QUANTITY * u.shape[1]
         centres = (np.arange(self.bins) + 0.5) / self.bins
         weights = [window(t[:, 0].double() - c, self.bandwidth, wanted) for c in centres]
-        shrinks = [max(self.SHRINK, 1 - effective_number(w) / wanted) for w in weights]
+        shrinks = [max(self.shrink, 1 - effective_number(w) / wanted) for w in weights]
         for _ in range(rounds):
             for k, (w, shrink) in enumerate(zip(weights, shrinks, strict=True)):
                 weight = w.numpy()[:, None]
