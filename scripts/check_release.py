@@ -34,6 +34,11 @@ NEEDED = (
     "calo4pqvae/evaluation/metrics.schema.json",
     "calo4pqvae/literature/works.yaml",
 )
+EXTRAS = ("report", "dimod")
+TESTED = ("download",)
+"""Extras that demo and examples need, and the one that tests need beside them; qpu wants a
+newer numpy than the oldest, so that what needs it is skipped."""
+
 LARGEST = 20e6
 """Bytes of the wheel; the sample of showers is 6 MB of it, and PyPI takes 100 MB."""
 
@@ -76,7 +81,7 @@ def agrees_with_tag(wheel: Path, tag: str) -> None:
         )
 
 
-def oldest(pip: list[str]) -> list[str]:
+def oldest(pip: list[str], wanted: tuple[str, ...]) -> list[str]:
     """The smallest versions that pyproject.toml allows, as requirements.
 
     What the words for pip pin stays as they say.
@@ -84,7 +89,8 @@ def oldest(pip: list[str]) -> list[str]:
     pinned = {word.partition("==")[0] for word in pip}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["report"], *extras["dimod"]]
+    lines = [*project["dependencies"], *(line for name in wanted for line in extras[name])]
+    lines = list(dict.fromkeys(lines))
     return [line.replace(">=", "==") for line in lines if line.partition(">=")[0] not in pinned]
 
 
@@ -94,7 +100,8 @@ def use(wheel: Path, args: argparse.Namespace, pip: list[str]) -> None:
         work = Path(folder)
         run(args.python, "-m", "venv", work / "env", cwd=work)
         python = work / "env" / "bin" / "python"
-        wanted = [f"{wheel}[report,dimod]", *(oldest(pip) if args.oldest else [])]
+        extras = (*EXTRAS, *TESTED) if args.tests else EXTRAS
+        wanted = [f"{wheel}[{','.join(extras)}]", *(oldest(pip, extras) if args.oldest else [])]
         run(python, "-m", "pip", "install", "--quiet", *wanted, *pip, cwd=work)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         clean["PATH"] = f"{python.parent}{os.pathsep}{clean['PATH']}"

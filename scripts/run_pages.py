@@ -31,8 +31,8 @@ def nightly() -> list[Path]:
 HEAD = """# Minutes of each page
 
 What `make pages` took: all code of a page, from top to bottom, in an empty folder, on two cores
-of an AMD EPYC (Zen 4) that others used as well; on quiet cores it takes less. The page that
-runs first compiles loops, once for each installation.
+of an AMD EPYC (Zen 4) that had much other work: minutes of the clock are upper bounds, CPU
+minutes what the page needs. The page that runs first compiles loops, once for an installation.
 
 """
 COLUMNS = "| page | blocks | minutes | CPU minutes | on |\n|---|--:|--:|--:|---|"
