@@ -36,7 +36,7 @@ def test_a_damaged_journal_costs_what_is_damaged_and_no_money(
 
 def test_two_jobs_do_not_share_a_journal(tmp_path):
     one = Journal(tmp_path / "j", "run", ABOUT)
-    one.intend("000000", "digest", 3)
+    one.mark_intended("000000", "digest", 3)
     with ThreadPoolExecutor() as pool:  # the thread that has a lock may take it again
         other = pool.submit(Journal, tmp_path / "j", "run", ABOUT)
         with pytest.raises(OutputError, match="is in use by"):

@@ -53,12 +53,12 @@ def test_two_deposits_by_hand():
 
 def test_neighbours_and_pairs_by_plain_loops(rng):
     volume = sparse_showers(rng, n=1)[0]
-    lit = volume >= GEOMETRY.threshold
-    layers, sectors, rings = lit.shape
-    hits = list(zip(*np.nonzero(lit), strict=True))
+    is_hit = volume >= GEOMETRY.threshold
+    layers, sectors, rings = is_hit.shape
+    hits = list(zip(*np.nonzero(is_hit), strict=True))
 
     def at(layer, a, r):
-        return 0 <= layer < layers and 0 <= r < rings and lit[layer, a % sectors, r]
+        return 0 <= layer < layers and 0 <= r < rings and is_hit[layer, a % sectors, r]
 
     found = observed(volume)
     along = np.mean([at(k, a - 1, r) or at(k, a + 1, r) for k, a, r in hits])
@@ -67,7 +67,7 @@ def test_neighbours_and_pairs_by_plain_loops(rng):
     assert found["neighbour_alpha"] == pytest.approx(along)
     assert found["neighbour_r"] == pytest.approx(across)
     assert found["neighbour_depth"] == pytest.approx(through)
-    counts = lit.sum(axis=1)
+    counts = is_hit.sum(axis=1)
     for step, name in ((1, "1"), (2, "2"), (sectors // 2, "opposite")):
         pairs = sum(at(k, a + step, r) for k, a, r in hits)
         chance = (counts * (counts - 1)).sum() / (sectors - 1)

@@ -140,7 +140,7 @@ class Dispatcher:
                 if ticket is not None:
                     return ticket
             self._allow(job)
-            self.record.intend(job.key, job.program.digest, job.reads)
+            self.record.mark_intended(job.key, job.program.digest, job.reads)
             label = self.record.label(job.key)
             return self.backend.submit(job.program, job.reads, label)
         except Exception as error:
@@ -189,7 +189,7 @@ class Dispatcher:
         if len(answer.spins) == 0:
             raise TimeoutError("an answer without reads")
         if self.record.owner(answer.problem_id) not in {None, job.key}:
-            self.record.doubt(job.key)
+            self.record.mark_unnamed(job.key)
             raise TimeoutError(f"the answer {answer.problem_id} of another submission")
         return replace(answer, spins=answer.spins[: job.reads])
 

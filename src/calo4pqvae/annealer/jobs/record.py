@@ -27,7 +27,7 @@ class Record:
         """Label under which a submission is sent, different for all runs and submissions."""
         return f"calo4pqvae {self.run} {key}"
 
-    def intend(self, key: str, digest: str, reads: int) -> None:
+    def mark_intended(self, key: str, digest: str, reads: int) -> None:
         """Mark that a submission is about to be sent."""
         self._mark(key, event="intended", digest=digest, reads=reads)
 
@@ -41,7 +41,7 @@ class Record:
         """Mark that the solver has given it up, so that it may be sent again."""
         self._mark(key, event="failed", id=None)
 
-    def doubt(self, key: str) -> None:
+    def mark_unnamed(self, key: str) -> None:
         """Mark that the name of a submission turned out to be another one's."""
         self._mark(key, event="intended", id=None)
 

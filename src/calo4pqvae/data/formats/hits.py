@@ -89,8 +89,10 @@ def hits_of(
     columns: dict[str, np.ndarray],
 ) -> Hits:
     """List the hits of showers [MeV]."""
-    lit = voxels.view(np.uint32) != 0  # also a zero with a sign, which a comparison would lose
-    shower, voxel = np.nonzero(lit)
+    is_hit = (
+        voxels.view(np.uint32) != 0
+    )  # also a zero with a sign, which a comparison would lose
+    shower, voxel = np.nonzero(is_hit)
     counts = np.bincount(shower, minlength=len(voxels)).astype(np.int64)
     kind = np.uint16 if voxels.shape[1] <= 2**16 else np.uint32
-    return Hits(e_inc, counts, voxel.astype(kind), voxels[lit], columns)
+    return Hits(e_inc, counts, voxel.astype(kind), voxels[is_hit], columns)

@@ -36,9 +36,12 @@ def narrower(showers: Volume, size: float, _: Rng) -> Volume:
     for _step in range(30):
         k = 0.5 * (low + high)
         weight = np.exp(-k * ring)
-        lit = profiles @ weight
+        weighted = profiles @ weight
         radius = np.divide(
-            profiles @ (weight * ring), lit, out=np.zeros_like(lit), where=lit > 0
+            profiles @ (weight * ring),
+            weighted,
+            out=np.zeros_like(weighted),
+            where=weighted > 0,
         )
         above = (energy * radius).sum() / energy.sum() > target
         low, high = (k, high) if above else (low, k)
@@ -123,10 +126,10 @@ def values_exchanged(showers: Volume, size: float, rng: Rng) -> Volume:
     """Exchange energies among the hits of each layer; hits and layer energies stay."""
     n, layers = showers.shape[:2]
     made = showers.reshape(n * layers, -1).copy()
-    lit = (made > 0) & (rng.random(made.shape) < size)
-    row = np.nonzero(lit)[0]
-    energies = made[lit]
-    made[lit] = energies[np.lexsort((rng.random(len(row)), row))]
+    hits = (made > 0) & (rng.random(made.shape) < size)
+    row = np.nonzero(hits)[0]
+    energies = made[hits]
+    made[hits] = energies[np.lexsort((rng.random(len(row)), row))]
     return made.reshape(showers.shape)
 
 
@@ -140,10 +143,13 @@ def layers_smeared(showers: Volume, size: float, rng: Rng) -> Volume:
 
 def lone_hits_lost(showers: Volume, size: float, rng: Rng) -> Volume:
     """Drop the share `size` of the hits that have no neighbour on any of six sides."""
-    lit = np.pad(showers > 0, ((0, 0), (1, 1), (0, 0), (1, 1)))
-    inner = lit[:, 1:-1, :, 1:-1]
+    hits = np.pad(showers > 0, ((0, 0), (1, 1), (0, 0), (1, 1)))
+    inner = hits[:, 1:-1, :, 1:-1]
     beside = (
-        lit[:, :-2, :, 1:-1] | lit[:, 2:, :, 1:-1] | lit[:, 1:-1, :, :-2] | lit[:, 1:-1, :, 2:]
+        hits[:, :-2, :, 1:-1]
+        | hits[:, 2:, :, 1:-1]
+        | hits[:, 1:-1, :, :-2]
+        | hits[:, 1:-1, :, 2:]
     )
     beside |= np.roll(inner, 1, axis=2) | np.roll(inner, -1, axis=2)
     lost = inner & ~beside & (rng.random(showers.shape) < size)

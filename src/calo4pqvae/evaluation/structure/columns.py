@@ -191,11 +191,11 @@ def _profile(layers: np.ndarray) -> dict[str, np.ndarray]:
     mean = _over(energy @ number, total)
     away = number - mean[:, None]
     spread = np.sqrt(_over((energy * away**2).sum(axis=1), total))
-    lit = energy > 0
-    some = lit.any(axis=1)
-    first = np.where(some, lit.argmax(axis=1), 0)
-    last = np.where(some, n_layers - 1 - lit[:, ::-1].argmax(axis=1), 0)
-    within = ~lit & (number > first[:, None]) & (number < last[:, None])
+    non_empty = energy > 0
+    some = non_empty.any(axis=1)
+    first = np.where(some, non_empty.argmax(axis=1), 0)
+    last = np.where(some, n_layers - 1 - non_empty[:, ::-1].argmax(axis=1), 0)
+    within = ~non_empty & (number > first[:, None]) & (number < last[:, None])
     starts = within & np.pad(~within, ((0, 0), (1, 0)), constant_values=True)[:, :-1]
     run, longest = np.zeros(len(energy)), np.zeros(len(energy))
     for layer in range(n_layers):
