@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.stats import norm
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from calo4pqvae.errors import ConfigError, TrainingError
 from calo4pqvae.evaluation.classifiers.classifier import (
@@ -17,7 +18,7 @@ from calo4pqvae.evaluation.classifiers.classifier import (
     classify,
     expected_seconds,
 )
-from calo4pqvae.evaluation.classifiers.networks import Dense, ResNet
+from calo4pqvae.evaluation.classifiers.networks import Dense, ResNet, sound_convolutions
 from calo4pqvae.evaluation.classifiers.scores import Calibration, area_under_curve, divergence
 from calo4pqvae.evaluation.measured.measured import low_level
 
@@ -254,3 +255,17 @@ def test_refuses_what_it_cannot_learn_from(rng):
         classify(rows, np.where(rows > 2, np.inf, rows), setup=SMALL)
     with pytest.raises(TrainingError, match="not finite"):
         classify(rows, rows, setup=replace(SMALL_OFFICIAL, learning_rate=1e30))
+
+
+@pytest.mark.parametrize("shape", [(6, 8, 3), (7, 7, 7), (5, 10, 30)])
+def test_gradients_hold_nothing_that_nobody_has_written(shape):
+    """Freed memory full of NaN is what a kernel finds that reads what it did not write."""
+    for seed in range(6):
+        torch.manual_seed(seed)
+        network = ResNet(shape, (4, 4, 4, 4), (1, 1, 1, 1))
+        rows, labels = torch.rand(30, 1 + int(np.prod(shape))), torch.arange(30.0) % 2
+        waste = [torch.full((2**k,), float("nan")) for k in range(4, 22) for _ in range(3)]
+        del waste
+        with sound_convolutions(network):
+            binary_cross_entropy_with_logits(network(rows), labels).backward()
+        assert all(bool(p.grad.isfinite().all()) for p in network.parameters())

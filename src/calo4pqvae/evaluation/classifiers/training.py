@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from calo4pqvae.errors import ConfigError, TrainingError
 from calo4pqvae.evaluation.classifiers.kinds import Kind
-from calo4pqvae.evaluation.classifiers.networks import Dense, ResNet
+from calo4pqvae.evaluation.classifiers.networks import Dense, ResNet, sound_convolutions
 
 __all__ = ["BLOCK", "Part", "Setup", "build", "outputs", "train"]
 
@@ -135,7 +135,8 @@ def train(
     best, score, kept = 0, -np.inf, {}
     epoch = 0
     for epoch in range(1, setup.epochs + 1):
-        _pass(network, part, optimiser, setup.batch_size, rng)
+        with sound_convolutions(network):
+            _pass(network, part, optimiser, setup.batch_size, rng)
         now = _quality(setup, *_logits(network, test))
         step()
         if now > score:
@@ -205,7 +206,8 @@ def _pass(
 def _logits(network: nn.Module, part: Part) -> tuple[Tensor, Tensor]:
     network.eval()
     device = next(network.parameters()).device
-    logits = torch.cat([network(rows.to(device)).cpu() for rows, _ in part.blocks()])
+    with sound_convolutions(network):
+        logits = torch.cat([network(rows.to(device)).cpu() for rows, _ in part.blocks()])
     return logits[: len(part.rows_reference)], logits[len(part.rows_reference) :]
 
 
