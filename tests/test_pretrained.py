@@ -31,6 +31,20 @@ def test_it_is_small_and_has_a_card():
         assert word in card
 
 
+@pytest.mark.parametrize("name", ["pretrained", "pretrained-cells", "pretrained-paper"])
+def test_the_hub_reads_its_card(name):
+    """Licence and results as Hugging Face wants them; the results are those of the text."""
+    hub = pytest.importorskip("huggingface_hub")
+    path = pretrained_path(name) / "README.md"
+    card, text = hub.ModelCard.load(path), path.read_text(encoding="utf-8")
+    assert card.data.license == "apache-2.0"
+    assert card.data.library_name == "calo4pqvae"
+    for result in card.data.eval_results:
+        assert (
+            f" {result.metric_value:.3g} ± " in text or f" {result.metric_value:.3f} ± " in text
+        )
+
+
 def test_the_word_pretrained_names_it(stored, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     named = c4.load_model("pretrained")
