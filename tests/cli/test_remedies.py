@@ -69,7 +69,7 @@ def test_each_remedy_is_named_somewhere_and_has_words():
     [
         ("", {}, "it is so"),
         ("rule", {}, "it is so; --rule names another one"),
-        ("threshold", {}, "it is so; --threshold-kev K, the smallest energy of a voxel"),
+        ("threshold", {}, "it is so; --threshold-kev K gives it, the smallest energy"),
         ("unfinished run", {"run": "r"}, "it is so; finish it with 'calo4pqvae train --resume"),
     ],
 )

@@ -20,8 +20,8 @@ REMEDIES = {
     "rule": "--rule names another one",
     "sweeps": "--most-sweeps N allows more, --sweeps N says how many",
     "temperature": "measure it with 'calo4pqvae annealer temperature -o FILE.json'",
-    "threshold": "--threshold-kev K, the smallest energy of a voxel in the file, which "
-    "'calo4pqvae inspect' tells",
+    "threshold": "--threshold-kev K gives it, the smallest energy of a voxel in the file, "
+    "which 'calo4pqvae inspect' tells",
     "unfinished run": "finish it with 'calo4pqvae train --resume --out {run}'",
     "working graph": "'calo4pqvae annealer repair' for the first, for the second 'calo4pqvae "
     "annealer status --save-graph GRAPH.json' and train --set prior.working_graph=GRAPH.json",
