@@ -23,6 +23,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from exported.programs import (
+    FAST,
+    KNOWN,
+    SANITIZED,
+    Outcome,
+    c_program,
+    cpp_program,
+    run,
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {
     "growth.cpp": ROOT / "scripts" / "exported" / "growth.cpp",
@@ -30,24 +40,10 @@ SOURCES = {
     "threads.cpp": ROOT / "tests" / "models" / "export" / "threads.cpp",
 }
 CORE = ("calo4pqvae.h", "calo4pqvae.cpp", "model.c4pqvae")
-FLAGS = ("-fno-math-errno", "-fno-trapping-math", "-Wno-psabi")
-FAST = ("-O3", "-march=native")
-SANITIZED = (
-    *("-O1", "-g", "-march=native"),
-    *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
-)
-# Valgrind knows no AVX-512.
-KNOWN = ("-O1", "-g", "-march=x86-64-v3")
 VALGRIND = ("valgrind", "--error-exitcode=9", "--leak-check=full")
 LEAK = 4096
-
-
-class Outcome(NamedTuple):
-    """What a program did: its status, how it was built and run, and what it printed."""
-
-    status: int
-    words: tuple[str, ...]
-    said: list[str]
+PART = 100_000
+"""Adversarial calls that are kept when a longer run of them is broken off."""
 
 
 class Check(NamedTuple):
@@ -141,27 +137,6 @@ def report(notes: dict[str, dict]) -> None:
     print("```")
 
 
-def c_program(name: str, *flags: str) -> tuple[str, ...]:
-    """Words that build a C program with the core; the second language begins at -x."""
-    return ("c++", *FLAGS, *flags, "calo4pqvae.cpp", "-x", "c", f"{name}.c", "-lm")
-
-
-def cpp_program(name: str, *flags: str) -> tuple[str, ...]:
-    """Words that build a C++ program."""
-    return ("c++", "-std=c++17", *FLAGS, *flags, f"{name}.cpp", "-pthread")
-
-
-def run(folder: Path, program: str, build: tuple[str, ...], *words: str) -> Outcome:
-    """Build a program and run it."""
-    build = (*build, "-o", program)
-    done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return Outcome(done.returncode, build, done.stderr.splitlines()[:1])
-    ran = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    lines = (ran.stdout + ran.stderr).splitlines() or ["nothing"]
-    return Outcome(ran.returncode, (*build, "&&", *words), lines)
-
-
 def examples(folder: Path, _n: int) -> Outcome:
     c = run(folder, "example_c", c_program("example", *FAST), "./example_c")
     cpp = cpp_program("example", *FAST)
@@ -188,7 +163,21 @@ def resident(said: list[str]) -> list[int]:
 
 
 def adversarial(folder: Path, n: int) -> Outcome:
-    return run(folder, "stress", c_program("stress", *FAST), "./stress", str(n))
+    """Parts with numbers of their own; those that were finished are not run again."""
+    path, of = folder / "adversarial.json", content(folder)
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    parts, program = kept.get(of, []), c_program("stress", *FAST)
+    words = ("./stress", str(PART), "model.c4pqvae")
+    one = Outcome(0, (*program, "-o", "stress", "&&", *words, "1"), [])
+    while len(parts) * PART < n:
+        one = run(folder, "stress", program, *words, str(len(parts) + 1))
+        if one.status:
+            return one
+        parts.append([int(word) for word in re.findall(r"\d+", one.said[-1])])
+        path.write_text(json.dumps({of: parts}))
+    some = parts[: -(-n // PART)]
+    said = "{} drawn, {} refused".format(*(sum(k) for k in zip(*some, strict=True)))
+    return Outcome(0, one.words, [said])
 
 
 def sanitizers(folder: Path, n: int, *flags: str) -> Outcome:

@@ -49,6 +49,7 @@ int main(int argc, char **argv) {
   float *voxels, *uniforms, *layers;
   uint8_t *bits;
   calo4pqvae_hit *hits;
+  if (argc > 3) state ^= (uint64_t)atol(argv[3]) * 0x9E3779B97F4A7C15u;
   if (calo4pqvae_load("no such file", &model) != CALO4PQVAE_NO_FILE || model) return 1;
   if (calo4pqvae_load(NULL, &model) != CALO4PQVAE_BAD_ARGUMENT) return 1;
   if (calo4pqvae_load_bytes("short", 5, &model) != CALO4PQVAE_DAMAGED || model) return 1;
