@@ -131,9 +131,9 @@ def report(notes: dict[str, dict]) -> None:
         said = note["said"]
         found = f"**failed**: {said[-1]}" if note["status"] else CHECKS[name].found(said)
         print(f"| {name} | {about} | {found} | {note['minutes']} |")
-    print("\nBuilt and run by, in this order:\n\n```console")
+    print("\nBuilt and run by, in this order:\n\n```text")
     for note in notes.values():
-        print(f"$ {note['command']}")
+        print(note["command"])
     print("```")
 
 
