@@ -185,6 +185,9 @@ def _progress_bar(
     name: str, done: int, total: int, shown: bool
 ) -> Iterator[Callable[[int], None]]:
     """Draw the progress on stderr; yields a function that takes the bytes just arrived."""
+    if not shown:
+        yield lambda _: None
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -192,7 +195,7 @@ def _progress_bar(
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(name, completed=done, total=total or None)
         yield lambda n_bytes: bar.advance(task, n_bytes)
 
