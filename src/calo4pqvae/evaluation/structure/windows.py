@@ -51,7 +51,7 @@ class Window:
     ) -> tuple[Float[np.ndarray, "sample columns"], Float[np.ndarray, "reference columns"]]:
         """Give the observables of sample and reference without the energy's trend."""
         powers = [_powers(side, self) for side in (self.sample, self.reference)]
-        trend, *_ = np.linalg.lstsq(powers[1], self.reference.values)
+        trend, *_ = np.linalg.lstsq(powers[1], self.reference.values, rcond=None)
         mean = powers[1].mean(axis=0) @ trend
         sides = (self.sample, self.reference)
         flat = [
