@@ -55,7 +55,7 @@ for line in sys.stdin:  # imports take seconds, and are shared by all who are ki
 
 
 MOMENTS = {
-    "before it is sent": ("intend", 3, True),
+    "before it is sent": ("mark_intended", 3, True),
     "sent, its name unknown": ("sent", 1, False),
     "sent, its name known": ("sent", 1, True),
     "answered, not stored": ("_store", 3, False),
