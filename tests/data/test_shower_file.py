@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calo4pqvae.data.energies import EnergySequence
 from calo4pqvae.data.sample import sample_path
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.errors import GeometryError, PhysicsWarning, ShowerFileError
@@ -209,3 +210,18 @@ def test_gzip_is_undone_exactly(tmp_path, toy_geometry, arrays, chunks, dtype, s
         assert file._showers._bands is not None
         for rows in (slice(None), slice(93, 108), np.array([149, 3, 3, 100, 99])):
             assert np.array_equal(file.showers(rows), wanted[rows].astype(np.float32))
+
+
+@pytest.mark.parametrize("shape", [(72,), (6, 4, 3)])
+def test_energies_are_had_without_a_geometry(tmp_path, arrays, shape):
+    e_inc, showers = arrays
+    write(tmp_path / "mine.h5", e_inc, showers.reshape(N, *shape))
+    with pytest.raises(GeometryError):
+        ShowerFile(tmp_path / "mine.h5")
+    with ShowerFile.for_energies(tmp_path / "mine.h5") as file:
+        np.testing.assert_array_equal(file.e_inc(), e_inc)
+    sequence = EnergySequence.described({"file": str(tmp_path / "mine.h5")})
+    np.testing.assert_array_equal(sequence.take(2, 3), e_inc[2:5])
+    write(tmp_path / "wrong.h5", -e_inc, showers.reshape(N, *shape))
+    with pytest.raises(ShowerFileError):
+        ShowerFile.for_energies(tmp_path / "wrong.h5")

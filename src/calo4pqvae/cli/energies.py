@@ -58,7 +58,7 @@ def described_energies(
     from calo4pqvae.units import GeV
 
     if args.energies_from:
-        with ShowerFile(args.energies_from) as file:
+        with ShowerFile.for_energies(args.energies_from) as file:
             return {"file": str(Path(args.energies_from).resolve())}, args.n or len(file)
     if args.energy_gev is not None:
         if len(args.energy_gev) > 2:

@@ -80,7 +80,7 @@ class EnergySequence:
         """
         if "file" not in energies:
             return cls.drawn(energies["low_mev"], energies["high_mev"], energies["seed"])
-        with ShowerFile(energies["file"]) as file:
+        with ShowerFile.for_energies(energies["file"]) as file:
             return cls.given(file.e_inc())
 
     def ends(self) -> Energies:

@@ -24,7 +24,7 @@ from calo4pqvae.data.opening import (
     sha256_of,
 )
 from calo4pqvae.data.shower_writer import ShowerWriter
-from calo4pqvae.errors import ShowerFileError
+from calo4pqvae.errors import GeometryError, ShowerFileError
 from calo4pqvae.geometry import CylindricalGeometry
 
 __all__ = ["ShowerFile", "ShowerWriter"]
@@ -76,6 +76,29 @@ class ShowerFile:
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def for_energies(cls, path: str | Path) -> "ShowerFile":
+        """Open a file for its incident energies alone, whatever cylinder its showers have.
+
+        Where the file does not tell it, each shower counts as one ring of cells.
+
+        Raises:
+            ShowerFileError: the file cannot be read or breaks a rule of this class.
+        """
+        try:
+            return cls(path)
+        except GeometryError:
+            file = open_hdf5(Path(path))
+            try:
+                shape = find_arrays(Path(path), file)[1].shape
+            finally:
+                file.close()
+            if len(shape) not in (2, 4):
+                raise
+            layers, alpha, r = (1, shape[1], 1) if len(shape) == 2 else shape[1:]
+            edges = [float(edge) for edge in range(r + 1)]
+            return cls(path, CylindricalGeometry.regular(layers, alpha, edges))
 
     def __len__(self) -> int:
         """Number of showers."""
