@@ -174,7 +174,12 @@ def test_an_older_model_has_literal_values_but_no_point_values(toy_geometry, tmp
     loaded.choose_values("literal")
     with pytest.raises(ConfigError, match="fitted by an earlier version"):
         loaded.choose_values("point")
+    taken_up = build_model(config, toy_geometry)  # as from a checkpoint of that version
+    taken_up.restore(older)
+    assert torch.equal(taken_up.voxels.totals.mean, model.voxels.totals.mean)
     del older["voxels.totals.mean"]  # a tensor that has always been there
+    with pytest.raises(RuntimeError, match="Missing key"):
+        taken_up.restore(older)
     save_file(older, tmp_path / "model.safetensors")
     with pytest.raises(CheckpointError, match=r"has no tensor voxels\.totals\.mean"):
         load_model(tmp_path)

@@ -106,6 +106,15 @@ class ShowerModel(nn.Module, ABC):
         self.scale.check(e_inc)
         return self.scale(e_inc), self.code(e_inc)
 
+    def restore(self, weights: Mapping[str, Tensor]) -> None:
+        """Take all that this or an earlier version stored.
+
+        Raises:
+            RuntimeError: a tensor is missing that earlier versions had, or has another shape.
+        """
+        later = {k: v for k, v in self.state_dict().items() if k.startswith(self.LATER)}
+        self.load_state_dict(later | dict(weights))
+
     def check(self) -> None:
         """Look at weights that were read from a file, beyond their types and shapes.
 

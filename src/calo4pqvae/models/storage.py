@@ -113,7 +113,7 @@ def load_model(path: str | Path) -> StoredModel:
     weights = read_weights(folder / WEIGHTS, empty.state_dict(), empty.LATER)
     with parsing(folder / WEIGHTS, "weights of this model", CheckpointError):
         model = build_model(config, geometry, graph)
-        model.load_state_dict(model.state_dict() | weights)
+        model.restore(weights)
         model.check()
     return StoredModel(model.eval(), config, provenance, folder)
 

@@ -185,7 +185,7 @@ class Trainer:
         check_same(self.checkpoint, state, self.config, self.fingerprint)
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.sums[: len(state["sums"])] = state["sums"].to(self.sums)
-        self.model.load_state_dict(state["model"])
+        self.model.restore(state["model"])
         self.network.load_state_dict(state["network"])
         self.prior.restore(state["prior"])
         self.noise.restore(state["noise"])
