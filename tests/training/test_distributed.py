@@ -9,7 +9,9 @@ whole steps: weights may differ by 1e-3 after three steps (2e-4 was seen).
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +96,11 @@ def work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     where = Path(folder)
     dist.init_process_group(
-        "gloo", init_method=f"file://{where / 'meeting'}", rank=rank, world_size=2
+        "gloo",
+        init_method=f"file://{where / 'meeting'}",
+        rank=rank,
+        world_size=2,
+        timeout=timedelta(minutes=4),
     )
     both = Processes(rank, 2)
     for name in CASES:
@@ -105,8 +111,21 @@ def work(rank: int, folder: str) -> None:
             train.on_step = lambda step, t=train: (
                 t.stop() if (step.epoch, step.batch) == (1, 2) else None
             )
+            if rank == 1:
+                come_late(train)
             assert not train.run()
     both.leave()
+
+
+def come_late(train: Trainer, seconds: float = 1.0) -> None:
+    """Give the other process the time to write the first checkpoint, if it does not wait.
+
+    Whoever then took its own look at the folder for the truth would pass over the meeting
+    that the other one waits in, and both would wait for ever.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not train.checkpoint.exists():
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,8 @@ class Trainer:
         Raises:
             TrainingError: a loss is no longer finite.
         """
-        if not self.checkpoint.exists():
+        # Asked of all before any writes: whoever came late would find the first one's file.
+        if self._agree(not self.checkpoint.exists()):
             self.save()
         while self.epoch < self.settings.epochs:
             started = time.monotonic()

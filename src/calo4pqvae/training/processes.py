@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -12,6 +13,10 @@ from calo4pqvae.boltzmann.gradient import Moments
 from calo4pqvae.errors import ConfigError
 
 __all__ = ["Processes", "choose_device"]
+
+# The others wait while one of them fits what is left after the last epoch, which may take
+# longer than torch's ten or thirty minutes. Of processes that die torchrun ends the rest.
+PATIENCE = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class Processes:
         world_size = int(os.environ["WORLD_SIZE"]) if started else 1
         chosen = choose_device(device, int(os.environ["LOCAL_RANK"]) if started else 0)
         if world_size > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+            backend = "nccl" if chosen.type == "cuda" else "gloo"
+            dist.init_process_group(backend, timeout=PATIENCE)
         rank = dist.get_rank() if world_size > 1 else 0
         return cls(rank, world_size, chosen)
 
