@@ -114,7 +114,8 @@ class TrainingConfig:
         sampler: ``compiled`` code on the CPU, ``cuda`` on a GPU, ``torch``, or ``auto``: the
             fastest that fits.
         augment: rotate and mirror showers at random (exact symmetries).
-        precision: arithmetic of the networks.
+        precision: arithmetic of the networks; a processor without instructions for bfloat16
+            takes float32.
         seed: seed of everything random.
         checkpoint_minutes: time between checkpoints within an epoch.
     """

@@ -4,7 +4,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +21,7 @@ from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.errors import PhysicsWarning, TrainingError
 from calo4pqvae.models.base import Losses, ShowerModel
 from calo4pqvae.training import schedules
+from calo4pqvae.training.arithmetic import arithmetic
 from calo4pqvae.training.checkpoint import check_same, read_checkpoint, write_checkpoint
 from calo4pqvae.training.log import RunLog
 from calo4pqvae.training.prior_step import PriorStep
@@ -309,10 +310,8 @@ class Trainer:
     def _fractional_epoch(self) -> float:
         return self.epoch + self.batch / self.batches.n_batches
 
-    def _precision(self) -> Any:
-        if self.settings.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.processes.device.type, torch.bfloat16)
+    def _precision(self) -> AbstractContextManager[object]:
+        return arithmetic(self.settings.precision, self.processes.device)
 
     def _noise(self, stream: int) -> SharedNoise:
         seed = self.settings.seed * 1000 + stream

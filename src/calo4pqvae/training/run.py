@@ -20,6 +20,7 @@ from calo4pqvae.geometry import CylindricalGeometry
 from calo4pqvae.models.base import ShowerModel
 from calo4pqvae.models.build import build_model
 from calo4pqvae.models.storage import save_model
+from calo4pqvae.training.arithmetic import describe_arithmetic
 from calo4pqvae.training.energy_range import describe_range, with_energy_range
 from calo4pqvae.training.folder import Run, RunFolder, identify, read_run, resolve_split
 from calo4pqvae.training.loop import Step, Trainer
@@ -56,7 +57,8 @@ def train(
         processes: the processes that share the work; alone by default.
         on_step: called after every batch.
         on_start: receives the trainer before its first batch, to stop it from outside.
-        on_note: called with sentences for the user: the range of energies, the time to expect.
+        on_note: called with sentences for the user: the range of energies, arithmetic that the
+            processor lacks, the time to expect.
 
     Returns:
         whether the run is finished; False when it was stopped before.
@@ -105,6 +107,8 @@ def train(
                 if odd := describe_faint_hits(str(file.path), first, geometry.threshold):
                     on_note(odd)
             on_note(describe_range(config, given, _energies(files, split.train)))
+            if slow := describe_arithmetic(config.training.precision, processes.device):
+                on_note(slow)
             on_note(str(rehearse(model, config, files, split.train, processes)))
             model.prepare(training)
         processes.wait()
