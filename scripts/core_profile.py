@@ -103,12 +103,12 @@ def counted(folder: Path, work: Path, showers: int) -> float:
     """Millions of multiplications of products in a shower."""
     header = (folder / "calo4pqvae.h").read_text()
     inside = {
-        "const float *weights, const Term *terms, int n) {\n  F16 sum[V];": "n * V",
-        "const float *weights, int pitch) {\n  F16 sum[R][V];": "n * R * V",
+        "const float *weights, const Term *terms, int n) {\n  Floats sum[V];": "n * V",
+        "const float *weights, int pitch) {\n  Floats sum[R][V];": "n * R * V",
     }
     for start, count in inside.items():
         assert header.count(start) == 1, start
-        opened = start.replace("{", f"{{ counted += 16.0 * {count};", 1)
+        opened = start.replace("{", f"{{ counted += EACH * {count};", 1)
         header = header.replace(start, opened)
     header = header.replace("struct Term {", "inline double counted = 0;\nstruct Term {", 1)
     (work / "calo4pqvae.h").write_text(header)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 __all__ = ["FAST", "KNOWN", "SANITIZED", "Outcome", "c_program", "cpp_program", "run"]
 
-FLAGS = ("-fno-math-errno", "-fno-trapping-math", "-Wno-psabi")
+FLAGS = ("-fno-math-errno", "-fno-trapping-math")
 FAST = ("-O3", "-march=native")
 SANITIZED = (
     *("-O1", "-g", "-march=native"),

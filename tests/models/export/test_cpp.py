@@ -1,6 +1,7 @@
 """Exported C++: builds as the examples say, survives bad calls, needs no company."""
 
 import json
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,7 +25,7 @@ CXX = next((found for name in ("c++", "g++", "clang++") if (found := shutil.whic
 pytestmark = pytest.mark.skipif(CXX is None, reason="there is no C++ compiler")
 
 HERE = Path(__file__).parent
-LOOSE = ("-O1", "-march=native", "-Wno-psabi")
+LOOSE = ("-O1", "-march=native")
 QUICK = [*(flag for flag in FLAGS[1:] if not flag.startswith("-O")), *LOOSE]
 
 
@@ -81,6 +82,29 @@ def test_bad_calls_get_codes_under_sanitizers(exported):
     build(exported, "stress", *checks, "calo4pqvae.cpp", "-x", "c", "stress.c")
     done = run(exported, "./stress", "150")
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or not Path("/proc/cpuinfo").exists(),
+    reason="names registers of x86-64, and asks Linux which there are",
+)
+def test_registers_of_other_widths_draw_the_same_showers(exported):
+    """Sums rounded alike, each width makes the same voxels, to the last bit."""
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    drawn = {}
+    for width, needs in (("x86-64", "sse2"), ("x86-64-v3", "avx2"), ("x86-64-v4", "avx512vl")):
+        if needs not in flags:
+            continue
+        words = ("-std=c++17", "-ffp-contract=off", f"-march={width}", "voxels.cpp")
+        assert build(exported, "voxels", *words) == ""
+        done = subprocess.run(
+            ["./voxels", "20"], cwd=exported, stdout=subprocess.PIPE, check=True
+        )
+        drawn[width] = np.frombuffer(done.stdout, np.float32)
+    assert drawn["x86-64"].size == 20 * 45 * 16 * 9
+    assert drawn["x86-64"].sum() > 0
+    for voxels in drawn.values():
+        assert np.array_equal(voxels, drawn["x86-64"])
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")

@@ -22,7 +22,7 @@ __all__ = ["CARD", "HEADER", "WEIGHTS", "core_header", "export_cpp"]
 HEADER, WEIGHTS, CARD = "calo4pqvae.h", "model.c4pqvae", "model.json"
 
 _INCLUDE = re.compile(r'#include "(.+)"\n')
-_BUILD = "-march=native -Wno-psabi"
+_BUILD = "-march=native"
 
 
 def export_cpp(

@@ -96,12 +96,12 @@ inline void Decoder::step_memory(int layer, Scratch &s) const {
   fill(s.hidden, 2 * m_);
   copy(s.hidden + 2 * m_, gru_new_bias_, m_);
   add_product(s.hidden, 1, 3 * m_, s.memory, 0, memory_, gru_hidden_);
-  for (int k = 0; k < m_; k += LANES) {
-    const auto at = [&](const float *x, int gate) { return load<F16>(x + gate * m_ + k); };
-    const F16 reset = sigmoid(at(s.gate, 0) + at(s.hidden, 0));
-    const F16 keep = sigmoid(at(s.gate, 1) + at(s.hidden, 1));
-    const F16 fresh = hyperbolic_tangent(at(s.gate, 2) + reset * at(s.hidden, 2));
-    store(s.memory + k, (1.0f - keep) * fresh + keep * load<F16>(s.memory + k));
+  for (int k = 0; k < m_; k += EACH) {
+    const auto at = [&](const float *x, int gate) { return load<Floats>(x + gate * m_ + k); };
+    const Floats reset = sigmoid(at(s.gate, 0) + at(s.hidden, 0));
+    const Floats keep = sigmoid(at(s.gate, 1) + at(s.hidden, 1));
+    const Floats fresh = hyperbolic_tangent(at(s.gate, 2) + reset * at(s.hidden, 2));
+    store(s.memory + k, (1.0f - keep) * fresh + keep * load<Floats>(s.memory + k));
   }
 }
 
@@ -139,7 +139,7 @@ inline void Decoder::take_average(float moments[], Scratch &s) const {
       const int at = sector * rings;
       int n = add_hits(s.hits + at, s.scaled + at, (1 + a) * block, s.terms);
       for (int k = 0; k < n; ++k) s.terms[k].value *= 1 - rate_[a];
-      for (int k = 0; k < p_; k += LANES) store(mine + k, rate_[a] * load<F16>(mine + k));
+      for (int k = 0; k < p_; k += EACH) store(mine + k, rate_[a] * load<Floats>(mine + k));
       add_terms(mine, p_, history_, s.terms, n);
     }
 }
@@ -151,9 +151,9 @@ inline void Decoder::look_back(const float moments[], Scratch &s) const {
     float *past = s.past + sector * p_;
     copy(past, s.average + sector * p_, p_);
     for (int a = 1; a < averages_; ++a)
-      for (int k = 0; k < p_; k += LANES)
-        store(past + k, load<F16>(past + k) +
-                            load<F16>(s.average + (a * sectors + sector) * p_ + k));
+      for (int k = 0; k < p_; k += EACH)
+        store(past + k, load<Floats>(past + k) +
+                            load<Floats>(s.average + (a * sectors + sector) * p_ + k));
     const int one = (sector + sectors - 1) % sectors, other = (sector + 1) % sectors;
     int n = 0;
     const int from[3] = {sector, one, other}, at[3] = {0, 1 + averages_, 2 + averages_};
@@ -201,10 +201,10 @@ inline void Decoder::draw_layer(int layer, float energy, float t, Scratch &s) co
       s.mean[k * rings + r] = mean[2 * k * rings + r] + mean[(2 * k + 1) * rings + r] * t;
   const int voxels = sectors * rings;
   float *uniform = s.uniform + 2;
-  for (int k = 0; k < voxels; k += LANES) {
-    const F16 u = load<F16>(uniform + k);
-    F16 safe = choose(u > 0.0f, u, all16(0.5f));
-    safe = choose(safe < 1.0f, safe, all16(0.5f));
+  for (int k = 0; k < voxels; k += EACH) {
+    const Floats u = load<Floats>(uniform + k);
+    Floats safe = choose(u > 0.0f, u, all(0.5f));
+    safe = choose(safe < 1.0f, safe, all(0.5f));
     store(s.margin + k, logarithm(safe / (1.0f - safe)));
   }
   float n_hits = n_left;
@@ -226,9 +226,9 @@ inline float Decoder::draw_hits(const Group &group, const float *, float n_left,
   for (int c = 0; c < group.count; ++c) {
     const float *past = s.past + (group.start + c * group.step) * p_;
     float *row = s.rows + c * f_;
-    for (int k = 0; k < f_; k += LANES)
-      store(row + k, load<F16>(past + k) + load<F16>(s.bias + k) +
-                         load<F16>(group.hits_left_bias + k));
+    for (int k = 0; k < f_; k += EACH)
+      store(row + k, load<Floats>(past + k) + load<Floats>(s.bias + k) +
+                         load<Floats>(group.hits_left_bias + k));
     add_terms(row, f_, group.hits_left, left, 2);
     int n = 0;
     for (int near = 0; near < group.near; ++near) {
@@ -290,9 +290,9 @@ inline void Decoder::draw_energies(const Group &group, const float *uniform, flo
     if (!some) continue;
     const float *past = s.past + sector * p_ + f_;
     float *row = s.rows + rows * f_;
-    for (int k = 0; k < f_; k += LANES)
-      store(row + k, load<F16>(past + k) + load<F16>(s.bias + f_ + k) +
-                         load<F16>(group.energy_left_bias + k));
+    for (int k = 0; k < f_; k += EACH)
+      store(row + k, load<Floats>(past + k) + load<Floats>(s.bias + f_ + k) +
+                         load<Floats>(group.energy_left_bias + k));
     add_terms(row, f_, group.energy_left, rest, 3);
     int n = 0;
     const int turns[3] = {0, sectors - 1, 1};
@@ -340,7 +340,7 @@ inline void Decoder::draw_energies(const Group &group, const float *uniform, flo
   for (int k = 0; k < n; k += WIDE) {
     for (int lane = 0; lane < WIDE; ++lane)
       h.v[k + lane] = k + lane < n ? double(static_cast<float>(h.v[k + lane])) : threshold;
-    store(h.direction + k, logarithm(load<D8>(h.v + k) / threshold) / hit_energies.y_scale);
+    store(h.direction + k, logarithm(load<Doubles>(h.v + k) / threshold) / hit_energies.y_scale);
   }
   for (int k = 0; k < n; ++k) {
     const auto v = static_cast<float>(h.v[k]);

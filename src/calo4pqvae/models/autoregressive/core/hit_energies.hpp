@@ -69,8 +69,8 @@ class HitEnergies {
     for (int k = n; k < (n + WIDE - 1) / WIDE * WIDE; ++k)
       s.mu[k] = 0, s.sigma[k] = 1, s.uniform[k] = 0.5, s.row[k] = 0, s.direction[k] = 0;
     for (int k = 0; k < n; k += WIDE) {
-      store(s.inside + k, normal::probability(load<D8>(s.mu + k) / load<D8>(s.sigma + k)));
-      store(s.v + k, energy(load<D8>(s.uniform + k), k, s));
+      store(s.inside + k, normal::probability(load<Doubles>(s.mu + k) / load<Doubles>(s.sigma + k)));
+      store(s.v + k, energy(load<Doubles>(s.uniform + k), k, s));
     }
     if (last) {
       condition(n, left, s);
@@ -90,26 +90,26 @@ class HitEnergies {
   static constexpr int GUIDE = 1024;
 
   // From a uniform number to an energy: the table first, then the truncated normal.
-  D8 energy(D8 u, int k, const Scratch &s) const {
-    u = least(most(u, all8(least_chance_)), all8(1 - least_chance_));
-    const D8 x = logarithm(u / (1.0 - u)), mu = load<D8>(s.mu + k), sigma = load<D8>(s.sigma + k);
-    D8 logit;
+  Doubles energy(Doubles u, int k, const Scratch &s) const {
+    u = least(most(u, all(least_chance_)), all(1 - least_chance_));
+    const Doubles x = logarithm(u / (1.0 - u)), mu = load<Doubles>(s.mu + k), sigma = load<Doubles>(s.sigma + k);
+    Doubles logit;
     for (int lane = 0; lane < WIDE; ++lane) logit[lane] = look_up(x[lane], table_ + s.row[k + lane]);
-    const D8 survival =
-        most(1.0 / (1.0 + exponential(least(logit, all8(80.0)))), all8(least_chance_));
-    const D8 tail = least(survival * load<D8>(s.inside + k), all8(1 - least_chance_));
-    const D8 cut = -mu / sigma;
+    const Doubles survival =
+        most(1.0 / (1.0 + exponential(least(logit, all(80.0)))), all(least_chance_));
+    const Doubles tail = least(survival * load<Doubles>(s.inside + k), all(1 - least_chance_));
+    const Doubles cut = -mu / sigma;
     const auto far = cut > far_cut_;
-    D8 y;
+    Doubles y;
     if (any(far)) {
-      const D8 drop = -2.0 * logarithm(survival);
-      const D8 beyond = sigma * drop / (cut + normal::square_root(most(cut * cut + drop, D8{})));
-      const D8 safe = choose(far, all8(0.5), tail);
+      const Doubles drop = -2.0 * logarithm(survival);
+      const Doubles beyond = sigma * drop / (cut + normal::square_root(most(cut * cut + drop, Doubles{})));
+      const Doubles safe = choose(far, all(0.5), tail);
       y = choose(far, beyond, mu - sigma * normal::quantile(safe));
     } else {
       y = mu - sigma * normal::quantile(tail);
     }
-    return threshold * exponential(least(most(y, D8{}), all8(largest_y_)));
+    return threshold * exponential(least(most(y, Doubles{}), all(largest_y_)));
   }
 
   double look_up(double x, const float *row) const {
@@ -125,8 +125,8 @@ class HitEnergies {
   void condition(int n, double left, Scratch &s) const {
     double square = 0, moved = 0, step = 0, before = 0;
     for (int k = 0; k < n; k += WIDE) {
-      store(s.uniform + k, normal::quantile(load<D8>(s.uniform + k)));
-      store(s.direction + k, load<D8>(s.v + k) * load<D8>(s.sigma + k));
+      store(s.uniform + k, normal::quantile(load<Doubles>(s.uniform + k)));
+      store(s.direction + k, load<Doubles>(s.v + k) * load<Doubles>(s.sigma + k));
     }
     for (int k = 0; k < n; ++k) square += s.direction[k] * s.direction[k];
     const double length = std::sqrt(square);
@@ -144,7 +144,7 @@ class HitEnergies {
       moved += step;
       before = gap;
       for (int k = 0; k < n; k += WIDE) {
-        const D8 w = load<D8>(s.uniform + k) + load<D8>(s.direction + k) * (moved / length);
+        const Doubles w = load<Doubles>(s.uniform + k) + load<Doubles>(s.direction + k) * (moved / length);
         store(s.v + k, energy(normal::probability(w), k, s));
       }
     }

@@ -21,14 +21,14 @@ class LayerEnergies {
     if (layers < 1 || layers > 4096 || leading_ != 4 || n_bits < 0 || n_bits > nodes ||
         rounds < 0 || rounds > 1000 || knots_ < 2 || knots_ > 4096 || columns_ < 2 ||
         columns_ > 4096 || bins_ < 1 || bins_ > 4096 || steps_ < 0 || steps_ > 1000 ||
-        pitch_ != (quantities + WIDE - 1) / WIDE * WIDE || nodes < 1)
+        pitch_ != (quantities + PITCH - 1) / PITCH * PITCH || nodes < 1)
       return false;
     const auto q = static_cast<std::size_t>(quantities), b = static_cast<std::size_t>(bins_);
     const auto k = static_cast<std::size_t>(knots_);
     table_ = w.floats("energies.table", k * q * static_cast<std::size_t>(columns_));
     absent_ = w.floats("energies.absent", k * q);
     precision_ = w.doubles("energies.precision", b * q * static_cast<std::size_t>(pitch_));
-    first_ = w.doubles("energies.first", b * 4 * WIDE);
+    first_ = w.doubles("energies.first", b * 4 * PITCH);
     bits_of_ = w.integers("energies.bits", q);
     node_ = w.integers("energies.node", static_cast<std::size_t>(n_bits));
     if (!table_ || !absent_ || !precision_ || !first_ || !bits_of_ || !node_) return false;
@@ -62,7 +62,7 @@ class LayerEnergies {
       s.u[q] = held(normal::between(s.low[q], s.high[q], uniform[q]), s.low[q], s.high[q]);
     const int bin = std::min(std::max(static_cast<int>(t * static_cast<float>(bins_)), 0), bins_ - 1);
     const float *draws = uniform + quantities;
-    lead(first_ + bin * 4 * WIDE, draws, s);
+    lead(first_ + bin * 4 * PITCH, draws, s);
     const double *matrix = precision_ + static_cast<std::ptrdiff_t>(bin) * quantities * pitch_;
     for (int turn = 0; turn < rounds; ++turn)
       for (int q = 0; q < layers; ++q)
@@ -109,8 +109,12 @@ class LayerEnergies {
   }
 
   static double reach(const double *row, const double *u, int n) {
-    D8 sum = {};
-    for (int k = 0; k < n; k += WIDE) sum += load<D8>(row + k) * load<D8>(u + k);
+    Doubles parts[PITCH / WIDE] = {};
+    for (int k = 0; k < n; k += PITCH)
+      for (int p = 0; p < PITCH / WIDE; ++p)
+        parts[p] += load<Doubles>(row + k + p * WIDE) * load<Doubles>(u + k + p * WIDE);
+    double sum[PITCH];
+    std::memcpy(sum, parts, sizeof sum);
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
   }
 
@@ -125,11 +129,11 @@ class LayerEnergies {
 
   // Total, mean layer, spread and filling first, as if nothing were known of the layers.
   void lead(const double *matrix, const float *draws, Scratch &s) const {
-    alignas(64) double u[WIDE] = {};
+    alignas(64) double u[PITCH] = {};
     for (int k = 0; k < leading_; ++k) u[k] = s.u[layers + k];
     for (int turn = 0; turn < rounds; ++turn)
       for (int k = 0; k < leading_; ++k)
-        u[k] = redraw(u[k], reach(matrix + k * WIDE, u, WIDE), matrix[k * WIDE + k],
+        u[k] = redraw(u[k], reach(matrix + k * PITCH, u, PITCH), matrix[k * PITCH + k],
                       s.low[layers + k], s.high[layers + k],
                       draws[turn * quantities + layers + k]);
     for (int k = 0; k < leading_; ++k) s.u[layers + k] = u[k];
@@ -207,11 +211,11 @@ class LayerEnergies {
 
   void reweight(const double shift[3], Scratch &s) const {
     for (int l = 0; l < layers; l += WIDE) {
-      const D8 x = load<D8>(s.x + l);
-      const D8 by = (shift[0] + shift[1] * x + shift[2] * x * x) * load<D8>(s.give + l);
-      const D8 most_by = all8(constants_[8]);
+      const Doubles x = load<Doubles>(s.x + l);
+      const Doubles by = (shift[0] + shift[1] * x + shift[2] * x * x) * load<Doubles>(s.give + l);
+      const Doubles most_by = all(constants_[8]);
       store(s.tilted + l,
-            load<D8>(s.u + l) * exponential(least(most(by, -most_by), most_by)));
+            load<Doubles>(s.u + l) * exponential(least(most(by, -most_by), most_by)));
     }
   }
 

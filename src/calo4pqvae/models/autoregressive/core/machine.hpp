@@ -97,12 +97,12 @@ class Machine {
   }
 
   // Legendre polynomials in 2t - 1.
-  F16 bias(float t, int i) const {
+  Floats bias(float t, int i) const {
     const float x = 2 * t - 1;
     float before = 1, now = x;
-    F16 sum = load<F16>(bias_ + i);
+    Floats sum = load<Floats>(bias_ + i);
     for (int k = 1; k <= order_; ++k) {
-      sum += now * load<F16>(bias_ + k * places_ + i);
+      sum += now * load<Floats>(bias_ + k * places_ + i);
       const auto c = static_cast<float>(k);
       const float next = ((2 * c + 1) * x * now - c * before) / (c + 1);
       before = now, now = next;
@@ -114,7 +114,8 @@ class Machine {
     std::memset(bits, 0, static_cast<std::size_t>(places_));
     for (int k = 0; k < clamped_; ++k) bits[place_[k]] = t > thresholds_[k];
     if (kept_states) {
-      const U16 draw = random.next();
+      std::uint32_t draw[LANES];
+      random.next(draw);
       const auto pick = static_cast<std::uint64_t>(draw[0]) *
                         static_cast<std::uint64_t>(kept_states) >> 32;
       const auto row = static_cast<std::size_t>(interval(t)) *
@@ -124,37 +125,43 @@ class Machine {
       return;
     }
     for (int k = clamped_; k < nodes; k += LANES) {
-      const U16 draw = random.next();
+      std::uint32_t draw[LANES];
+      random.next(draw);
       for (int lane = 0; lane < LANES && k + lane < nodes; ++lane)
         bits[place_[k + lane]] = draw[lane] >> 31;
     }
   }
 
-  static I16 whole(F16 x) {
-    return __builtin_convertvector(x * UNIT + choose(x < 0.0f, all16(-0.5f), all16(0.5f)), I16);
+  static Ints whole(Floats x) {
+    return __builtin_convertvector(x * UNIT + choose(x < 0.0f, all(-0.5f), all(0.5f)), Ints);
   }
 
   void prepare(float t, Scratch &s) const {
     const float x = middle(t);
-    for (int i = 0; i < blocks_ * LANES; i += LANES)
-      store(s.weight + i, whole(load<F16>(coupling_ + i) + x * load<F16>(slope_ + i)));
-    for (int i = 0; i < places_; i += LANES) store(s.field + i, whole(bias(t, i)));
+    for (int i = 0; i < blocks_ * LANES; i += EACH)
+      store(s.weight + i, whole(load<Floats>(coupling_ + i) + x * load<Floats>(slope_ + i)));
+    for (int i = 0; i < places_; i += EACH) store(s.field + i, whole(bias(t, i)));
     for (int i = 0; i < places_; ++i)
       if (s.bits[i]) flip(i, s);
   }
 
   // p(z_i = 1 | rest) = 1 / (1 + e^-field): a uniform number u below it means 1.
   void update(int from, int to, Lanes &random, Scratch &s) const {
-    typedef std::uint8_t B16 __attribute__((vector_size(16)));
     for (int i = from; i < to; i += LANES) {
-      const F16 u = bits_of<F16>((random.next() >> 9) | 0x3f800000u) - 1.0f;
-      const F16 field = __builtin_convertvector(load<I16>(s.field + i), F16) * (1.0f / UNIT);
-      const I16 up = u * (1.0f + exponential(-field)) < 1.0f;
-      const B16 now = __builtin_convertvector(up & 1, B16);
-      const B16 change = now ^ load<B16>(s.bits + i);
-      store(s.bits + i, now);
-      std::uint64_t half[2];
-      std::memcpy(half, &change, sizeof half);
+      std::uint8_t now[LANES];
+      for (int part = 0; part < Lanes::PARTS; ++part) {
+        const int lane = part * EACH;
+        const Floats u = bits_of<Floats>((random.next(part) >> 9) | 0x3f800000u) - 1.0f;
+        const Ints whole_field = load<Ints>(s.field + i + lane);
+        const Floats field = __builtin_convertvector(whole_field, Floats) * (1.0f / UNIT);
+        const Ints up = u * (1.0f + exponential(-field)) < 1.0f;
+        store(now + lane, __builtin_convertvector(up & 1, Bytes));
+      }
+      std::uint64_t half[2], before[2];
+      std::memcpy(half, now, sizeof half);
+      std::memcpy(before, s.bits + i, sizeof before);
+      std::memcpy(s.bits + i, now, sizeof now);
+      for (int k = 0; k < 2; ++k) half[k] ^= before[k];
       for (int k = 0; k < 2; ++k)
         for (; half[k]; half[k] &= half[k] - 1) flip(i + 8 * k + __builtin_ctzll(half[k]) / 8, s);
     }
@@ -163,10 +170,12 @@ class Machine {
   void flip(int i, Scratch &s) const {
     const std::int32_t *block = block_, *weight = s.weight;
     std::int32_t *field = s.field;
-    const I16 sign = I16{} - (s.bits[i] ? 0 : 1);  // x ^ -1 - -1 is -x
+    const Ints sign = Ints{} - (s.bits[i] ? 0 : 1);  // x ^ -1 - -1 is -x
     for (int k = first_[i], end = first_[i + 1]; k < end; ++k) {
       std::int32_t *mine = field + block[k];
-      store(mine, load<I16>(mine) + ((load<I16>(weight + k * LANES) ^ sign) - sign));
+      const std::int32_t *by = weight + k * LANES;
+      for (int lane = 0; lane < LANES; lane += EACH)
+        store(mine + lane, load<Ints>(mine + lane) + ((load<Ints>(by + lane) ^ sign) - sign));
     }
   }
 
@@ -175,7 +184,7 @@ class Machine {
     const float x = middle(t);
     for (int i = 0; i < places_; ++i) {
       if (!s.bits[i]) continue;
-      sum -= bias(t, i / LANES * LANES)[i % LANES];
+      sum -= bias(t, i / EACH * EACH)[i % EACH];
       for (int k = first_[i]; k < first_[i + 1]; ++k)
         for (int lane = 0; lane < LANES; ++lane)
           if (s.bits[block_[k] + lane])

@@ -83,31 +83,31 @@ inline double quantile(double p) {
   return p < 0.5 ? tail(s) : -tail(s);
 }
 
-inline D8 probability(D8 x) {
-  const D8 z = choose(x < 0.0, -x, x);
-  const D8 gauss = exponential(z * z * -0.5);
-  D8 beyond = hart(z, gauss);
+inline Doubles probability(Doubles x) {
+  const Doubles z = choose(x < 0.0, -x, x);
+  const Doubles gauss = exponential(z * z * -0.5);
+  Doubles beyond = hart(z, gauss);
   const auto far = z > FAR;
   if (any(far)) {
     beyond = choose(far, west(z, gauss), beyond);
-    beyond = choose(z > NEVER, D8{}, beyond);
+    beyond = choose(z > NEVER, Doubles{}, beyond);
   }
   return choose(x > 0.0, 1.0 - beyond, beyond);
 }
 
-inline D8 square_root(D8 x) {
-  D8 root;
+inline Doubles square_root(Doubles x) {
+  Doubles root;
   for (int k = 0; k < WIDE; ++k) root[k] = std::sqrt(x[k]);
   return root;
 }
 
-inline D8 quantile(D8 p) {
-  D8 x = middle(p);
-  const D8 q = least(p, 1.0 - p);
+inline Doubles quantile(Doubles p) {
+  Doubles x = middle(p);
+  const Doubles q = least(p, 1.0 - p);
   const auto outer = q < EDGE;
   if (any(outer)) {
-    const D8 s = square_root(-2.0 * logarithm(choose(outer, q, all8(EDGE))));
-    const D8 beyond = tail(s);
+    const Doubles s = square_root(-2.0 * logarithm(choose(outer, q, all(EDGE))));
+    const Doubles beyond = tail(s);
     x = choose(outer, choose(p < 0.5, beyond, -beyond), x);
   }
   return x;

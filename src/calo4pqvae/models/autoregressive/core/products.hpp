@@ -16,24 +16,23 @@ struct Term {
   int row;
 };
 
+// Vectors of sums: all registers but those of a row of weights and of a value.
 #if defined(__AVX512F__)
 constexpr int TILE = 7, ROWS = 4, COLUMNS = 6;
-#elif defined(__AVX__)
-constexpr int TILE = 7, ROWS = 2, COLUMNS = 3;
 #else
-constexpr int TILE = 3, ROWS = 2, COLUMNS = 1;
+constexpr int TILE = 12, ROWS = 4, COLUMNS = 3;
 #endif
 
 template <int V>
 inline void add_tile(float *out, const float *weights, const Term *terms, int n) {
-  F16 sum[V];
-  for (int v = 0; v < V; ++v) sum[v] = load<F16>(out + LANES * v);
+  Floats sum[V];
+  for (int v = 0; v < V; ++v) sum[v] = load<Floats>(out + EACH * v);
   for (int k = 0; k < n; ++k) {
     const float *row = weights + terms[k].row;
-    const F16 value = all16(terms[k].value);
-    for (int v = 0; v < V; ++v) sum[v] += value * load<F16>(row + LANES * v);
+    const Floats value = all(terms[k].value);
+    for (int v = 0; v < V; ++v) sum[v] += value * load<Floats>(row + EACH * v);
   }
-  for (int v = 0; v < V; ++v) store(out + LANES * v, sum[v]);
+  for (int v = 0; v < V; ++v) store(out + EACH * v, sum[v]);
 }
 
 template <int V>
@@ -46,27 +45,27 @@ inline void add_rest(float *out, int vectors, const float *weights, const Term *
 inline void add_terms(float *out, int width, const float *weights, const Term *terms, int n) {
   if (n == 0) return;
   int at = 0;
-  for (; width - at >= TILE * LANES; at += TILE * LANES)
+  for (; width - at >= TILE * EACH; at += TILE * EACH)
     add_tile<TILE>(out + at, weights + at, terms, n);
-  if (at < width) add_rest<TILE>(out + at, (width - at) / LANES, weights + at, terms, n);
+  if (at < width) add_rest<TILE>(out + at, (width - at) / EACH, weights + at, terms, n);
 }
 
 template <int R, int V>
 inline void add_block(float *out, int width, const float *x, int stride, int n,
                       const float *weights, int pitch) {
-  F16 sum[R][V];
+  Floats sum[R][V];
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) sum[r][v] = load<F16>(out + r * width + LANES * v);
+    for (int v = 0; v < V; ++v) sum[r][v] = load<Floats>(out + r * width + EACH * v);
   for (int k = 0; k < n; ++k) {
-    F16 row[V];
-    for (int v = 0; v < V; ++v) row[v] = load<F16>(weights + k * pitch + LANES * v);
+    Floats row[V];
+    for (int v = 0; v < V; ++v) row[v] = load<Floats>(weights + k * pitch + EACH * v);
     for (int r = 0; r < R; ++r) {
-      const F16 value = all16(x[r * stride + k]);
+      const Floats value = all(x[r * stride + k]);
       for (int v = 0; v < V; ++v) sum[r][v] += value * row[v];
     }
   }
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) store(out + r * width + LANES * v, sum[r][v]);
+    for (int v = 0; v < V; ++v) store(out + r * width + EACH * v, sum[r][v]);
 }
 
 template <int R, int V>
@@ -74,17 +73,17 @@ inline void add_columns(float *out, int width, const float *x, int stride, int n
                         const float *weights, int pitch, int vectors) {
   int at = 0;
   for (; vectors - at >= V; at += V)
-    add_block<R, V>(out + LANES * at, width, x, stride, n, weights + LANES * at, pitch);
+    add_block<R, V>(out + EACH * at, width, x, stride, n, weights + EACH * at, pitch);
   if constexpr (V > 1)
     if (at < vectors)
-      add_columns<R, V / 2>(out + LANES * at, width, x, stride, n, weights + LANES * at, pitch,
+      add_columns<R, V / 2>(out + EACH * at, width, x, stride, n, weights + EACH * at, pitch,
                             vectors - at);
 }
 
 // out (rows, width) += x (rows, n) times weights (n, width); `stride` parts the rows of x.
 inline void add_product(float *out, int rows, int width, const float *x, int stride, int n,
                         const float *weights) {
-  const int vectors = width / LANES;
+  const int vectors = width / EACH;
   int r = 0;
   for (; rows - r >= ROWS; r += ROWS)
     add_columns<ROWS, COLUMNS>(out + r * width, width, x + r * stride, stride, n, weights,
@@ -101,7 +100,7 @@ inline void copy(float *to, const float *from, int n) {
 inline void fill(float *to, int n) { std::memset(to, 0, sizeof(float) * static_cast<std::size_t>(n)); }
 
 inline void silu_all(float *x, int n) {
-  for (int k = 0; k < n; k += LANES) store(x + k, silu(load<F16>(x + k)));
+  for (int k = 0; k < n; k += EACH) store(x + k, silu(load<Floats>(x + k)));
 }
 
 }  // namespace calo4pqvae

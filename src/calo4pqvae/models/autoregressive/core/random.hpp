@@ -63,7 +63,8 @@ class Stream {
 
 // Sixteen xoshiro128++ generators side by side (Blackman and Vigna, 2019), seeded by a stream.
 struct Lanes {
-  U16 s[4];
+  static constexpr int PARTS = LANES / EACH;
+  Words s[4][PARTS];
 
   explicit Lanes(const Stream &stream) {
     std::uint64_t words[4];
@@ -74,16 +75,22 @@ struct Lanes {
     }
   }
 
-  U16 next() {
-    const U16 sum = s[0] + s[3];
-    const U16 result = ((sum << 7) | (sum >> 25)) + s[0], shifted = s[1] << 9;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= shifted;
-    s[3] = (s[3] << 11) | (s[3] >> 21);
+  // The next numbers of those generators that fill register `part`.
+  Words next(int part) {
+    Words &a = s[0][part], &b = s[1][part], &c = s[2][part], &d = s[3][part];
+    const Words sum = a + d;
+    const Words result = ((sum << 7) | (sum >> 25)) + a, shifted = b << 9;
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= shifted;
+    d = (d << 11) | (d >> 21);
     return result;
+  }
+
+  void next(std::uint32_t all[LANES]) {
+    for (int part = 0; part < PARTS; ++part) store(all + part * EACH, next(part));
   }
 };
 
