@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _LEAST = 1e-6
+_FARTHEST = 300.0
 END = QuantileTable.END
 
 
@@ -117,6 +118,29 @@ def score_cells(logits, base, gates, sides, first, hits, scores):  # noqa: ANN00
 
 @compiled()
 @no_type_check
+def _take_odds(scores, past, first, odds):  # noqa: ANN001, ANN202 - compiled
+    """Take e^score of the cells of a stage, and of later ones from their past alone."""
+    count, n_r = scores.shape
+    for place in range(len(odds) // n_r):
+        own = scores[place] if place < count else past[first + place]
+        for r in range(n_r):
+            odds[place * n_r + r] = math.exp(min(max(own[r], -_FARTHEST), _FARTHEST))
+
+
+@compiled(fastmath={"reassoc"})
+@no_type_check
+def _expected(odds, factor):  # noqa: ANN001, ANN202 - compiled
+    """Add up p and p (1 - p) of cells with these odds, times a factor that all share."""
+    total, spread = 0.0, 0.0
+    for k in range(len(odds)):
+        p = 1 / (1 + odds[k] * factor)
+        total += 1 - p
+        spread += p * (1 - p)
+    return total, spread
+
+
+@compiled()
+@no_type_check
 def allocate(scores, past, first, c, n_left, draw, given, made, constants):  # noqa: ANN001, ANN201
     """Decide the cells of a stage one by one: see `Allocation`.
 
@@ -133,29 +157,20 @@ def allocate(scores, past, first, c, n_left, draw, given, made, constants):  # n
     """
     count, n_r = scores.shape[1], scores.shape[2]
     n_alpha = past.shape[1]
-    own = np.zeros(n_r)
+    own, odds = np.zeros(n_r), np.zeros((n_alpha - first) * n_r)
     for n in range(len(scores)):
+        _take_odds(scores[n], past[n], first, odds)
         some, constant, places = float(n_left[n]), float(c[n]), (n_alpha - first) * n_r
         for k in range(count):
-            spread = LEAST_VARIANCE
             for _ in range(FIRST_STEPS if k == 0 else 1):
-                total, spread = 0.0, 0.0
-                for place in range(k, count):
-                    for r in range(n_r):
-                        p = 1 / (1 + math.exp(-(scores[n, place, r] + constant)))
-                        total += p
-                        spread += p * (1 - p)
-                for place in range(first + count, n_alpha):
-                    for r in range(n_r):
-                        p = 1 / (1 + math.exp(-(past[n, place, r] + constant)))
-                        total += p
-                        spread += p * (1 - p)
-                spread = max(spread, LEAST_VARIANCE)
-                step = (some - total) / spread
+                total, spread = _expected(odds[k * n_r :], math.exp(constant))
+                step = (some - total) / max(spread, LEAST_VARIANCE)
                 constant += min(max(step, -LARGEST_STEP), LARGEST_STEP)
+            factor = math.exp(constant)
             constants[n, k] = constant
             for r in range(n_r):
-                own[r] = 1 / (1 + math.exp(-(scores[n, k, r] + constant)))
+                x = odds[k * n_r + r] * factor
+                own[r] = x / (1 + x)
             expected = some
             for r in range(n_r - 1, -1, -1):
                 few = max(some, LEAST_EXPECTED) / max(expected, LEAST_EXPECTED)
