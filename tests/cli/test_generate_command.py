@@ -298,7 +298,7 @@ def test_a_folder_without_a_model_is_named(
     one_line("nowhere: no model here", capsys)
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     assert generate(tmp_path / "run", "-n", "1") == 2
-    one_line("has no finished model yet; finish it with 'calo4pqvae train --resume", capsys)
+    one_line("has no finished model yet; finish it with: calo4pqvae train --resume", capsys)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])

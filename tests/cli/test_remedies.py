@@ -70,7 +70,21 @@ def test_each_remedy_is_named_somewhere_and_has_words():
         ("", {}, "it is so"),
         ("rule", {}, "it is so; --rule names another one"),
         ("threshold", {}, "it is so; --threshold-kev K gives it, the smallest energy"),
-        ("unfinished run", {"run": "r"}, "it is so; finish it with 'calo4pqvae train --resume"),
+        (
+            "unfinished run",
+            {"run": "r"},
+            "it is so; finish it with: calo4pqvae train --resume --out r",
+        ),
+        (
+            "unfinished run",
+            {"run": Path("my runs", "1")},
+            "it is so; finish it with: calo4pqvae train --resume --out 'my runs/1'",
+        ),
+        (
+            "refit",
+            {"run": "my run"},
+            "it is so; repeat it with: calo4pqvae train --refit --out 'my run' --set ..",
+        ),
     ],
 )
 def test_words_are_added(remedy, about, said):

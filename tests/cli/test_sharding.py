@@ -71,6 +71,9 @@ def test_from_the_first_shard_to_one_file(
         "--workers", "1"
     )
     assert path.read_bytes() == whole
+    assert said("--workers", "1", "-o", "the shards").endswith(
+        "MB; make one file of them with: calo4pqvae merge 'the shards' -o ALL.h5\n"
+    )
     assert main(["merge", "all", "-o", "all.h5"]) == 0
     assert (
         "showers 7 to 46 of 3 shards, which it points to in all.h5" in capsys.readouterr().out

@@ -149,7 +149,7 @@ def test_sigkill_and_sigterm_from_outside_change_nothing(
     data: dict[str, Path], tmp_path: Path
 ) -> None:
     """SIGKILL leaves the last checkpoint; SIGTERM saves one, says so, and exits with 130."""
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole, broken = tmp_path / "whole", tmp_path / "broken off"
     long = ("training.epochs=10", "training.freeze_epoch=9")
     assert main(words("quick", data, whole, *long)) == 0
     with start(words("quick", data, broken, *long)) as first:
@@ -161,7 +161,7 @@ def test_sigkill_and_sigterm_from_outside_change_nothing(
         second.send_signal(signal.SIGTERM)
         said = second.communicate()[0].decode()
     assert second.returncode == 130
-    assert said == f"stopped; go on with 'calo4pqvae train --resume --out {broken}'\n"
+    assert said == f"stopped; go on with: calo4pqvae train --resume --out '{broken}'\n"
     assert not (broken / "model").exists()
     assert main(resume(broken)) == 0
     assert outcome(broken) == outcome(whole)

@@ -1,6 +1,7 @@
 """Options and words of commands that make showers in shards: `generate` and `simulate`."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,9 +181,10 @@ def _make_all(folder: "ShardFolder", recipe: "Recipe", engine: "Engine") -> int:
             Told(on_state=on_state, on_showers=bar.advance, on_note=print),
         )
     size = sum(entry.size for entry in state.finished)
+    merge = shlex.join(["calo4pqvae", "merge", str(folder.path), "-o", "ALL.h5"])
     print(
         f"{plan.n} showers in {plan.count} shards in {folder.path}, {size / 1e6:.4g} MB; "
-        f"'calo4pqvae merge {folder.path} -o ALL.h5' makes one file of them"
+        f"make one file of them with: {merge}"
     )
     return 0
 

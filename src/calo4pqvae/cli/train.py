@@ -1,6 +1,7 @@
 """`calo4pqvae train`: shower files in, a run folder with a trained model out."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,8 +103,8 @@ def run(args: argparse.Namespace) -> int:
         processes.leave()
     if processes.rank == 0:
         where = f"model {'is in' if done else 'written to'} {place.model}"
-        hint = f"stopped; go on with 'calo4pqvae train --resume --out {args.out}'"
-        print(where if finished else hint)
+        again = shlex.join(["calo4pqvae", "train", "--resume", "--out", str(args.out)])
+        print(where if finished else f"stopped; go on with: {again}")
     return 0 if finished else 130
 
 
