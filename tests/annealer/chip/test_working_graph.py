@@ -73,6 +73,30 @@ def test_files_hold_what_is_missing(chip, tmp_path):
     assert FourPartiteGraph.from_dict(graph.to_dict()).lattice == graph.lattice
 
 
+@pytest.mark.parametrize(
+    ("kind", "grid"),
+    [("zephir", (3, 4)), ("zephyr", ()), ("zephyr", (0, 4)), ("pegasus", (-2,))],
+)
+def test_lattices_of_no_chip_are_refused(kind, grid):
+    with pytest.raises(AnnealerError, match=f"no chip has the lattice {kind}.*; name zephyr"):
+        WorkingGraph.perfect(kind, grid, "x")
+
+
+@pytest.mark.parametrize(
+    ("qubits", "couplers"), [(-5, 1), (161, 1), (160, -1), (160, 1225), (0, 1225)]
+)
+def test_no_other_number_is_left_than_there_is(chip, qubits, couplers):
+    assert (len(chip.qubits), len(chip.couplers)) == (160, 1224)
+    with pytest.raises(AnnealerError, match=rf"; {qubits} and {couplers} of them cannot be"):
+        chip.with_defects(qubits, couplers, seed=1)
+
+
+def test_all_may_be_broken_and_none(chip):
+    assert chip.with_defects(160, 1224).fingerprint == chip.fingerprint
+    bare = chip.with_defects(0, 0)
+    assert (len(bare.qubits), len(bare.couplers)) == (0, 0)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"schema": "other"}', "{}"])
 def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "a.json").write_text(content)

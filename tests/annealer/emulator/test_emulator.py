@@ -73,6 +73,12 @@ def test_values_and_qubits_out_of_reach_are_refused(make_annealer, chip):
         annealer.sample_ising({0: 1.0}, {}, flux_biases=[0.0] * 160)
 
 
+@pytest.mark.parametrize("beta", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_chip_has_a_temperature(make_annealer, beta):
+    with pytest.raises(ConfigError, match=f"inverse temperature above zero, not {beta}$"):
+        make_annealer(beta=beta)
+
+
 def test_failures_come_on_demand(make_annealer):
     annealer = make_annealer(failures={1: RequestTimeout("late")})
     annealer.sample_ising({0: 1.0}, {}, **RAW)

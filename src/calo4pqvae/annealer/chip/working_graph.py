@@ -103,7 +103,16 @@ class WorkingGraph:
     def perfect(
         cls, topology: str, grid: tuple[int, ...], solver: str = "lattice"
     ) -> "WorkingGraph":
-        """Make the graph of a chip without a defect."""
+        """Make the graph of a chip without a defect.
+
+        Raises:
+            AnnealerError: no chip has such a lattice.
+        """
+        if topology not in _LATTICES or not grid or min(grid) < 1:
+            raise AnnealerError(
+                f"no chip has the lattice {topology}({','.join(map(str, grid))}); name "
+                "zephyr or pegasus, and a size such as (12, 4) or (16,)"
+            )
         places, couplers = _SIZE[topology](grid[0]), _LATTICES[topology](grid[0])[1]
         crossing = couplers // (places // 2) == [[0, 1]]
         used = np.unique(couplers[crossing.all(axis=1)])  # Pegasus' rim crosses nothing
@@ -129,14 +138,18 @@ class WorkingGraph:
         return cls.perfect(*lattice, solver)
 
     def with_defects(self, qubits: int, couplers: int, seed: int = 0) -> "WorkingGraph":
-        """Break qubits and couplers at random until only so many are left.
+        """Break qubits and couplers at random until at most so many are left.
 
         Raises:
-            AnnealerError: more are asked for than there are.
+            AnnealerError: more are asked for than there are, or fewer than none.
         """
+        most = len(self.qubits), len(self.couplers)
+        if not (0 <= qubits <= most[0] and 0 <= couplers <= most[1]):
+            raise AnnealerError(
+                f"{self.lattice} has {most[0]} qubits and {most[1]} couplers; {qubits} and "
+                f"{couplers} of them cannot be left"
+            )
         rng = np.random.default_rng(seed)
-        if qubits > len(self.qubits):
-            raise AnnealerError(f"{self.lattice} has only {len(self.qubits)} qubits")
         kept = np.sort(rng.choice(self.qubits, qubits, replace=False))
         inside = self.couplers[np.isin(self.couplers, kept).all(axis=1)]
         chosen = np.sort(rng.permutation(len(inside))[: min(couplers, len(inside))])

@@ -25,7 +25,7 @@ from calo4pqvae.annealer.jobs.timing import AccessTime
 from calo4pqvae.annealer.programs.flux import flux_of_field
 from calo4pqvae.annealer.programs.ranges import Ranges, coupling_group
 from calo4pqvae.boltzmann.lattices import pegasus_lattice, zephyr_lattice
-from calo4pqvae.errors import AnnealerError
+from calo4pqvae.errors import AnnealerError, ConfigError
 
 __all__ = ["EmulatedAnnealer"]
 
@@ -54,6 +54,9 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         used: access time of all submissions so far [us].
         calls: number of submissions, failed ones included.
 
+    Raises:
+        ConfigError: the inverse temperature is no number above zero, or the chip is unknown.
+
     Example:
         >>> chip = EmulatedAnnealer("system4", beta=8.5)
         >>> len(chip.nodelist), len(chip.edgelist), chip.properties["h_range"]
@@ -71,11 +74,12 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         sweeps: int = 200,
         failures: Mapping[int, Exception] | None = None,
     ) -> None:
+        if not 0 < beta < float("inf"):
+            raise ConfigError(f"a chip has an inverse temperature above zero, not {beta}")
         self.chip = find_chip(chip) if isinstance(chip, str) else chip
         self.graph = graph or _published_graph(self.chip, seed)
         self.beta, self.seed, self.sweeps = beta, seed, sweeps
-        self.failures = dict(failures or {})
-        self.used, self.calls = AccessTime(), 0
+        self.failures, self.used, self.calls = dict(failures or {}), AccessTime(), 0
         self._properties = solver_properties(self.chip, self.graph)
         self._nodes = self.graph.qubits.tolist()
         self._edges = list(map(tuple, self.graph.couplers.tolist()))
@@ -135,8 +139,7 @@ class EmulatedAnnealer(dimod.Sampler, dimod.Structured):
         if call in self.failures:
             raise self.failures[call]
         reads, parameters = check_parameters(parameters, self.properties)
-        vectors = bqm.spin.to_numpy_vectors(return_labels=True)
-        h, (a, b, j), offset, names = vectors
+        h, (a, b, j), offset, names = bqm.spin.to_numpy_vectors(return_labels=True)
         h, j = np.asarray(h, np.float64), np.asarray(j, np.float64)
         qubits, ends = np.array(names, dtype=np.int64), np.stack([a, b]).astype(np.int64)
         if parameters.get("fast_anneal") and h.any():
