@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from calo4pqvae.cli.inspect import describe
 from calo4pqvae.config import load_config
 from calo4pqvae.data.energies import draw_energies
 from calo4pqvae.data.shower_file import ShowerFile, ShowerWriter
 from calo4pqvae.geometry import CylindricalGeometry
+from calo4pqvae.models.storage import load_model
 from calo4pqvae.training import arithmetic as module
-from calo4pqvae.training.arithmetic import arithmetic, describe_arithmetic, has_bfloat16
+from calo4pqvae.training.arithmetic import (
+    arithmetic,
+    describe_arithmetic,
+    has_bfloat16,
+    name_arithmetic,
+)
+from calo4pqvae.training.refit import refit
 from calo4pqvae.training.run import train
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -32,6 +40,8 @@ def test_a_processor_computes_in_what_it_has(
     assert product("float32") is torch.float32
     assert product("bfloat16") is (torch.bfloat16 if has else torch.float32)
     assert describe_arithmetic("float32", CPU) is None
+    assert name_arithmetic("float32", CPU) == "float32"
+    assert name_arithmetic("bfloat16", CPU) == ("bfloat16" if has else "float32")
     told = describe_arithmetic("bfloat16", CPU)
     assert told is None if has else told is not None and "float32" in told
 
@@ -58,4 +68,10 @@ def test_training_says_what_it_computes_in(
     with ShowerFile(tmp_path / "mine.h5") as file:
         config = load_config("quick", settings=settings)
         assert train(config, [file], tmp_path / "run", on_note=notes.append)
+        told = dict(describe(tmp_path / "run" / "model"))
+        assert told["training.precision"] == "bfloat16"
+        assert told["provenance.arithmetic"] == "float32"
+        monkeypatch.setattr(module, "has_bfloat16", lambda _: True)
+        refit(tmp_path / "run", [file])  # elsewhere; the networks are those of before
+    assert load_model(tmp_path / "run").provenance["arithmetic"] == "float32"
     assert sum("bfloat16" in note for note in notes) == 1

@@ -24,6 +24,7 @@ from calo4pqvae.errors import (
 )
 from calo4pqvae.geometry import CylindricalGeometry, LayerBins
 from calo4pqvae.models.storage import load_model
+from calo4pqvae.training.arithmetic import name_arithmetic
 from calo4pqvae.training.folder import read_run, resolve_split
 from calo4pqvae.training.loop import Step
 from calo4pqvae.training.run import train
@@ -92,6 +93,7 @@ def test_the_model_says_where_it_comes_from(run: Path, showers: ShowerFile) -> N
         "data": [{"name": "showers.h5", "showers": 100, "sha256": showers.sha256()}],
         "split": {"protocol": "paper", "seed": 0, "train": 80},
         "epochs": 1,
+        "arithmetic": name_arithmetic(stored.config.training.precision, torch.device("cpu")),
     }
     assert stored.model.geometry == showers.geometry
 

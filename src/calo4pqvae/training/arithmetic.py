@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-__all__ = ["arithmetic", "describe_arithmetic", "has_bfloat16"]
+__all__ = ["arithmetic", "describe_arithmetic", "has_bfloat16", "name_arithmetic"]
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -21,6 +21,11 @@ def has_bfloat16(device: torch.device) -> bool:
         return False
 
 
+def name_arithmetic(precision: str, device: torch.device) -> str:
+    """Name what networks compute in: the precision, or float32 where a device lacks it."""
+    return precision if has_bfloat16(device) else "float32"
+
+
 def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """Give the context in which networks compute.
 
@@ -28,14 +33,14 @@ def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[o
         precision: ``float32``, or ``bfloat16``, which a device without it replaces by float32.
         device: where they compute.
     """
-    if precision == "float32" or not has_bfloat16(device):
+    if name_arithmetic(precision, device) == "float32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
 
 
 def describe_arithmetic(precision: str, device: torch.device) -> str | None:
     """Say that a device cannot compute as it shall; None if it can."""
-    if precision == "float32" or has_bfloat16(device):
+    if name_arithmetic(precision, device) == precision:
         return None
     return (
         "this processor has no instructions for bfloat16 and would be many times slower "

@@ -21,7 +21,7 @@ from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.errors import PhysicsWarning, TrainingError
 from calo4pqvae.models.base import Losses, ShowerModel
 from calo4pqvae.training import schedules
-from calo4pqvae.training.arithmetic import arithmetic
+from calo4pqvae.training.arithmetic import arithmetic, name_arithmetic
 from calo4pqvae.training.checkpoint import check_same, read_checkpoint, write_checkpoint
 from calo4pqvae.training.log import RunLog
 from calo4pqvae.training.prior_step import PriorStep
@@ -162,6 +162,7 @@ class Trainer:
             state = {
                 "config": json.dumps(self.config.to_dict()),
                 "fingerprint": self.fingerprint,
+                "arithmetic": self.arithmetic,
                 "epoch": self.epoch,
                 "batch": self.batch,
                 "sums": self.sums,
@@ -197,6 +198,11 @@ class Trainer:
             self.prior.negative.chains = state["chains"][mine].to(self.processes.device)
         if self.processes.rank == 0:
             self.log.forget(self.epoch)
+
+    @property
+    def arithmetic(self) -> str:
+        """Name of what the networks compute in here."""
+        return name_arithmetic(self.settings.precision, self.processes.device)
 
     @property
     def checkpoint(self) -> Path:

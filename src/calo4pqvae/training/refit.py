@@ -58,7 +58,9 @@ def refit(
         changed = _check(run.config, config, model)
         model.take_networks(state["model"])
         training, _ = make_batches(config, files, split)
-        finish(model, replace(run, config=config), split, training, place, changed)
+        told = {"refitted": changed, "arithmetic": state.get("arithmetic")}
+        told = {name: value for name, value in told.items() if value}
+        finish(model, replace(run, config=config), split, training, place, told)
     return config
 
 

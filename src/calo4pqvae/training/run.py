@@ -1,6 +1,6 @@
 """A training run: begun, taken up or found finished, and its model left in the run's folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ def train(
         if not trainer.run():
             return False
         if processes.rank == 0:
-            finish(model, run, split, training, place)
+            finish(model, run, split, training, place, {"arithmetic": trainer.arithmetic})
         processes.wait()
     return True
 
@@ -143,7 +143,7 @@ def finish(
     split: Split,
     training: ShowerBatches,
     place: RunFolder,
-    refitted: Sequence[str] = (),
+    more: Mapping[str, Any],
 ) -> None:
     """Fit what is left once the networks are trained, and write the model.
 
@@ -153,7 +153,8 @@ def finish(
         split: rows of the showers.
         training: showers to fit to.
         place: where the checkpoint lies and the model goes.
-        refitted: settings that differ from those of the training, for the provenance.
+        more: what the provenance says beside data, versions and epochs: the arithmetic of the
+            training, settings that the fit alone was repeated with.
 
     Raises:
         TrainingError: the fit fails; it says how to repeat it with other settings.
@@ -173,10 +174,7 @@ def finish(
     except Exception as error:
         error.add_note(kept)
         raise
-    provenance = _provenance(run, split)
-    if refitted:
-        provenance["refitted"] = list(refitted)
-    save_model(place.model, model, run.config, provenance)
+    save_model(place.model, model, run.config, {**_provenance(run, split), **more})
 
 
 def common_geometry(files: Sequence[ShowerFile]) -> CylindricalGeometry:
