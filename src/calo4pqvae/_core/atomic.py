@@ -143,7 +143,10 @@ def check_target(path: Path, overwrite: bool) -> None:
     """
     target = _settled(path)
     if _look(path, target) and not overwrite:
-        raise OutputError(f"{path}: exists already; choose another name or allow overwriting")
+        raise OutputError(
+            f"{path}: exists already; choose another name or allow overwriting",
+            remedy="overwrite",
+        )
     if not target.parent.is_dir():
         raise OutputError(f"{path}: its folder {path.parent} does not exist; make it first")
 

@@ -16,6 +16,7 @@ REMEDIES = {
     "fewer workers": "--workers N takes fewer",
     "memory": "use --mode single",
     "out of range": "--out-of-range rescale or clip",
+    "overwrite": "--overwrite replaces it",
     "refit": "repeat it with: calo4pqvae train --refit --out {run} --set ..",
     "resume": "--resume continues it",
     "rule": "--rule names another one",

@@ -215,7 +215,8 @@ def test_the_command(real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["convert", str(hits), "-o", str(back)]) == 0
     assert content(back) == content(real)
     assert main(["convert", str(hits), "-o", str(back)]) == 2
-    assert "exists already" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{back}: exists already; choose another name or allow overwriting; --over" in said
     assert main(["convert", str(hits), "-o", str(tmp_path / "x.root"), "--to", "dense"]) == 2
     assert "dense is written as HDF5" in capsys.readouterr().err
     assert main(["convert", __file__, "-o", str(tmp_path / "x.h5")]) == 2
