@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calo4pqvae._core.numbers import plain
 from calo4pqvae.cli.annealer_job import measure
 from calo4pqvae.cli.annealer_options import (
     EMULATOR,
@@ -271,7 +272,9 @@ def _check(args: argparse.Namespace) -> int:
         told = with_remedy(finding.text, finding.remedy)
         print(f"{'ok ' if finding.good else 'NO '} {finding.name}: {told}")
     u = sampler.usage
-    print(f"used: {u.programmings} programmings, {u.reads} reads, {1e-6 * u.time.total:.3g} s")
+    print(
+        f"used: {u.programmings} programmings, {u.reads} reads, {plain(1e-6 * u.time.total)} s"
+    )
     return 0 if converged and all(finding.good for finding in findings) else 3
 
 
@@ -280,9 +283,9 @@ def _cells(plan: "Plan") -> tuple[str, ...]:
         f"{plan.programmings}",
         f"{plan.reads}",
         f"{plan.surplus}",
-        f"{plan.seconds:.4g}",
-        f"{1e-6 * plan.time.sampling:.4g}",
-        f"{plan.joules / 1e3:.3g}",
+        plain(plan.seconds, 4),
+        plain(1e-6 * plan.time.sampling, 4),
+        plain(plan.joules / 1e3),
     )
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calo4pqvae._core.numbers import plain
 from calo4pqvae.cli.annealer_options import EMULATOR, fill_in
 from calo4pqvae.cli.annealer_setup import make_sampler
 
@@ -32,12 +33,12 @@ def prepare_job(args: argparse.Namespace, request: "Request") -> "AnnealerSample
     plan, before = request.plan(sampler), 0.0
     print(
         f"{plan.programmings} programmings and {plan.reads} reads on {name}: "
-        f"{plan.seconds:.3g} s, {plan.joules / 1e3:.3g} kJ"
+        f"{plain(plan.seconds)} s, {plain(plan.joules / 1e3)} kJ"
     )
     unknown = args.beta is None and args.temperature is None
     if unknown:
         before = measuring_seconds(sampler, request)
-        print(f"at most {before:.3g} s more to measure its temperature")
+        print(f"at most {plain(before)} s more to measure its temperature")
     plan.check(args.max_seconds, before)
     request.check_values(sampler)
     reference = args.reference

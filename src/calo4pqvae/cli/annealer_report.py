@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from calo4pqvae._core.numbers import plain
+
 if TYPE_CHECKING:
     from calo4pqvae.annealer.jobs.timing import AccessTime
     from calo4pqvae.annealer.sampler import AnnealerSampler
@@ -23,11 +25,11 @@ def time_rows(
         "annealer, all": time,
     }
     rows = [
-        (name, f"{part.total / showers:.4g}", f"{part.joules() / showers:.3g}")
+        (name, plain(part.total / showers, 4), plain(part.joules() / showers))
         for name, part in parts.items()
     ]
     if decoding_s is not None:
-        rows.append(("decoding here", f"{1e6 * decoding_s / showers:.4g}", "not measured"))
+        rows.append(("decoding here", plain(1e6 * decoding_s / showers, 4), "not measured"))
     return ("part", "us", "J at 16 kW"), rows
 
 
@@ -48,7 +50,7 @@ def tell_usage(sampler: "AnnealerSampler", showers: int, decoding_s: float) -> N
         if verdict.alpha is not None and not verdict.alarms and verdict.visible < 1:
             print(
                 "no change of temperature found; one of "
-                f"{100 * verdict.visible:.2g} % midway is found in 9 of 10 jobs like this"
+                f"{plain(100 * verdict.visible, 2)} % midway is found in 9 of 10 jobs like this"
             )
     for worry in worries(sampler):
         warnings.warn(with_remedy(*worry), PhysicsWarning, stacklevel=2)

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calo4pqvae._core.numbers import plain
 from calo4pqvae.cli.options import COMPRESSIONS, Rule, names_of, whole
 from calo4pqvae.shards.plan import MOST_SHARDS
 
@@ -153,7 +154,7 @@ def make_shards(
         entry = make_shard(folder, maker, job.plan.shards[args.shard])
         print(
             f"{folder.shard_path(entry.shard)}: showers {entry.shard.range}, made on "
-            f"{entry.host} in {entry.seconds:.4g} s, sha256 {entry.sha256[:16]}"
+            f"{entry.host} in {plain(entry.seconds, 4)} s, sha256 {entry.sha256[:16]}"
         )
         return 0
     return _make_all(folder, recipe, _engine(args, gpu))
@@ -183,7 +184,7 @@ def _make_all(folder: "ShardFolder", recipe: "Recipe", engine: "Engine") -> int:
     size = sum(entry.size for entry in state.finished)
     merge = shlex.join(["calo4pqvae", "merge", str(folder.path), "-o", "ALL.h5"])
     print(
-        f"{plan.n} showers in {plan.count} shards in {folder.path}, {size / 1e6:.4g} MB; "
+        f"{plan.n} showers in {plan.count} shards in {folder.path}, {plain(size / 1e6, 4)} MB; "
         f"make one file of them with: {merge}"
     )
     return 0

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calo4pqvae._core.numbers import plain
 from calo4pqvae.cli.energies import ONE_SOURCE, add_energies, described_energies
 from calo4pqvae.cli.options import LARGEST_SEED, Rule, whole
 from calo4pqvae.cli.sharding import (
@@ -205,7 +206,7 @@ class _Show:
         if not self._spent_on:
             return ""
         per_gev = self._seconds / self._spent_on
-        return f", {self._seconds:.3g} CPU seconds of Geant4, {per_gev:.3g} per GeV"
+        return f", {plain(self._seconds)} CPU seconds of Geant4, {plain(per_gev)} per GeV"
 
     def _advance(self, mev: float) -> None:
         self._gev += mev / 1000

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from calo4pqvae._core.numbers import plain
 from calo4pqvae.annealer.calibration.memory import read_memory
 from calo4pqvae.annealer.calibration.temperature import local_fields
 from calo4pqvae.boltzmann.problem import BoltzmannProblem
@@ -37,8 +38,8 @@ class ChipErrors(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"h {self.h:.2g}, J {self.j:.2g}, readout {100 * self.readout:.2g} %, repeated "
-            f"reads {100 * self.repeats:.2g} %"
+            f"h {self.h:.2g}, J {self.j:.2g}, readout {plain(100 * self.readout, 2)} %, "
+            f"repeated reads {plain(100 * self.repeats, 2)} %"
         )
 
 

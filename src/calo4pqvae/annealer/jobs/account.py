@@ -1,5 +1,6 @@
 """The limit on the annealer's time, which every single submission has to pass."""
 
+from calo4pqvae._core.numbers import plain
 from calo4pqvae.errors import AnnealerError
 
 __all__ = ["Account"]
@@ -46,8 +47,8 @@ class Account:
         total = self.charged + self.promised + (0.0 if key in self._promised else time)
         if self.limit_s is not None and 1e-6 * total > self.limit_s * _ROUNDING:
             raise AnnealerError(
-                f"submission {key} would bring the annealer's time to {1e-6 * total:.3g} s, "
-                f"more than the {self.limit_s:.3g} s allowed; it was not sent: go on "
+                f"submission {key} would bring the annealer's time to {plain(1e-6 * total)} s, "
+                f"more than the {plain(self.limit_s)} s allowed; it was not sent: go on "
                 "with the same command and a larger limit"
             )
         self.promise(key, self._promised.get(key, time))

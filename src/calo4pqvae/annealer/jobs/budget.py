@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from calo4pqvae._core.numbers import plain
 from calo4pqvae._core.optional import require
 from calo4pqvae.annealer.jobs.timing import AccessTime, access_time
 from calo4pqvae.annealer.programs.shares import Share
@@ -73,7 +74,7 @@ class Plan:
         if limit_s is not None and total > limit_s:
             raise AnnealerError(
                 f"{self.programmings} programmings and {self.reads} reads take "
-                f"{total:.3g} s of the annealer, more than the {limit_s:.3g} s allowed; "
+                f"{plain(total)} s of the annealer, more than the {plain(limit_s)} s allowed; "
                 "nothing was sent: ask for less, share programmings, or raise the limit",
                 remedy="limit",
             )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from calo4pqvae._core.numbers import plain
 from calo4pqvae.errors import AnnealerError
 
 __all__ = ["OutOfRange", "RangeReport", "Ranges", "coupling_group", "range_factor"]
@@ -50,14 +51,15 @@ class RangeReport:
 
     def __str__(self) -> str:
         parts = [
-            f"{n} of {total} {what} ({100 * n / max(total, 1):.2g} %)"
+            f"{n} of {total} {what} ({plain(100 * n / max(total, 1), 2)} %)"
             for n, total, what in (
                 (self.fields, self.n_fields, "fields h"),
                 (self.couplings, self.n_couplings, "couplings J"),
                 (self.sums, self.n_sums, "sums of couplings at a qubit"),
             )
         ]
-        return f"{', '.join(parts)} outside, by up to a factor {self.excess:.3g}"
+        told = f"{', '.join(parts)} outside"
+        return told if self.inside else f"{told}, by up to a factor {plain(self.excess)}"
 
 
 @dataclass(frozen=True)
