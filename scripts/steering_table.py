@@ -21,20 +21,18 @@ from calo4pqvae.evaluation.distances.comparable import scale_of
 from calo4pqvae.evaluation.distances.frechet import Side, frechet_distance
 from calo4pqvae.evaluation.measured.measured import Measured
 from calo4pqvae.evaluation.metrics.trees import tree_rows
-from calo4pqvae.models.cellwise import compiled, decoder
-from calo4pqvae.models.cellwise.lateral import DRAWN, LEARNT, Steering
+from calo4pqvae.models.cellwise import compiled
+from calo4pqvae.models.cellwise.corrections import DrawCorrections
+from calo4pqvae.models.cellwise.lateral import DRAWN, LEARNT
 from calo4pqvae.models.storage import load_model
 
 AT_ONCE = 512
 SETTINGS = (
-    (LEARNT, (1.0, 1.0)),
-    (Steering((0.15, 0.05), 1.06), (1.0, 1.0)),
-    (Steering((0.12, 0.05), 1.04), (1.1, 1.1)),
-    (DRAWN, (1.0, 1.0)),
-    (DRAWN, decoder.BONDS),
-    (DRAWN, (1.15, 1.2)),
-    (Steering((0.2, 0.08), 1.1), (1.1, 1.1)),
+    (LEARNT, False),
+    (DRAWN, False),
+    (DRAWN, True),
 )
+"""How draws are steered, and whether with the corrections that were measured with `DRAWN`."""
 
 
 class Sample(NamedTuple):
@@ -64,16 +62,20 @@ def main():
     )
     scale = scale_of(real.measured.features)
     floor = distance(real, other, scale)
-    print("| fades | reach | bonds | FPD [10⁻³] | all trees | structure | features | axis |")
+    heads = ("fades", "reach", "corrected", "FPD [10⁻³]", "all trees", "structure")
+    print(f"| {' | '.join(heads)} | features | axis |")
     print("|---|--:|---|--:|--:|--:|--:|--:|")
-    for steering, bonds in SETTINGS:
-        compiled.DRAWN, decoder.BONDS = steering, bonds
+    fitted = model.corrections
+    for steering, corrected in SETTINGS:
+        compiled.DRAWN = steering
+        nothing = DrawCorrections(model.geometry.shape[0], model.geometry.shape[2])
+        model.corrections = fitted if corrected else nothing
         made = sample(model, real.e_inc, drawn(model, real))
         excess = 1e3 * (distance(real, made, scale) - floor)
         areas = trees(real, made)
         axis = axis_of(model, made) / axis_of(model, real)
         print(
-            f"| {steering.fades} | {steering.reach} | {bonds} | {excess:.1f} | "
+            f"| {steering.fades} | {steering.reach} | {corrected} | {excess:.1f} | "
             f"{areas['both']:.3f} | {areas['structure']:.3f} | {areas['features']:.3f} | "
             f"{axis:.3f} |",
             flush=True,

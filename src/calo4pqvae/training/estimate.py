@@ -116,7 +116,8 @@ def extrapolate(fits: Sequence[TimedFit], n_showers: int, settings: TrainingConf
     }
     total = 0.0
     for stage, seconds in last.stages.items():
-        wanted = min(n_showers, MOST_SHOWERS) if stage == "voxels" else n_showers
+        few = stage in ("voxels", "draws")
+        wanted = min(n_showers, MOST_SHOWERS) if few else n_showers
         slope = 0.0
         if last.showers > fits[0].showers and stage != "placement":
             more = seconds - fits[0].stages[stage]

@@ -6,6 +6,7 @@ import torch
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.models.autoregressive.sectors import shear_odd_rings, unshear_odd_rings
 from calo4pqvae.models.cellwise.compiled import CompiledCells
+from calo4pqvae.models.cellwise.corrections import DrawCorrections
 from calo4pqvae.models.cellwise.draws import draw_voxels
 from calo4pqvae.models.cellwise.lateral import DRAWN, LEARNT, Aims, Lateral, block_ends
 from calo4pqvae.models.cellwise.likelihood import losses, measured
@@ -16,6 +17,12 @@ from calo4pqvae.models.voxels.quantiles import QuantileTable
 def shape(decoder):
     """Distributions of hits as they are trained, not reshaped."""
     return QuantileTable(decoder.shape[2])
+
+
+@pytest.fixture
+def tables(decoder):
+    """Corrections of draws that correct nothing."""
+    return DrawCorrections(decoder.shape[0], decoder.shape[2])
 
 
 @torch.no_grad()
@@ -41,8 +48,8 @@ def draw(decoder, showers, make, seed=3):
         return make(layers, lateral, t, chances), layers
 
 
-def test_layers_sum_to_their_energies(decoder, showers, shape):
-    made, layers = draw(decoder, showers, CompiledCells(decoder, shape))
+def test_layers_sum_to_their_energies(decoder, showers, shape, tables):
+    made, layers = draw(decoder, showers, CompiledCells(decoder, shape, tables))
     assert torch.allclose(made.sum(dim=(2, 3)), layers, rtol=1e-4, atol=1e-3)
     assert float(made[made > 0].min()) >= decoder.threshold * (1 - 1e-6)
 
@@ -56,13 +63,22 @@ def reshaping_table(shape, seed=0):
     return shape
 
 
-def test_compiled_code_and_torch_draw_the_same(decoder, showers, shape):
+def corrected(tables, seed=1):
+    """Corrections of every kind, by up to one unit."""
+    generator = torch.Generator().manual_seed(seed)
+    for part in (tables.rings, tables.bonds):
+        part.copy_(2 * torch.rand(part.shape, generator=generator) - 1)
+    tables.levels.copy_(tables.levels ** (0.7 + 0.6 * torch.rand(1, generator=generator)))
+
+
+def test_compiled_code_and_torch_draw_the_same(decoder, showers, shape, tables):
     table = reshaping_table(shape)
+    corrected(tables)
 
     def by_torch(*given):
-        return draw_voxels(decoder, table, *given)
+        return draw_voxels(decoder, table, tables, *given)
 
-    one, _ = draw(decoder, showers, CompiledCells(decoder, shape))
+    one, _ = draw(decoder, showers, CompiledCells(decoder, shape, tables))
     other, _ = draw(decoder, showers, by_torch)
     assert torch.equal(one > 0, other > 0)
     assert torch.allclose(one, other, rtol=2e-3, atol=1e-4)
@@ -70,10 +86,10 @@ def test_compiled_code_and_torch_draw_the_same(decoder, showers, shape):
     assert not torch.allclose(one, another, rtol=1e-3, atol=1e-4)
 
 
-def test_draws_follow_the_likelihood(decoder, showers, shape):
+def test_draws_follow_the_likelihood(decoder, showers, shape, tables):
     """The gradient of the likelihood of a model's own showers vanishes on average."""
     x, t = (part.repeat(40, *[1] * (part.ndim - 1)) for part in showers)
-    made, _ = draw(decoder, (x, t), CompiledCells(decoder, shape))
+    made, _ = draw(decoder, (x, t), CompiledCells(decoder, shape, tables))
     for term, part in (("hits", slice(0, 1)), ("values", slice(2, None))):
         lengths = []
         for given in (made, unshear_odd_rings(x)):
@@ -83,7 +99,7 @@ def test_draws_follow_the_likelihood(decoder, showers, shape):
         assert lengths[0] < 0.35 * lengths[1]
 
 
-def test_levels_of_drawn_hits_are_as_the_table_says(decoder, showers, shape):
+def test_levels_of_drawn_hits_are_as_the_table_says(decoder, showers, shape, tables):
     """Uniform without a table; with one they are not, and a fit finds it. Limit: 1 in 1,000.
 
     A tenth of a unit is lost where both distributions overlap: which one a hit is of is not
@@ -93,7 +109,7 @@ def test_levels_of_drawn_hits_are_as_the_table_says(decoder, showers, shape):
     x = 50 * x  # few hits stand at the threshold or take all that there is room for
 
     def distance(table):
-        made, _ = draw(decoder, (x, t), CompiledCells(decoder, table))
+        made, _ = draw(decoder, (x, t), CompiledCells(decoder, table, tables))
         with torch.no_grad():
             found = measured(decoder, made, t, SharedNoise(2), decoder.measure(x))
         ranked = torch.sigmoid(found[1]).sort().values
@@ -134,13 +150,6 @@ def test_draws_make_up_for_less_of_what_they_missed(decoder, showers):
     share = layers[:, last] / layers.sum(dim=1)
     mine = (layers[:, first] > 0) & (share > 0) & (lengths[LEARNT, last] < 0.9)
     ratio = {k: (lengths[DRAWN, k] / lengths[LEARNT, k])[mine] for k in (first, last)}
-    expected = 1.06 * (share + 0.05) / (share + 0.06)
+    expected = 1.12 * (share + 0.05) / (share + 0.06)
     torch.testing.assert_close(ratio[last], expected[mine], rtol=1e-3, atol=1e-3)
     assert (ratio[first] > 1.04).all()
-
-
-def test_hits_beside_a_cell_count_more_in_draws(decoder, generator):
-    known = torch.randn(5, decoder.sectors.local.in_features, generator=generator)
-    gates, drawn = decoder.gates(known), decoder.drawn_gates(known)
-    torch.testing.assert_close(drawn[..., :-2], gates[..., :-2])
-    torch.testing.assert_close(drawn[..., -2:], gates[..., -2:] * torch.tensor([1.1, 1.15]))

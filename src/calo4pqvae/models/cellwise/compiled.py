@@ -1,6 +1,8 @@
 """Draws of voxels on a CPU: matrix products by torch, everything between them compiled."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,12 +13,13 @@ from torch.nn.functional import linear, silu
 from calo4pqvae._core.typing import Showers
 from calo4pqvae.models.autoregressive.constants import DECAY
 from calo4pqvae.models.cellwise import loops
-from calo4pqvae.models.cellwise.decoder import CellDecoder
+from calo4pqvae.models.cellwise.corrections import DrawCorrections
+from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
 from calo4pqvae.models.cellwise.lateral import DRAWN, N_AIMS, Aims, Lateral
 from calo4pqvae.models.cellwise.memory import update_memory
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 
-__all__ = ["CompiledCells"]
+__all__ = ["CompiledCells", "DrawnLayer"]
 
 _BLOCK = 1024
 
@@ -34,17 +37,41 @@ class _Stage:
     biases: tuple[Float[Tensor, " hidden"], Float[Tensor, " hidden"]]
 
 
+class DrawnLayer(NamedTuple):
+    """A layer that has been drawn, of those showers that have energy there.
+
+    Attributes:
+        number: of the layer.
+        n_hits: hits of each.
+        hits, voxels, levels: of all cells, sectors in the order of drawing.
+    """
+
+    number: int
+    n_hits: np.ndarray
+    hits: np.ndarray
+    voxels: np.ndarray
+    levels: np.ndarray
+
+
 class CompiledCells:
     """Draw voxels of given layer energies: what `draw_voxels` does, for a CPU.
 
     Arguments:
         decoder: what the cells of a layer depend on.
         shape: gives the distributions of hits their shape.
+        corrections: what draws are shifted by.
+        watch: shown each layer that has been drawn.
     """
 
-    def __init__(self, decoder: CellDecoder, shape: QuantileTable) -> None:
+    def __init__(
+        self,
+        decoder: CellDecoder,
+        shape: QuantileTable,
+        corrections: DrawCorrections,
+        watch: Callable[[DrawnLayer], None] | None = None,
+    ) -> None:
         net, order = decoder.sectors, decoder.order
-        self.decoder = decoder
+        self.decoder, self.corrections, self.watch = decoder, corrections, watch
         self.stages = _fold(decoder)
         weights = [net.hits_history.weight, net.hits_direct.weight]
         self.for_hits = torch.cat(weights).T.detach().contiguous()
@@ -154,8 +181,13 @@ class _Layer:
         known = self.decoder.with_counts(self.layer_context, n_hits)
         bias = self.net.world(known) + self.draws.bias
         for_hits, for_values = bias.split(self.net.first, dim=1)
-        self._draw_hits(known, for_hits, n_hits.clone().numpy())
-        self._draw_energies(known, for_values, self.energy.clone().numpy(), n_hits.numpy())
+        self._draw_hits(known, for_hits, n_hits)
+        levels = self._levels(n_hits)
+        left = self.energy.clone().numpy()
+        self._draw_energies(known, for_values, left, n_hits.clone().numpy(), levels)
+        if self.draws.watch is not None:
+            drawn = (n_hits.numpy(), self.hits, self.voxels, levels)
+            self.draws.watch(DrawnLayer(self.number, *drawn))
 
     def update(self) -> None:
         """Show the layer to those after it."""
@@ -180,10 +212,24 @@ class _Layer:
         most = torch.floor(self.energy / threshold + 1e-4).clamp(min=1)
         return torch.minimum(counts.draw(counts(self.layer_context), uniform), most)
 
-    def _draw_hits(self, known: Tensor, bias: Tensor, n_left: np.ndarray) -> None:
+    def _levels(self, n_hits: Float[Tensor, " non_empty"]) -> Float[np.ndarray, "..."]:
+        """Give the levels of the hits' energies."""
+        uniform = self._mine(self.block.uniforms[2][:, self.number]).view(self.hits.shape)
+        tables = self.draws.corrections
+        shares = tables.of_levels(self.number, n_hits).numpy()
+        levels = np.zeros_like(self.hits)
+        loops.reshape_levels(uniform.numpy(), self.hits, shares, tables.knots.numpy(), levels)
+        return levels
+
+    def _draw_hits(
+        self, known: Tensor, bias: Tensor, n_hits: Float[Tensor, " non_empty"]
+    ) -> None:
         block, net, draws = self.block, self.net, self.draws
         rows, n_alpha, n_r = self.hits.shape
-        gates = self.decoder.drawn_gates(known).numpy()
+        n_left, gates = n_hits.clone().numpy(), self.decoder.gates(known)
+        of_rings, of_bonds = draws.corrections.of_scores(self.number, n_hits)
+        gates[..., N_PAST:] += of_bonds[:, None]
+        gates = gates.numpy()
         base = np.empty_like(self.hits)
         mean, t = draws.logit_mean[:, self.number], self.t[:, 0].numpy()
         history = block.history.numpy()
@@ -197,6 +243,7 @@ class _Layer:
         past = past.view(rows, n_alpha, -1)
         hidden, direct = past.split([net.first, n_r], dim=2)
         base += direct.numpy()
+        base += of_rings[:, None].numpy()
         c = np.log((n_left + 0.1) / (n_alpha * n_r - n_left + 0.1))
         for stage in draws.stages:
             mine, count = slice(stage.first, stage.end), stage.end - stage.first
@@ -215,9 +262,14 @@ class _Layer:
             self.hits[:, mine] = made
 
     def _draw_energies(
-        self, known: Tensor, bias: Tensor, left: np.ndarray, n_left: np.ndarray
+        self,
+        known: Tensor,
+        bias: Tensor,
+        left: np.ndarray,
+        n_left: np.ndarray,
+        levels: np.ndarray,
     ) -> None:
-        block, net, draws = self.block, self.net, self.draws
+        net, draws = self.net, self.draws
         rows, n_alpha, n_r = self.hits.shape
         places, owners = np.nonzero(self.hits.any(axis=2).T)
         ends = np.searchsorted(places, np.arange(n_alpha + 1))
@@ -229,7 +281,6 @@ class _Layer:
         expected, rest = np.zeros_like(log_e), np.zeros(rows, dtype=np.float32)
         mean = draws.log_mean[:, self.number]
         loops.sum_expected(log_e, mean, t, owners, places, self.hits, expected, rest)
-        uniform = self._mine(block.uniforms[2][:, self.number]).view(rows, n_alpha, n_r).numpy()
         fixed = (draws.output_mean[:, self.number], draws.share, t)
         distribution = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.quantiles)
         for stage in draws.stages:
@@ -249,7 +300,7 @@ class _Layer:
                 means = (log_e[mine], expected[mine])
                 taken = (self.hits, self.voxels, self.scaled, left, n_left, rest)
                 given = (outputs, told[1][mine].numpy(), *fixed, owner, place)
-                loops.give_energies(*given, *distribution, *means, uniform, *taken)
+                loops.give_energies(*given, *distribution, *means, levels, *taken)
 
     def _values_told(self, places: np.ndarray, owners: np.ndarray) -> Tensor:
         """Line up the past and the hits around of sectors with hits."""

@@ -30,12 +30,6 @@ N_PAST = 7
 """Numbers that each cell is told of the layers before; two more are of its own layer."""
 _USUAL_Y = 6.0
 
-BONDS = (1.1, 1.15)
-"""Factors, in draws, on the weights of hits beside a cell in azimuth and in radius. The weights
-are learnt with all other hits true; with hits that are drawn there were 4 to 17 % too few
-neighbours in layers of two or three hits. Chosen on training showers
-(docs/research/structure.md)."""
-
 
 @dataclass(eq=False)
 class CellDecodingState(DecodingState):
@@ -201,11 +195,6 @@ class CellDecoder(LayerMemory):
     def gates(self, layer_context: Tensor) -> Float[Tensor, "... r local"]:
         """Give the weights of what each cell of a layer is told, ring by ring."""
         return self.sectors.local(layer_context).unflatten(-1, (self.shape[2], (N_PAST + 2)))
-
-    def drawn_gates(self, layer_context: Tensor) -> Float[Tensor, "... r local"]:
-        """Give the same for draws, in which hits beside a cell count more (`BONDS`)."""
-        gates = self.gates(layer_context)
-        return gates * gates.new_tensor([*[1.0] * N_PAST, *BONDS])
 
     def mean_of(self, t: Float[Tensor, "batch 1"], layers: slice | int) -> tuple[Tensor, ...]:
         """Give what every cell of a ring starts from.

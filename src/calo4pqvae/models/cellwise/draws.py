@@ -10,6 +10,7 @@ from torch import Tensor
 from calo4pqvae._core.typing import Showers
 from calo4pqvae.models.autoregressive.sectors import unshear_odd_rings
 from calo4pqvae.models.cellwise.allocation import Allocation
+from calo4pqvae.models.cellwise.corrections import DrawCorrections
 from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
 from calo4pqvae.models.cellwise.lateral import Lateral
 from calo4pqvae.models.cellwise.network import LayerEmbedding
@@ -24,6 +25,7 @@ PerShower = Float[Tensor, " batch"]
 def draw_voxels(
     decoder: CellDecoder,
     shape: QuantileTable,
+    corrections: DrawCorrections,
     layers: Float[Tensor, "batch layer"],
     lateral: Lateral,
     t: Float[Tensor, "batch 1"],
@@ -31,9 +33,9 @@ def draw_voxels(
 ) -> Showers:
     """Draw voxels [MeV] whose sums are the given layer energies [MeV].
 
-    Hits follow their distributions as `shape` reshapes them. Of each layer's uniform
-    numbers two are for the number of hits, one of each cell for the hits, and one of each for
-    the energies, in the order of drawing.
+    Hits follow their distributions as `shape` and `corrections` reshape them. Of each layer's
+    uniform numbers two are for the number of hits, one of each cell for the hits, and one of
+    each for the energies, in the order of drawing.
     """
     decoding = decoder.init_cells(layers, t, lateral)
     showers = []
@@ -46,15 +48,14 @@ def draw_voxels(
             for part in (layer_context, history, past, energy, t, uniforms[:, number])
         )
         if len(non_empty):
-            layer[non_empty] = _draw_layer(decoder, shape, number, *known)
+            layer[non_empty] = _draw_layer((decoder, shape, corrections), number, *known)
         decoder.update_cells(decoding, layer)
         showers.append(layer)
     return unshear_odd_rings(torch.stack(showers, dim=1))
 
 
 def _draw_layer(
-    decoder: CellDecoder,
-    table: QuantileTable,
+    parts: tuple[CellDecoder, QuantileTable, DrawCorrections],
     number: int,
     layer_context: Tensor,
     history: Tensor,
@@ -64,6 +65,7 @@ def _draw_layer(
     uniforms: Float[Tensor, "batch uniforms"],
 ) -> Layer:
     """Draw one layer of showers that have energy there."""
+    decoder, table, corrections = parts
     shape, order = decoder.shape[1:], decoder.order
     for_count, for_hits, for_energies = uniforms.split([2, *[math.prod(shape)] * 2], dim=1)
     most = torch.floor(energy / decoder.threshold + 1e-4).clamp(min=1)
@@ -71,10 +73,12 @@ def _draw_layer(
     known = decoder.with_counts(layer_context, n_hits)
     embedded = decoder.sectors.embed(order.lined_up(history), known)
     logit_mean, *value_means = decoder.mean_of(t, number)
-    gates = decoder.drawn_gates(known)
-    hits = _draw_hits(
-        decoder, embedded, (past, gates, logit_mean), n_hits, for_hits.unflatten(1, shape)
-    )
+    of_rings, of_bonds = corrections.of_scores(number, n_hits)
+    gates = decoder.gates(known)
+    gates = torch.cat([gates[..., :N_PAST], gates[..., N_PAST:] + of_bonds[:, None]], dim=-1)
+    local = (past, gates, logit_mean + of_rings[:, None])
+    hits = _draw_hits(decoder, embedded, local, n_hits, for_hits.unflatten(1, shape))
+    levels = corrections.reshape(number, n_hits, for_energies.unflatten(1, shape))
     return order.back(
         _draw_energies(
             (decoder, table),
@@ -83,7 +87,7 @@ def _draw_layer(
             value_means,
             hits,
             energy,
-            for_energies.unflatten(1, shape),
+            levels,
         )
     )
 

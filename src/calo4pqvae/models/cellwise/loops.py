@@ -29,11 +29,13 @@ __all__ = [
     "line_up_hits",
     "line_up_values",
     "look_around",
+    "reshape_levels",
     "score_cells",
     "sum_expected",
 ]
 
 _LEAST = 1e-6
+_FIRST, _LAST = 2.0**-25, 1 - 2.0**-24
 _FARTHEST = 300.0
 END = QuantileTable.END
 
@@ -266,6 +268,24 @@ def sum_expected(log_e, mean, t, owners, places, hits, expected, rest):  # noqa:
                 log_e[m, r] += mean[0, r] + mean[1, r] * t[n]
                 expected[m, r] = math.exp(log_e[m, r])
                 rest[n] += expected[m, r]
+
+
+@compiled()
+@no_type_check
+def reshape_levels(uniforms, hits, shares, knots, levels):  # noqa: ANN001, ANN201
+    """Turn uniform numbers of hits into levels: see `DrawCorrections.reshape`."""
+    n_groups = shares.shape[1]
+    for n in range(len(hits)):
+        for place in range(hits.shape[1]):
+            for r in range(hits.shape[2]):
+                if hits[n, place, r] == 0:
+                    continue
+                below = shares[n, min(r, n_groups - 1)]
+                u = uniforms[n, place, r]
+                k = min(_below(below, u), len(knots) - 2)
+                part = (u - below[k]) / (below[k + 1] - below[k])
+                level = knots[k] + part * (knots[k + 1] - knots[k])
+                levels[n, place, r] = min(max(level, _FIRST), _LAST)
 
 
 @compiled()

@@ -1,16 +1,18 @@
 """The cellwise model: layer energies and axis as bits, then cell after cell."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from calo4pqvae._core.rng import RandomSource
+from calo4pqvae._core.rng import RandomSource, derive_seed
 from calo4pqvae._core.typing import Bits, IncidentEnergy, Showers
 from calo4pqvae.boltzmann.machine import BoltzmannMachine
+from calo4pqvae.config import TrainingConfig
+from calo4pqvae.data.batches import ShowerBatches
 from calo4pqvae.data.energy_code import EnergyCode
 from calo4pqvae.data.symmetry import rotate_and_mirror
 from calo4pqvae.data.transforms import EnergyScale
@@ -19,9 +21,11 @@ from calo4pqvae.models.autoregressive.layer_bits import LayerBitsModel
 from calo4pqvae.models.autoregressive.sectors import shear_odd_rings
 from calo4pqvae.models.base import Calibration
 from calo4pqvae.models.cellwise.compiled import CompiledCells
+from calo4pqvae.models.cellwise.corrections import DrawCorrections
 from calo4pqvae.models.cellwise.decoder import CellDecoder
 from calo4pqvae.models.cellwise.distribution import ShowerDistribution
 from calo4pqvae.models.cellwise.draws import draw_voxels
+from calo4pqvae.models.cellwise.fit_corrections import fit_corrections
 from calo4pqvae.models.cellwise.lateral import Lateral
 from calo4pqvae.models.cellwise.likelihood import losses, measured
 from calo4pqvae.models.cellwise.spectrum import SpectrumShape
@@ -46,6 +50,8 @@ class CellwiseQVAE(LayerBitsModel):
         "model.lateral_bits"
     }
 
+    LATER: ClassVar[tuple[str, ...]] = ("corrections.",)
+
     law: ShowerDistribution
     voxels: SpectrumShape
 
@@ -68,12 +74,24 @@ class CellwiseQVAE(LayerBitsModel):
             voxels=SpectrumShape(decoder.shape[2]),
         )
         self.decoder = decoder
+        self.corrections = DrawCorrections(decoder.shape[0], decoder.shape[2])
 
     def take_networks(self, weights: Mapping[str, Tensor]) -> None:
         """Take over the decoder; the rest is fitted."""
         head = "decoder."
         mine = {k.removeprefix(head): v for k, v in weights.items() if k.startswith(head)}
         self.decoder.load_state_dict(mine)
+
+    def fit(
+        self,
+        batches: ShowerBatches,
+        settings: TrainingConfig,
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Fit the spectrum of hits, layer energies and axis, then what draws miss."""
+        super().fit(batches, settings, on_stage)
+        on_stage("draws")
+        fit_corrections(self, batches, derive_seed(settings.seed, 3))
 
     def voxel_terms(self, showers: Showers, t: Float[Tensor, "batch 1"]) -> Terms:
         """Compute ``values`` and ``hits`` of showers [MeV]."""
@@ -114,9 +132,11 @@ class CellwiseQVAE(LayerBitsModel):
         uniforms = noise.uniform(len(layers), len(layers[0]), each)
         t, shape = self.scale(e_inc), self.voxels.table
         if layers.device.type == "cpu":
-            showers = CompiledCells(self.decoder, shape)(layers, lateral, t, uniforms)
+            cells = CompiledCells(self.decoder, shape, self.corrections)
+            showers = cells(layers, lateral, t, uniforms)
         else:
-            showers = draw_voxels(self.decoder, shape, layers, lateral, t, uniforms)
+            parts = (self.decoder, shape, self.corrections)
+            showers = draw_voxels(*parts, layers, lateral, t, uniforms)
         return rotate_and_mirror(showers, noise.uniform(len(showers), 2))
 
     @torch.no_grad()
