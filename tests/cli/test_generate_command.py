@@ -120,6 +120,22 @@ def test_sweeps_are_measured_and_told(model: Path, capsys: pytest.CaptureFixture
     assert 10 <= told < 200
 
 
+@pytest.mark.parametrize(
+    ("out", "more"), [("none.h5", ()), ("none", ("--shards", "2", "--shard", "0"))]
+)
+def test_showers_without_a_sweep_come_with_a_warning(
+    model: Path, out: str, more: tuple[str, ...], capsys: pytest.CaptureFixture
+) -> None:
+    assert generate(model, "-n", "4", "--sweeps", "0", *more, out=out) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert [line for line in told if "warning" in line] == [
+        "calo4pqvae: warning: without a sweep the bits of the prior are random, and the "
+        "showers not those of the model, which asks for 200 sweeps"
+    ]
+    assert generate(model, "-n", "4", "--sweeps", "1", out="one.h5") == 0
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_both_samplers_can_be_named(model: Path) -> None:
     for sampler in ("compiled", "torch"):
         assert generate(model, "-n", "5", "--sampler", sampler, out=f"{sampler}.h5") == 0

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from calo4pqvae._core.sources import digest_of_sources
 from calo4pqvae.boltzmann.samplers.choose import choose_sampler
 from calo4pqvae.data.energies import EnergySequence
 from calo4pqvae.data.shower_writer import ShowerWriter
+from calo4pqvae.errors import PhysicsWarning
 from calo4pqvae.generation import sequence
 from calo4pqvae.generation.bulk import BATCH, generate
 from calo4pqvae.generation.sequence import ShowerSequence, check_energies
@@ -54,6 +56,9 @@ class ShowerMaker:
 
     Attributes:
         facts: everything that the showers depend on, beside their numbers.
+
+    Warns:
+        PhysicsWarning: no sweeps are made.
     """
 
     def __init__(
@@ -75,7 +80,15 @@ class ShowerMaker:
         if values is not None:
             self._stored.model.choose_values(values)
         self._energies = EnergySequence.described(energies)
-        self._sweeps = self._stored.config.prior.burn_in if sweeps is None else sweeps
+        wanted = self._stored.config.prior.burn_in
+        self._sweeps = wanted if sweeps is None else sweeps
+        if self._sweeps < 1:
+            warnings.warn(
+                "without a sweep the bits of the prior are random, and the showers not those "
+                f"of the model, which asks for {wanted} sweeps",
+                PhysicsWarning,
+                stacklevel=2,
+            )
         self._seed, self._sampler, self._device = seed, sampler, device
         self._batch_size, self._compression = batch_size, compression
         self.facts = self._describe()
