@@ -2,12 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from calo4pqvae.cli.console import say
 from calo4pqvae.cli.options import LARGEST_SEED, MOST_SWEEPS, whole
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -88,6 +85,12 @@ def run(args: argparse.Namespace) -> int:
     return args.export(args)
 
 
+def _announce(model: str, *, measures: bool) -> None:
+    """Say which model is exported, and what takes the time."""
+    waits = ": measuring how many sweeps each energy needs, about a minute" if measures else ""
+    say(f"exporting {model}{waits}")
+
+
 def _export_cpp(args: argparse.Namespace) -> int:
     from calo4pqvae.generation.equilibrated import equilibrate
     from calo4pqvae.models.export.cpp import export_cpp
@@ -95,7 +98,9 @@ def _export_cpp(args: argparse.Namespace) -> int:
     from calo4pqvae.models.storage import load_model
 
     stored = load_model(args.model)
-    prior = equilibrate(layered(stored.model), args.states, sweeps=args.sweeps, seed=args.seed)
+    model = layered(stored.model)
+    _announce(args.model, measures=args.sweeps is None)
+    prior = equilibrate(model, args.states, sweeps=args.sweeps, seed=args.seed)
     written = export_cpp(stored, args.folder, sweeps=prior.sweeps, states=prior.states)
     print(f"{prior.sweeps.min()} to {prior.sweeps.max()} sweeps a shower, by its energy")
     print(f"{len(written)} files written to {args.folder}")
@@ -112,8 +117,10 @@ def _export_web(args: argparse.Namespace) -> int:
 
     installed("ziglang", "web")
     stored = load_model(args.model)
+    model = layered(stored.model)
     beside = args.beside or [sample_path()]
-    prior = equilibrate(layered(stored.model), args.states, sweeps=args.sweeps, seed=args.seed)
+    _announce(args.model, measures=args.sweeps is None)
+    prior = equilibrate(model, args.states, sweeps=args.sweeps, seed=args.seed)
     export_web(stored, args.folder, beside=beside, sweeps=prior.sweeps, states=prior.states)
     page = args.folder / "index.html"
     print(f"{page} written, {page.stat().st_size / 1e6:.1f} MB; open it in a browser")
@@ -131,7 +138,9 @@ def _export_onnx(args: argparse.Namespace) -> int:
     from calo4pqvae.models.export.onnx import export_onnx
 
     stored = load_model(args.model)
-    states = stored_states(layered(stored.model), args.states, args.seed)
+    model = layered(stored.model)
+    _announce(args.model, measures=True)
+    states = stored_states(model, args.states, args.seed)
     card = export_onnx(stored, args.file, form=args.form, states=states, sweeps=args.sweeps)
     check = card["check"]
     if "showers_compared" in check:
