@@ -51,7 +51,12 @@ int main(int argc, char **argv) {
   calo4pqvae_hit *hits;
   if (argc > 3) state ^= (uint64_t)atol(argv[3]) * 0x9E3779B97F4A7C15u;
   if (calo4pqvae_load("no such file", &model) != CALO4PQVAE_NO_FILE || model) return 1;
-  if (calo4pqvae_load(NULL, &model) != CALO4PQVAE_BAD_ARGUMENT) return 1;
+  model = (calo4pqvae_model *)&state; /* where nothing comes, null does */
+  if (calo4pqvae_load(NULL, &model) != CALO4PQVAE_BAD_ARGUMENT || model) return 1;
+  model = (calo4pqvae_model *)&state;
+  if (calo4pqvae_load_bytes(NULL, 5, &model) != CALO4PQVAE_BAD_ARGUMENT || model) return 1;
+  worker = (calo4pqvae_worker *)&state;
+  if (calo4pqvae_open(NULL, &worker) != CALO4PQVAE_BAD_ARGUMENT || worker) return 1;
   if (calo4pqvae_load_bytes("short", 5, &model) != CALO4PQVAE_DAMAGED || model) return 1;
   if (calo4pqvae_load(path, &model) != CALO4PQVAE_OK) return 1;
   if (calo4pqvae_describe(model, &facts) || calo4pqvae_open(model, &worker)) return 1;

@@ -156,8 +156,8 @@ CALO4PQVAE_API const char *calo4pqvae_text(int code) CALO4PQVAE_SAFE {
 }
 
 CALO4PQVAE_API int calo4pqvae_load(const char *path, calo4pqvae_model **model) CALO4PQVAE_SAFE {
+  if (model) *model = nullptr;
   if (!path || !model) return calo4pqvae::BAD_ARGUMENT;
-  *model = nullptr;
   auto *made = new (std::nothrow) calo4pqvae_model;
   if (!made) return calo4pqvae::NO_MEMORY;
   return calo4pqvae::opened(made, made->weights.read(path), model);
@@ -165,8 +165,8 @@ CALO4PQVAE_API int calo4pqvae_load(const char *path, calo4pqvae_model **model) C
 
 CALO4PQVAE_API int calo4pqvae_load_bytes(const void *bytes, size_t size,
                                          calo4pqvae_model **model) CALO4PQVAE_SAFE {
+  if (model) *model = nullptr;
   if (!bytes || !model) return calo4pqvae::BAD_ARGUMENT;
-  *model = nullptr;
   auto *made = new (std::nothrow) calo4pqvae_model;
   if (!made) return calo4pqvae::NO_MEMORY;
   return calo4pqvae::opened(made, made->weights.take(bytes, size), model);
@@ -186,8 +186,8 @@ CALO4PQVAE_API int calo4pqvae_describe(const calo4pqvae_model *model,
 
 CALO4PQVAE_API int calo4pqvae_open(const calo4pqvae_model *model,
                                    calo4pqvae_worker **worker) CALO4PQVAE_SAFE {
+  if (worker) *worker = nullptr;
   if (!model || !worker) return calo4pqvae::BAD_ARGUMENT;
-  *worker = nullptr;
   auto *made = new (std::nothrow) calo4pqvae_worker(*model);
   if (!made || !made->open()) {
     delete made;

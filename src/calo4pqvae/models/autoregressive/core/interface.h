@@ -58,7 +58,8 @@ typedef struct {
 /* What a code means, in English. */
 CALO4PQVAE_API const char *calo4pqvae_text(int code) CALO4PQVAE_SAFE;
 
-/* Read a weights file, or its bytes; give the model back with calo4pqvae_free. */
+/* Read a weights file, or its bytes; give the model back with calo4pqvae_free. It is null where
+ * the code is not CALO4PQVAE_OK. */
 CALO4PQVAE_API int calo4pqvae_load(const char *path, calo4pqvae_model **model) CALO4PQVAE_SAFE;
 CALO4PQVAE_API int calo4pqvae_load_bytes(const void *bytes, size_t size,
                                          calo4pqvae_model **model) CALO4PQVAE_SAFE;
@@ -66,7 +67,8 @@ CALO4PQVAE_API void calo4pqvae_free(calo4pqvae_model *model) CALO4PQVAE_SAFE;
 CALO4PQVAE_API int calo4pqvae_describe(const calo4pqvae_model *model,
                                        calo4pqvae_facts *facts) CALO4PQVAE_SAFE;
 
-/* Make a worker of a model, which must outlive it; give it back with calo4pqvae_close. */
+/* Make a worker of a model, which must outlive it; give it back with calo4pqvae_close. It is
+ * null where the code is not CALO4PQVAE_OK. */
 CALO4PQVAE_API int calo4pqvae_open(const calo4pqvae_model *model,
                                    calo4pqvae_worker **worker) CALO4PQVAE_SAFE;
 CALO4PQVAE_API void calo4pqvae_close(calo4pqvae_worker *worker) CALO4PQVAE_SAFE;
