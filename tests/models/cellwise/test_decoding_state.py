@@ -81,7 +81,7 @@ def test_compiled_code_and_torch_draw_the_same(decoder, showers, shape, tables):
     one, _ = draw(decoder, showers, CompiledCells(decoder, shape, tables))
     other, _ = draw(decoder, showers, by_torch)
     assert torch.equal(one > 0, other > 0)
-    assert torch.allclose(one, other, rtol=2e-3, atol=1e-4)
+    assert torch.allclose(one, other, rtol=1e-2, atol=1e-4)
     another, _ = draw(decoder, showers, by_torch, seed=4)
     assert not torch.allclose(one, another, rtol=1e-3, atol=1e-4)
 

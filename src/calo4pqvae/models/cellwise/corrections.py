@@ -31,7 +31,7 @@ class DrawCorrections(nn.Module):
             the next one, and all others.
     """
 
-    HITS = (1.5, 2.5, 4.5, 7.5, 15.5, 39.5)
+    HITS = (1.5, 2.5, 4.5, 7.5, 15.5, 39.5, 59.5, 84.5)
     """Between the bins of the number of hits."""
 
     KNOTS = (
