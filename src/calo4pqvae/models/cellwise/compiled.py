@@ -12,7 +12,7 @@ from torch.nn.functional import linear, silu
 
 from calo4pqvae._core.typing import Showers
 from calo4pqvae.models.autoregressive.constants import DECAY
-from calo4pqvae.models.cellwise import loops
+from calo4pqvae.models.cellwise import energy_loops, hit_loops
 from calo4pqvae.models.cellwise.corrections import DrawCorrections
 from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
 from calo4pqvae.models.cellwise.lateral import DRAWN, N_AIMS, Aims, Lateral
@@ -218,7 +218,9 @@ class _Layer:
         tables = self.draws.corrections
         shares = tables.of_levels(self.number, n_hits).numpy()
         levels = np.zeros_like(self.hits)
-        loops.reshape_levels(uniform.numpy(), self.hits, shares, tables.knots.numpy(), levels)
+        energy_loops.reshape_levels(
+            uniform.numpy(), self.hits, shares, tables.knots.numpy(), levels
+        )
         return levels
 
     def _draw_hits(
@@ -233,7 +235,7 @@ class _Layer:
         base = np.empty_like(self.hits)
         mean, t = draws.logit_mean[:, self.number], self.t[:, 0].numpy()
         history = block.history.numpy()
-        loops.look_around(
+        hit_loops.look_around(
             history, block.before, self.non_empty, draws.order, gates, mean, t, base
         )
         decides = self._mine(block.uniforms[1][:, self.number]).logit()
@@ -249,16 +251,16 @@ class _Layer:
             mine, count = slice(stage.first, stage.end), stage.end - stage.first
             told = torch.empty(rows * count, len(stage.hits))
             places = (n_alpha - stage.first) * n_r
-            loops.line_up_hits(self.hits, n_left, places, stage.beside, told.numpy())
+            hit_loops.line_up_hits(self.hits, n_left, places, stage.beside, told.numpy())
             known = hidden[:, mine] + (bias + stage.biases[0])[:, None]
             known = silu(torch.addmm(known.flatten(end_dim=1), told, stage.hits), inplace=True)
             logits = linear(known, net.hits.weight, net.hits.bias).numpy()
             scores = np.empty((rows, count, n_r), dtype=np.float32)
             seen = (gates, stage.sides, stage.first, self.hits)
-            loops.score_cells(logits, base, *seen, scores)
+            hit_loops.score_cells(logits, base, *seen, scores)
             made, found = np.empty_like(scores), np.empty((rows, count), dtype=np.float32)
             given = decides[:, mine]
-            loops.allocate(scores, base, stage.first, c, n_left, True, given, made, found)
+            hit_loops.allocate(scores, base, stage.first, c, n_left, True, given, made, found)
             self.hits[:, mine] = made
 
     def _draw_energies(
@@ -280,7 +282,7 @@ class _Layer:
         log_e = (told[2] + more[owners]).numpy()
         expected, rest = np.zeros_like(log_e), np.zeros(rows, dtype=np.float32)
         mean = draws.log_mean[:, self.number]
-        loops.sum_expected(log_e, mean, t, owners, places, self.hits, expected, rest)
+        energy_loops.sum_expected(log_e, mean, t, owners, places, self.hits, expected, rest)
         fixed = (draws.output_mean[:, self.number], draws.share, t)
         distribution = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.quantiles)
         for stage in draws.stages:
@@ -292,7 +294,7 @@ class _Layer:
                 near = torch.empty(len(owner), len(stage.values))
                 beside = stage.beside[place - stage.first]
                 seen = (owner, self.hits, self.scaled, left, n_left, v0, beside)
-                loops.line_up_values(*seen, near.numpy())
+                energy_loops.line_up_values(*seen, near.numpy())
                 hidden = told[0][mine] + (bias + stage.biases[1])[owner]
                 hidden = silu(torch.addmm(hidden, near, stage.values), inplace=True)
                 hidden = silu(linear(hidden, net.inner.weight, net.inner.bias), inplace=True)
@@ -300,7 +302,7 @@ class _Layer:
                 means = (log_e[mine], expected[mine])
                 taken = (self.hits, self.voxels, self.scaled, left, n_left, rest)
                 given = (outputs, told[1][mine].numpy(), *fixed, owner, place)
-                loops.give_energies(*given, *distribution, *means, levels, *taken)
+                energy_loops.give_energies(*given, *distribution, *means, levels, *taken)
 
     def _values_told(self, places: np.ndarray, owners: np.ndarray) -> Tensor:
         """Line up the past and the hits around of sectors with hits."""

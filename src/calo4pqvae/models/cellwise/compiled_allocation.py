@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, from_numpy
 
-from calo4pqvae.models.cellwise import loops
+from calo4pqvae.models.cellwise import hit_loops
 from calo4pqvae.models.cellwise.allocation import Allocation
 from calo4pqvae.models.cellwise.order import SectorOrder
 
@@ -56,7 +56,7 @@ class _Offsets(torch.autograd.Function):
         flat = _flat(scores, past, is_hit)
         made = np.empty_like(flat[0])
         constants = np.empty(flat[0].shape[:2], dtype=np.float32)
-        loops.allocate(*flat[:2], first, c, n_left, False, flat[2], made, constants)
+        hit_loops.allocate(*flat[:2], first, c, n_left, False, flat[2], made, constants)
         ctx.given = flat[0], flat[1], first, constants
         ctx.shapes = scores.shape, past.shape
         return from_numpy(made).view(scores.shape)
@@ -66,7 +66,7 @@ class _Offsets(torch.autograd.Function):
         scores, past, first, constants = ctx.given
         of_scores, of_past = np.zeros_like(scores), np.zeros_like(past)
         steep = _flat(grad_outputs[0])[0]
-        loops.allocate_back(scores, past, first, constants, steep, of_scores, of_past)
+        hit_loops.allocate_back(scores, past, first, constants, steep, of_scores, of_past)
         made = (
             from_numpy(x).view(s) for x, s in zip((of_scores, of_past), ctx.shapes, strict=True)
         )
