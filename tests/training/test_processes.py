@@ -2,7 +2,7 @@
 
 import pytest
 
-from calo4pqvae.training.processes import Processes
+from calo4pqvae.training.processes import PATIENCE, Processes
 
 LEFT_OVER = [
     {"WORLD_SIZE": "2"},
@@ -30,8 +30,11 @@ def test_a_group_of_torchrun_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Processes.join("cpu").world_size == 1
     monkeypatch.setenv("WORLD_SIZE", "2")
     called = []
-    monkeypatch.setattr("torch.distributed.init_process_group", called.append)
+    monkeypatch.setattr(
+        "torch.distributed.init_process_group",
+        lambda *words, **more: called.append((words, more)),
+    )
     monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
     both = Processes.join("cpu")
-    assert called == ["gloo"]
+    assert called == [(("gloo",), {"timeout": PATIENCE})]
     assert (both.rank, both.world_size) == (1, 2)

@@ -12,7 +12,7 @@ from torch import Tensor
 from calo4pqvae.boltzmann.gradient import Moments
 from calo4pqvae.errors import ConfigError
 
-__all__ = ["Processes", "choose_device"]
+__all__ = ["PATIENCE", "Processes", "choose_device"]
 
 # The others wait while one of them fits what is left after the last epoch, which may take
 # longer than torch's ten or thirty minutes. Of processes that die torchrun ends the rest.
