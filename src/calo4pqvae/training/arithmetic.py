@@ -10,8 +10,8 @@ __all__ = ["arithmetic", "describe_arithmetic", "has_bfloat16", "name_arithmetic
 def has_bfloat16(device: torch.device) -> bool:
     """Whether a device has instructions for bfloat16, so that it is faster than float32.
 
-    Without them torch emulates it: a step of the preset `quick` then takes nine times as long
-    as in float32 (AMD EPYC with AVX2, one core: 1.65 and 0.19 s).
+    Without them torch emulates it: a step of the preset `quick` then takes eight times as long
+    as in float32 (AMD EPYC with AVX2, one core: 1.5 and 0.2 s).
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
