@@ -13,6 +13,8 @@ from torch.nn.functional import linear, silu
 from calo4pqvae._core.typing import Showers
 from calo4pqvae.models.autoregressive.constants import DECAY
 from calo4pqvae.models.cellwise import energy_loops, hit_loops
+from calo4pqvae.models.cellwise.allocation_loops import allocate
+from calo4pqvae.models.cellwise.compiled_allocation import odds_of_scores
 from calo4pqvae.models.cellwise.corrections import DrawCorrections
 from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
 from calo4pqvae.models.cellwise.lateral import DRAWN, N_AIMS, Aims, Lateral
@@ -238,7 +240,7 @@ class _Layer:
         hit_loops.look_around(
             history, block.before, self.non_empty, draws.order, gates, mean, t, base
         )
-        decides = self._mine(block.uniforms[1][:, self.number]).logit()
+        decides = self._mine(block.uniforms[1][:, self.number])
         decides = decides.view(rows, n_alpha, n_r).numpy()
         order = self.decoder.order
         past = self._mine(block.history)[:, order.sectors].flatten(end_dim=1) @ draws.for_hits
@@ -246,6 +248,7 @@ class _Layer:
         hidden, direct = past.split([net.first, n_r], dim=2)
         base += direct.numpy()
         base += of_rings[:, None].numpy()
+        past_odds = odds_of_scores(torch.from_numpy(base)).numpy()
         c = np.log((n_left + 0.1) / (n_alpha * n_r - n_left + 0.1))
         for stage in draws.stages:
             mine, count = slice(stage.first, stage.end), stage.end - stage.first
@@ -255,13 +258,11 @@ class _Layer:
             known = hidden[:, mine] + (bias + stage.biases[0])[:, None]
             known = silu(torch.addmm(known.flatten(end_dim=1), told, stage.hits), inplace=True)
             logits = linear(known, net.hits.weight, net.hits.bias).numpy()
-            scores = np.empty((rows, count, n_r), dtype=np.float32)
+            scores = torch.empty(rows, count, n_r)
             seen = (gates, stage.sides, stage.first, self.hits)
-            hit_loops.score_cells(logits, base, *seen, scores)
-            made, found = np.empty_like(scores), np.empty((rows, count), dtype=np.float32)
-            given = decides[:, mine]
-            hit_loops.allocate(scores, base, stage.first, c, n_left, True, given, made, found)
-            self.hits[:, mine] = made
+            hit_loops.score_cells(logits, base, *seen, scores.numpy())
+            odds = (odds_of_scores(scores).numpy(), past_odds)
+            allocate(*odds, stage.first, c, n_left, decides, self.hits)
 
     def _draw_energies(
         self,

@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, from_numpy
 
-from calo4pqvae.models.cellwise import hit_loops
+from calo4pqvae.models.cellwise import allocation_loops
 from calo4pqvae.models.cellwise.allocation import Allocation
 from calo4pqvae.models.cellwise.order import SectorOrder
 
-__all__ = ["CompiledAllocation", "allocation_of"]
+__all__ = ["CompiledAllocation", "allocation_of", "odds_of_scores"]
 
 Layer = Float[Tensor, "*batch alpha r"]
 Numbers = Float[Tensor, "*batch"]
@@ -23,6 +23,11 @@ def allocation_of(
     """Take compiled code on a CPU, and torch elsewhere."""
     kind = CompiledAllocation if past.device.type == "cpu" else Allocation
     return kind(order, past, n_hits)
+
+
+def odds_of_scores(scores: Layer) -> Layer:
+    """Give e^score, as the compiled loops want it."""
+    return scores.clamp(-allocation_loops.FARTHEST, allocation_loops.FARTHEST).exp_()
 
 
 class CompiledAllocation:
@@ -56,7 +61,8 @@ class _Offsets(torch.autograd.Function):
         flat = _flat(scores, past, is_hit)
         made = np.empty_like(flat[0])
         constants = np.empty(flat[0].shape[:2], dtype=np.float32)
-        hit_loops.allocate(*flat[:2], first, c, n_left, False, flat[2], made, constants)
+        odds = (odds_of_scores(from_numpy(x)).numpy() for x in flat[:2])
+        allocation_loops.find_offsets(*odds, first, c, n_left, flat[2], made, constants)
         ctx.given = flat[0], flat[1], first, constants
         ctx.shapes = scores.shape, past.shape
         return from_numpy(made).view(scores.shape)
@@ -66,7 +72,8 @@ class _Offsets(torch.autograd.Function):
         scores, past, first, constants = ctx.given
         of_scores, of_past = np.zeros_like(scores), np.zeros_like(past)
         steep = _flat(grad_outputs[0])[0]
-        hit_loops.allocate_back(scores, past, first, constants, steep, of_scores, of_past)
+        given = scores, past, first, constants
+        allocation_loops.allocate_back(*given, steep, of_scores, of_past)
         made = (
             from_numpy(x).view(s) for x, s in zip((of_scores, of_past), ctx.shapes, strict=True)
         )
