@@ -84,7 +84,7 @@ def _shift(some, expected, places):  # noqa: ANN001, ANN202 - compiled
 
 @compiled(error_model="numpy")
 @no_type_check
-def allocate(odds, past, first, c, n_left, uniforms, hits):  # noqa: ANN001, ANN201
+def allocate(odds, past, first, c, n_left, uniforms, hits, made):  # noqa: ANN001, ANN201
     """Decide the cells of a stage one by one.
 
     Arguments:
@@ -95,6 +95,7 @@ def allocate(odds, past, first, c, n_left, uniforms, hits):  # noqa: ANN001, ANN
         n_left: hits that are left in each layer, changed in place.
         uniforms: numbers in (0, 1) of all cells.
         hits: of all cells, receives those of the stage; 0 before.
+        made: list of hits, receives those of the stage.
     """
     count, n_r = odds.shape[1], odds.shape[2]
     n_alpha = past.shape[1]
@@ -104,6 +105,7 @@ def allocate(odds, past, first, c, n_left, uniforms, hits):  # noqa: ANN001, ANN
         if some <= 0:
             continue
         _line_up(odds[n], past[n], first, rest)
+        number = made.starts[n, first]
         for k in range(count):
             mine = rest[k * n_r :]
             constant = _settled(mine, some, constant, FIRST_STEPS if k == 0 else 1)
@@ -117,10 +119,12 @@ def allocate(odds, past, first, c, n_left, uniforms, hits):  # noqa: ANN001, ANN
                 u = float(uniforms[n, first + k, r])
                 wanted = own[r] * over * u > (1 - own[r]) * under * (1 - u)
                 if (wanted and some > 0) or some >= places:
-                    hits[n, first + k, r] = 1
+                    hits[n, first + k, r], made.rings[n, number] = 1, r
+                    number += 1
                     some -= 1
                 places -= 1
                 expected -= own[r]
+            made.starts[n, first + k + 1 :] = number
             if some <= 0:
                 break
         c[n], n_left[n] = constant, some

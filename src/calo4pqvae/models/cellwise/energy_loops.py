@@ -1,8 +1,8 @@
 """Compiled loops that decide the energies of the hits of a layer, between its matrix products.
 
-`non_empty` are the numbers of the showers that have energy in the layer; `history`, `uniforms`
-and `showers` hold all showers, other arrays only those. Sectors are in the order of drawing
-unless an array is said to be sheared.
+Sectors with hits are lined up by their places in the order of drawing: `owners` are their
+layers, `places` their places. `made` are the hits of the layers, and `last` those of the layer
+before, of all showers, of which those of this layer are `non_empty`.
 """
 
 import math
@@ -15,52 +15,106 @@ from calo4pqvae._core.truncated_normal import normal_from, normal_up_to
 from calo4pqvae.models.cellwise.deposits import N_LATER
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 
-__all__ = ["give_energies", "line_up_values", "reshape_levels", "sum_expected"]
+__all__ = [
+    "add_hits",
+    "begin_sectors",
+    "give_energies",
+    "reshape_levels",
+    "spread",
+    "sum_expected",
+]
 
 _LEAST = 1e-6
 _FIRST, _LAST = 2.0**-25, 1 - 2.0**-24
 END = QuantileTable.END
 
 
-@compiled()
+@compiled(fastmath={"contract"})
 @no_type_check
-def line_up_values(owner, hits, scaled, left, n_left, threshold, beside, rows):  # noqa: ANN001, ANN201
-    """Write what decides the energies of a sector: what is left, and the sectors beside it."""
-    n_r = hits.shape[2]
+def add_hits(  # noqa: ANN201
+    owners, places, circle, non_empty, last, made, of_last, around, told  # noqa: ANN001
+):  # fmt: skip
+    """Add what the layer before and the hits of the layer itself say of sectors with hits."""
+    width, n_outputs = around.shape[2], told.shape[1]
+    for m in range(len(owners)):
+        n, j = owners[m], places[m]
+        row = last.row_of[non_empty[n]]
+        for side in range(3):
+            place = circle[j, side]
+            for i in range(made.starts[n, place], made.starts[n, place + 1]):
+                r = made.rings[n, i]
+                for h in range(width):
+                    told[m, h] += around[side, r, h]
+            if row < 0:
+                continue
+            for i in range(last.starts[row, place], last.starts[row, place + 1]):
+                r, y = last.rings[row, i], last.scaled[row, i]
+                for h in range(n_outputs):
+                    told[m, h] += y * of_last[side, 0, r, h] + of_last[side, 1, r, h]
+
+
+@compiled(fastmath={"contract"})
+@no_type_check
+def begin_sectors(  # noqa: ANN201
+    past, start, bias, told, owner, left, n_left, threshold, made, beside, known  # noqa: ANN001
+):  # fmt: skip
+    """Add up what the hidden units of one place's sectors are told.
+
+    Arguments:
+        past: what is known of all sectors with hits beforehand.
+        start: number of the first sector of this place.
+        bias: what the layer as a whole adds.
+        told: weights of the stage.
+        owner: layers of the sectors.
+        left: energy that is left in each layer.
+        n_left: hits that are left.
+        threshold: readout threshold [MeV].
+        made: hits of the layers, with energies as far as drawn.
+        beside: places of the sectors near this one.
+        known: receives the sums.
+    """
+    width = known.shape[1]
+    of_left, of_beside, own_bias = told
     for m in range(len(owner)):
-        n, row, at = owner[m], rows[m], 3
+        n = owner[m]
         y, each = math.log1p(left[n] / threshold), math.log1p(n_left[n])
-        row[0], row[1], row[2] = y / 8, (y - each) / 8, each / 4
-        for place in beside:
-            for r in range(n_r):
-                row[at + r], row[at + n_r + r] = scaled[n, place, r], hits[n, place, r]
-            at += 2 * n_r
+        a, b, c = np.float32(y / 8), np.float32((y - each) / 8), np.float32(each / 4)
+        for h in range(width):
+            known[m, h] = past[start + m, h] + bias[n, h] + own_bias[h]
+            known[m, h] += a * of_left[0, h] + b * of_left[1, h] + c * of_left[2, h]
+        for near in range(len(beside)):
+            place = beside[near]
+            for i in range(made.starts[n, place], made.starts[n, place + 1]):
+                r, y = made.rings[n, i], made.scaled[n, i]
+                for h in range(width):
+                    known[m, h] += y * of_beside[near, 0, r, h] + of_beside[near, 1, r, h]
 
 
 @compiled()
 @no_type_check
-def sum_expected(log_e, mean, t, owners, places, hits, expected, rest):  # noqa: ANN001, ANN201
-    """Turn logarithms of expected energies of sectors with hits into energies, and add them."""
-    n_r = hits.shape[2]
+def sum_expected(told, first, more, mean, t, owners, places, made, log_e, expected, rest):  # noqa: ANN001, ANN201
+    """Find logarithms of expected energies of hits, and the energies, and add these.
+
+    Those of networks begin at column `first` of `told`; layers add `more`.
+    """
     for m in range(len(owners)):
         n, place = owners[m], places[m]
-        for r in range(n_r):
-            if hits[n, place, r]:
-                log_e[m, r] += mean[0, r] + mean[1, r] * t[n]
-                expected[m, r] = math.exp(log_e[m, r])
-                rest[n] += expected[m, r]
+        for i in range(made.starts[n, place], made.starts[n, place + 1]):
+            r = made.rings[n, i]
+            x = told[m, first + r] + more[n, r] + mean[0, r] + mean[1, r] * t[n]
+            log_e[m, r], expected[m, r] = x, math.exp(x)
+            rest[n] += expected[m, r]
 
 
 @compiled()
 @no_type_check
-def reshape_levels(uniforms, hits, shares, knots, levels):  # noqa: ANN001, ANN201
+def reshape_levels(uniforms, made, shares, knots, levels):  # noqa: ANN001, ANN201
     """Turn uniform numbers of hits into levels: see `DrawCorrections.reshape`."""
     n_groups = shares.shape[1]
-    for n in range(len(hits)):
-        for place in range(hits.shape[1]):
-            for r in range(hits.shape[2]):
-                if hits[n, place, r] == 0:
-                    continue
+    for n in range(len(levels)):
+        for place in range(levels.shape[1]):
+            for i in range(made.starts[n, place], made.starts[n, place + 1]):
+                r = made.rings[n, i]
                 below = shares[n, min(r, n_groups - 1)]
                 u = uniforms[n, place, r]
                 k = min(_below(below, u), len(knots) - 2)
@@ -72,26 +126,28 @@ def reshape_levels(uniforms, hits, shares, knots, levels):  # noqa: ANN001, ANN2
 @compiled()
 @no_type_check
 def give_energies(  # noqa: ANN201
-    outputs, direct, mean, share, t, owner, place, threshold, widths, tables, quantiles, log_e,  # noqa: ANN001
-    expected, uniforms, hits, voxels, scaled, left, n_left, rest,  # noqa: ANN001
+    outputs, told, start, direct, mean, share, t, owner, place, threshold, widths, tables,  # noqa: ANN001
+    quantiles, log_e, expected, levels, made, voxels, left, n_left, rest,  # noqa: ANN001
 ):  # fmt: skip
-    """Draw energies of a sector's hits, towards the axis; the last one takes what is left."""
-    n_r, n_spectra = hits.shape[2], tables[2].shape[1]
+    """Draw energies of a sector's hits, towards the axis; the last one takes what is left.
+
+    Outputs that go past the hidden units begin at column `direct` of `told`.
+    """
+    n_spectra, n_r = tables[2].shape[1], log_e.shape[1]
     weight = np.zeros(n_spectra + 1)
     for m in range(len(owner)):
-        n = owner[m]
-        for r in range(n_r - 1, -1, -1):
-            if hits[n, place, r] == 0:
-                continue
+        n, row = owner[m], start + m
+        for i in range(made.starts[n, place], made.starts[n, place + 1]):
+            r = made.rings[n, i]
             if n_left[n] < 1.5:
                 v = max(left[n], threshold)
             else:
                 own = left[n] / threshold / max(rest[n], 1e-3)
-                own = log_e[m, r] + math.log(max(own, 1e-3))
+                own = log_e[row, r] + math.log(max(own, 1e-3))
                 top, mu, sigma = 0.0, 0.0, 0.0
                 for k in range(n_spectra + 2):
                     at = k * n_r + r
-                    x = outputs[m, at] + direct[m, at] + share[k, r] * own
+                    x = outputs[m, at] + told[row, direct + at] + share[k, r] * own
                     x += mean[0, at] + mean[1, at] * t[n]
                     if k < n_spectra:
                         weight[k] = x
@@ -103,15 +159,23 @@ def give_energies(  # noqa: ANN201
                 later = n_left[n] - 1
                 room = math.log(max(left[n] / threshold - later, 1.001))
                 distribution = (weight, top, mu, sigma)
-                y = _draw(
-                    distribution, room, later, tables, quantiles, r, uniforms[n, place, r]
-                )
+                level = levels[n, place, r]
+                y = _draw(distribution, room, later, tables, quantiles, r, level)
                 v = max(threshold * math.exp(y), threshold)
-            rest[n] = max(rest[n] - expected[m, r], 0.0)
-            voxels[n, place, r] = v
-            scaled[n, place, r] = math.log(v / threshold) / 8
+            rest[n] = max(rest[n] - expected[row, r], 0.0)
+            voxels[n, i], made.scaled[n, i] = v, math.log(v / threshold) / 8
             left[n] = max(left[n] - v, 0.0)
             n_left[n] -= 1
+
+
+@compiled()
+@no_type_check
+def spread(made, numbers, cells):  # noqa: ANN001, ANN201
+    """Put numbers of hits into cells."""
+    for n in range(len(cells)):
+        for place in range(cells.shape[1]):
+            for i in range(made.starts[n, place], made.starts[n, place + 1]):
+                cells[n, place, made.rings[n, i]] = numbers[n, i]
 
 
 @compiled()

@@ -1,8 +1,8 @@
-"""Compiled loops that decide the hits of a layer, between its matrix products.
+"""Compiled loops that prepare the decisions on hits, between their matrix products.
 
-`non_empty` are the numbers of the showers that have energy in the layer; `history`, `uniforms`
-and `showers` hold all showers, other arrays only those. Sectors are in the order of drawing
-unless an array is said to be sheared.
+`non_empty` are the numbers of the showers that have energy in the layer; `last` and `earlier`
+hold the hits of all showers in the two layers before, other arrays only those showers. Sectors
+are in the order of drawing.
 """
 
 import math
@@ -12,56 +12,113 @@ import numpy as np
 
 from calo4pqvae._core.jit import compiled
 
-__all__ = ["line_up_hits", "look_around", "score_cells"]
+__all__ = ["begin_stage", "look_around", "score_cells"]
 
 
-@compiled()
+@compiled(fastmath={"contract"})
 @no_type_check
-def look_around(history, before, non_empty, sectors, gates, mean, t, base):  # noqa: ANN001, ANN201
-    """Add up what each cell's past and the mean shower say of its hit: see `CellDecoder`."""
-    n_alpha, n_r = before.shape[1], before.shape[2]
-    width = 2 * n_r
+def look_around(  # noqa: ANN201
+    remembered, last, earlier, non_empty, circle, gates, mean, t, past, of_last, base,  # noqa: ANN001
+):  # fmt: skip
+    """Add up what each cell's past and the mean shower say of its hit: see `CellDecoder`.
+
+    Arguments:
+        remembered: moving averages of what sectors had.
+        last: hits of the layer before.
+        earlier: hits of the one before that.
+        non_empty: numbers of the showers.
+        circle: places of each sector, of the one before it and the one after it.
+        gates: weights of each ring's local numbers.
+        mean: logit of the mean shower: constant, and slope in t.
+        t: scaled incident energies.
+        past: what networks make of what is remembered; logits come last.
+        of_last: weights of the layer before, for logits.
+        base: receives the sums.
+    """
+    n_alpha, n_r = base.shape[1], base.shape[2]
+    width, first = 2 * n_r, past.shape[2] - n_r
+    gate = np.zeros((gates.shape[2], n_r), dtype=np.float32)
     for n in range(len(non_empty)):
         b = non_empty[n]
+        for r in range(n_r):
+            for f in range(len(gate)):
+                gate[f, r] = gates[n, r, f]
         for j in range(n_alpha):
-            s = sectors[j]
-            own = history[b, s]
-            left, right = history[b, s - 1, n_r:width], history[b, (s + 1) % n_alpha, n_r:width]
             for r in range(n_r):
-                gate = gates[n, r]
-                side = left if r % 2 == 0 else right
-                across = np.float32(0.0)
-                if r > 0:
-                    across += side[r - 1]
-                if r + 1 < n_r:
-                    across += side[r + 1]
                 base[n, j, r] = (
-                    mean[0, r] + mean[1, r] * t[n]
-                    + gate[0] * own[r]
-                    + gate[1] * own[width + n_r + r]
-                    + gate[2] * own[2 * width + n_r + r]
-                    + gate[3] * own[n_r + r]
-                    + gate[4] * (left[r] + right[r])
-                    + gate[5] * across
-                    + gate[6] * before[b, s, r]
+                    mean[0, r] + mean[1, r] * t[n] + past[n, j, first + r]
+                    + gate[1, r] * remembered[n, j, n_r + r]
+                    + gate[2, r] * remembered[n, j, width + n_r + r]
                 )  # fmt: skip
+        row = last.row_of[b]
+        for j in range(n_alpha if row >= 0 else 0):
+            before, after = circle[j, 1], circle[j, 2]
+            for i in range(last.starts[row, j], last.starts[row, j + 1]):
+                r, y = last.rings[row, i], last.scaled[row, i]
+                base[n, j, r] += gate[0, r] * y + gate[3, r]
+                base[n, before, r] += gate[4, r]
+                base[n, after, r] += gate[4, r]
+                if r > 0:
+                    base[n, before if r % 2 == 0 else after, r - 1] += gate[5, r - 1]
+                if r + 1 < n_r:
+                    base[n, before if r % 2 == 0 else after, r + 1] += gate[5, r + 1]
+                for q in range(n_r):
+                    base[n, j, q] += y * of_last[0, 0, r, q] + of_last[0, 1, r, q]
+                    base[n, after, q] += y * of_last[1, 0, r, q] + of_last[1, 1, r, q]
+                    base[n, before, q] += y * of_last[2, 0, r, q] + of_last[2, 1, r, q]
+        row = earlier.row_of[b]
+        for j in range(n_alpha if row >= 0 else 0):
+            for i in range(earlier.starts[row, j], earlier.starts[row, j + 1]):
+                r = earlier.rings[row, i]
+                base[n, j, r] += gate[6, r]
 
 
-@compiled()
+@compiled(fastmath={"contract"})
 @no_type_check
-def line_up_hits(hits, n_left, places, beside, rows):  # noqa: ANN001, ANN201
-    """Write what decides the hits of a stage's sectors: what is left, and the hits beside."""
-    n_r, count = hits.shape[2], len(beside)
-    for n in range(len(hits)):
-        odds = math.log((n_left[n] + 0.1) / (places - n_left[n] + 0.1)) / 4
-        number = math.log1p(n_left[n]) / 4
+def begin_stage(  # noqa: ANN201
+    past, bias, told, n_left, places, first,  # noqa: ANN001
+    last, non_empty, of_last, circle, made, beside, known,  # noqa: ANN001
+):  # fmt: skip
+    """Add up what the hidden units of a stage's sectors are told of hits.
+
+    Arguments:
+        past: what networks make of what is remembered.
+        bias: what the layer as a whole adds.
+        told: weights of the stage.
+        n_left: hits that are left.
+        places: cells that are left.
+        first: place of the stage's first sector.
+        last: hits of the layer before.
+        non_empty: numbers of the showers.
+        of_last: weights of the layer before.
+        circle: places of each sector, of the one before it and the one after it.
+        made: hits of the layer, as far as decided.
+        beside: places of the sectors near each one.
+        known: receives the sums.
+    """
+    count, width = len(beside), known.shape[1]
+    left, of_beside, own_bias = told
+    for n in range(len(non_empty)):
+        row = last.row_of[non_empty[n]]
+        odds = np.float32(math.log((n_left[n] + 0.1) / (places - n_left[n] + 0.1)) / 4)
+        number = np.float32(math.log1p(n_left[n]) / 4)
         for k in range(count):
-            row, at = rows[n * count + k], 2
-            row[0], row[1] = odds, number
-            for place in beside[k]:
-                for r in range(n_r):
-                    row[at + r] = hits[n, place, r]
-                at += n_r
+            at, j = n * count + k, first + k
+            for h in range(width):
+                known[at, h] = past[n, j, h] + bias[n, h] + own_bias[h]
+                known[at, h] += odds * left[0, h] + number * left[1, h]
+            for side in range(3 if row >= 0 else 0):
+                place = circle[j, side]
+                for i in range(last.starts[row, place], last.starts[row, place + 1]):
+                    r, y = last.rings[row, i], last.scaled[row, i]
+                    for h in range(width):
+                        known[at, h] += y * of_last[side, 0, r, h] + of_last[side, 1, r, h]
+            for near in range(beside.shape[1]):
+                place = beside[k, near]
+                for i in range(made.starts[n, place], made.starts[n, place + 1]):
+                    r = made.rings[n, i]
+                    for h in range(width):
+                        known[at, h] += of_beside[near, r, h]
 
 
 @compiled()
