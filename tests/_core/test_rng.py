@@ -1,5 +1,6 @@
 """Shared noise: the same numbers however many processes share a batch."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -56,6 +57,20 @@ def test_rows_do_not_notice_which_rows_are_drawn_with_them():
         assert torch.isin(second, first).float().mean() < 0.01
     assert torch.equal(whole.uniform(200, 5)[100:], second)
     assert torch.isin(RowNoise(4, 0).uniform(200, 5), first).float().mean() < 0.01
+
+
+def test_rows_are_streams_of_numpys_philox():
+    seed, first, used = 2**62 + 7, 11, 0
+    noise = RowNoise(seed, first)
+    for n in (1, 5, 8, 3, 0, 130):
+        drawn = noise.uniform(3, n).numpy()
+        for row in range(3):
+            block, skip = divmod(used, 8)
+            generator = np.random.Philox(key=[seed, first + row], counter=[block, 0, 0, 0])
+            words = generator.random_raw(skip + n).astype("<u8").view("<u4")[skip : skip + n]
+            wanted = np.maximum((words >> 8) * np.float32(2**-24), np.float32(2**-25))
+            np.testing.assert_array_equal(drawn[row], wanted)
+        used += n
 
 
 def test_keys_are_equal_on_all_processes_and_new_at_each_call():

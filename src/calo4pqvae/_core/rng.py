@@ -161,19 +161,13 @@ class RowNoise(SharedNoise):
 
     def uniform(self, rows: int, *shape: int) -> Float[Tensor, "..."]:
         """Draw numbers for `rows` rows, never exactly 0 or 1."""
+        from calo4pqvae._core.philox import fill_uniform
+
         each = math.prod(shape)
         numbers = np.empty((rows, each), dtype=np.float32)
-        for row in range(rows):
-            numbers[row] = self._stream(self.begin + row, each)
+        fill_uniform(np.uint64(self.seed), np.uint64(self.begin), self.used, numbers)
         self.used += each
         return torch.from_numpy(numbers).view(rows, *shape).to(self.generator.device)
-
-    def _stream(self, row: int, n: int) -> Float[np.ndarray, " n"]:
-        """Draw the next numbers of one row; a block of the generator holds eight."""
-        block, skip = divmod(self.used, 8)
-        generator = np.random.Philox(key=[self.seed, row], counter=[block, 0, 0, 0])
-        words = generator.random_raw(-(-(skip + n) // 2)).astype("<u8").view("<u4")
-        return np.maximum((words[skip : skip + n] >> 8) * np.float32(2**-24), 2.0**-25)
 
 
 class ChainNoise(SharedNoise):
