@@ -1,10 +1,13 @@
 """Cells are decided one by one, and the hits of a layer are all given away."""
 
+import numpy as np
 import pytest
 import torch
 
 from calo4pqvae.models.cellwise.allocation import Allocation, undecided
-from calo4pqvae.models.cellwise.compiled_allocation import CompiledAllocation
+from calo4pqvae.models.cellwise.allocation_loops import allocate
+from calo4pqvae.models.cellwise.compiled_allocation import CompiledAllocation, odds_of_scores
+from calo4pqvae.models.cellwise.folded import HitList
 from calo4pqvae.models.cellwise.order import SectorOrder
 
 ORDER = SectorOrder(8)
@@ -19,12 +22,16 @@ def layers(generator):
 
 
 def draw(past, scores, n_hits, seed):
-    chance = torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed)).logit()
+    chance = chances(scores, seed).logit()
     allocation, hits = Allocation(ORDER, past, n_hits), torch.zeros_like(scores)
     for number, stage in enumerate(ORDER.stages):
         mine = stage.places
         hits[:, mine] = allocation.draw(number, scores[:, mine], chance[:, mine])
     return hits
+
+
+def chances(scores, seed):
+    return torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed))
 
 
 def offsets(kind, past, scores, n_hits, hits):
@@ -48,6 +55,30 @@ def test_no_cell_is_left_over_for_the_end():
     found = draw(nothing, nothing, one, seed=2).sum(dim=0).flatten()
     # 23 degrees of freedom: 53 is exceeded once in 3,000.
     assert float(((found - n / 24) ** 2).sum() / (n / 24)) < 53
+
+
+def test_compiled_code_decides_the_same(layers):
+    past, scores, n_hits = layers
+    hits, uniforms = np.zeros(past.shape, dtype=np.float32), chances(scores, 1).numpy()
+    made = HitList.empty(np.arange(len(past)), len(past), (8, 3))
+    left, later = n_hits.numpy().copy(), odds_of_scores(past).numpy()
+    c = np.log((left + 0.1) / (24 - left + 0.1))
+    for stage in ORDER.stages:
+        odds = odds_of_scores(scores[:, stage.places]).numpy()
+        allocate(odds, later, stage.first, c, left, uniforms, hits, made)
+    wanted = draw(*layers, seed=1)
+    assert torch.equal(torch.from_numpy(hits), wanted)
+    assert not left.any()
+    starts, rings = made.starts, made.rings
+    for row, layer in enumerate(hits):
+        listed = [
+            (place, r) for place in range(8) for r in reversed(range(3)) if layer[place, r]
+        ]
+        assert listed == [
+            (place, r)
+            for place in range(8)
+            for r in rings[row, starts[row, place] : starts[row, place + 1]]
+        ]
 
 
 def test_compiled_code_finds_the_same(layers):

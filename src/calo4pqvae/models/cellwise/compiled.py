@@ -73,9 +73,9 @@ class CompiledCells:
         self.sectors = order.sectors.numpy()
         distribution = decoder.deposits
         tables = (distribution.edges, distribution.rooms, distribution.cumulated().detach())
-        self.tables = tuple(table.double().numpy() for table in tables)
+        self.tables = tuple(table.numpy() for table in tables)
         quantiles = (shape.levels, shape.edges, shape.table)
-        self.quantiles = tuple(part.double().numpy() for part in quantiles)
+        self.quantiles = tuple(part.numpy() for part in quantiles)
 
     @torch.no_grad()
     def __call__(
@@ -223,9 +223,8 @@ class _Layer:
         gates[..., N_PAST:] += of_bonds[:, None]
         gates = gates.numpy()
         folded, base = draws.folded, np.empty_like(self.hits)
-        past = (
-            (self.remembered.flatten(end_dim=1) @ folded.hits).view(rows, n_alpha, -1).numpy()
-        )
+        past = self.remembered.flatten(end_dim=1) @ folded.hits
+        past = past.view(rows, n_alpha, -1).numpy()
         last, mean = block.last, draws.logit_mean[:, self.number]
         around = (self.remembered.numpy(), last, block.earlier, self.non_empty, folded.circle)
         local = (gates, mean, self.t[:, 0].numpy())
@@ -236,14 +235,14 @@ class _Layer:
         decides = decides.view(rows, n_alpha, n_r).numpy()
         c = np.log((n_left + 0.1) / (n_alpha * n_r - n_left + 0.1))
         before = (last, self.non_empty, folded.hits_last, folded.circle)
-        layer_bias = bias.contiguous().numpy()
+        layer_bias, logits_of = bias.contiguous().numpy(), (net.hits.weight, net.hits.bias)
         for stage in folded.stages:
             count, places = stage.end - stage.first, (n_alpha - stage.first) * n_r
             known = torch.empty(rows * count, net.first)
             given = (past, layer_bias, stage.hits, n_left, places, stage.first)
             hit_loops.begin_stage(*given, *before, self.made, stage.beside, known.numpy())
             known = silu(known, inplace=True)
-            logits = linear(known, net.hits.weight, net.hits.bias).numpy()
+            logits = linear(known, *logits_of).numpy()
             scores = torch.empty(rows, count, n_r)
             seen = (gates, stage.sides, stage.first, self.hits)
             hit_loops.score_cells(logits, base, *seen, scores.numpy())
@@ -264,8 +263,8 @@ class _Layer:
         places, owners = np.nonzero((starts[:, 1:] > starts[:, :-1]).T)
         ends = np.searchsorted(places, np.arange(n_alpha + 1))
         t, v0 = self.t[:, 0].numpy(), self.decoder.threshold
-        told = (self.remembered.numpy()[owners, places], folded.values)
-        told = (torch.from_numpy(told[0]) @ told[1]).numpy()
+        remembered = torch.from_numpy(self.remembered.numpy()[owners, places])
+        told = (remembered @ folded.values).numpy()
         where = (owners, places, folded.circle, self.non_empty)
         of_hits = (self.block.last, self.made, folded.values_last, folded.around)
         energy_loops.add_hits(*where, *of_hits, told)
@@ -275,8 +274,8 @@ class _Layer:
         means = (net.first, more, draws.log_mean[:, self.number], t)
         sums = (log_e, expected, rest)
         energy_loops.sum_expected(told, *means, owners, places, self.made, *sums)
-        layer_bias = bias.contiguous().numpy()
-        direct = net.first + n_r
+        layer_bias, direct = bias.contiguous().numpy(), net.first + n_r
+        inner, values = ((x.weight, x.bias) for x in (net.inner, net.values))
         fixed = (direct, draws.output_mean[:, self.number], draws.share, t)
         distribution = (v0, self.decoder.deposits.WIDTHS, draws.tables, draws.quantiles)
         for stage in folded.stages:
@@ -291,8 +290,8 @@ class _Layer:
                     told, start, layer_bias, stage.values, *seen, hidden.numpy()
                 )
                 hidden = silu(hidden, inplace=True)
-                hidden = silu(linear(hidden, net.inner.weight, net.inner.bias), inplace=True)
-                outputs = linear(hidden, net.values.weight, net.values.bias).numpy()
+                hidden = silu(linear(hidden, *inner), inplace=True)
+                outputs = linear(hidden, *values).numpy()
                 given = (outputs, told, start, *fixed, owner, place, *distribution)
                 taken = (levels, self.made, self.voxels, left, n_left, rest)
                 energy_loops.give_energies(*given, log_e, expected, *taken)

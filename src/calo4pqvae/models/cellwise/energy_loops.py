@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _LEAST = 1e-6
+_FARTHEST = 300.0
 _FIRST, _LAST = 2.0**-25, 1 - 2.0**-24
 END = QuantileTable.END
 
@@ -123,7 +124,7 @@ def reshape_levels(uniforms, made, shares, knots, levels):  # noqa: ANN001, ANN2
                 levels[n, place, r] = min(max(level, _FIRST), _LAST)
 
 
-@compiled()
+@compiled(error_model="numpy")
 @no_type_check
 def give_energies(  # noqa: ANN201
     outputs, told, start, direct, mean, share, t, owner, place, threshold, widths, tables,  # noqa: ANN001
@@ -134,36 +135,28 @@ def give_energies(  # noqa: ANN201
     Outputs that go past the hidden units begin at column `direct` of `told`.
     """
     n_spectra, n_r = tables[2].shape[1], log_e.shape[1]
-    weight = np.zeros(n_spectra + 1)
+    output = np.zeros(n_spectra + 2)
     for m in range(len(owner)):
         n, row = owner[m], start + m
         for i in range(made.starts[n, place], made.starts[n, place + 1]):
             r = made.rings[n, i]
             if n_left[n] < 1.5:
                 v = max(left[n], threshold)
+                y = math.log(v / threshold)
             else:
                 own = left[n] / threshold / max(rest[n], 1e-3)
                 own = log_e[row, r] + math.log(max(own, 1e-3))
-                top, mu, sigma = 0.0, 0.0, 0.0
                 for k in range(n_spectra + 2):
                     at = k * n_r + r
                     x = outputs[m, at] + told[row, direct + at] + share[k, r] * own
-                    x += mean[0, at] + mean[1, at] * t[n]
-                    if k < n_spectra:
-                        weight[k] = x
-                        top = max(top, x)
-                    elif k == n_spectra:
-                        mu = x
-                    else:
-                        sigma = widths[0] + (widths[1] - widths[0]) / (1 + math.exp(-x))
+                    output[k] = x + mean[0, at] + mean[1, at] * t[n]
                 later = n_left[n] - 1
                 room = math.log(max(left[n] / threshold - later, 1.001))
-                distribution = (weight, top, mu, sigma)
                 level = levels[n, place, r]
-                y = _draw(distribution, room, later, tables, quantiles, r, level)
-                v = max(threshold * math.exp(y), threshold)
+                y = _draw(output, widths, room, later, tables, quantiles, r, level)
+                v = threshold * math.exp(y)
             rest[n] = max(rest[n] - expected[row, r], 0.0)
-            voxels[n, i], made.scaled[n, i] = v, math.log(v / threshold) / 8
+            voxels[n, i], made.scaled[n, i] = v, y / 8
             left[n] = max(left[n] - v, 0.0)
             n_left[n] -= 1
 
@@ -178,23 +171,26 @@ def spread(made, numbers, cells):  # noqa: ANN001, ANN201
                 cells[n, place, made.rings[n, i]] = numbers[n, i]
 
 
-@compiled()
+@compiled(error_model="numpy")
 @no_type_check
-def _draw(distribution, room, later, tables, quantiles, ring, uniform):  # noqa: ANN001, ANN202 - compiled
-    """Draw y from a uniform number: see `Deposits.draw`; `quantiles` is a `QuantileTable`."""
-    weight, top, mu, sigma = distribution
+def _draw(output, widths, room, later, tables, quantiles, ring, uniform):  # noqa: ANN001, ANN202 - compiled
+    """Draw y from a uniform number: see `Deposits.draw`; `quantiles` is a `QuantileTable`.
+
+    What `output` has for the spectra is lost.
+    """
     edges, rooms, sums = tables
-    n_spectra, whole = sums.shape[1], math.exp(-top)
+    n_spectra, whole = sums.shape[1], 1.0
     for k in range(n_spectra):
-        weight[k] = math.exp(weight[k] - top)
-        whole += weight[k]
-    weight[n_spectra] = math.exp(-top)
-    wanted, which, start = uniform * whole, 0, 0.0
-    while which < n_spectra and start + weight[which] <= wanted:
-        start += weight[which]
+        output[k] = math.exp(min(output[k], _FARTHEST))
+        whole += output[k]
+    wanted, which, start, weight = uniform * whole, 0, 0.0, output[0]
+    while which < n_spectra and start + weight <= wanted:
+        start += weight
         which += 1
-    level = min(max((wanted - start) / max(weight[which], 1e-12), 0.0), 1.0)
+        weight = output[which] if which < n_spectra else 1.0
+    level = min(max((wanted - start) / max(weight, 1e-12 * whole), 0.0), 1.0)
     if which == n_spectra:
+        mu, sigma = output[n_spectra], _width(widths, output[n_spectra + 1])
         low = normal_up_to(-mu / sigma)
         level = _reshaped(quantiles, ring, mu, level)
         level = min(max(low + (1 - low) * level, _LEAST), 1 - _LEAST)
@@ -212,7 +208,13 @@ def _draw(distribution, room, later, tables, quantiles, ring, uniform):  # noqa:
     return min(max(y, 0.0), room)
 
 
-@compiled()
+@compiled(error_model="numpy")
+@no_type_check
+def _width(widths, logit):  # noqa: ANN001, ANN202 - compiled
+    return widths[0] + (widths[1] - widths[0]) / (1 + math.exp(-logit))
+
+
+@compiled(error_model="numpy")
 @no_type_check
 def _reshaped(quantiles, ring, key, uniform):  # noqa: ANN001, ANN202 - compiled
     """Turn a uniform number into the level that real hits of this ring and mean have."""
@@ -231,12 +233,13 @@ def _reshaped(quantiles, ring, key, uniform):  # noqa: ANN001, ANN202 - compiled
 @compiled()
 @no_type_check
 def _below(rising, x):  # noqa: ANN001, ANN202 - compiled
-    """Find the last number that is not above x; 0 if there is none."""
-    low, high = 0, len(rising) - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if rising[middle] <= x:
-            low = middle
-        else:
-            high = middle - 1
+    """Find the last number that is not above x; 0 if there is none.
+
+    The steps do not depend on x, so that a processor has none to guess.
+    """
+    low, n = 0, len(rising)
+    while n > 1:
+        half = n // 2
+        low += half if rising[low + half] <= x else 0
+        n -= half
     return low
