@@ -59,13 +59,17 @@ def test_no_cell_is_left_over_for_the_end():
 
 def test_compiled_code_decides_the_same(layers):
     past, scores, n_hits = layers
-    hits, uniforms = np.zeros(past.shape, dtype=np.float32), chances(scores, 1).numpy()
-    made = HitList.empty(np.arange(len(past)), len(past), (8, 3))
+    hits, uniforms = (
+        np.zeros(past.shape, dtype=np.float32),
+        chances(scores, 1).flatten(1).numpy(),
+    )
+    rows = np.arange(len(past))
+    made = HitList.empty(rows, len(past), (8, 3))
     left, later = n_hits.numpy().copy(), odds_of_scores(past).numpy()
     c = np.log((left + 0.1) / (24 - left + 0.1))
     for stage in ORDER.stages:
         odds = odds_of_scores(scores[:, stage.places]).numpy()
-        allocate(odds, later, stage.first, c, left, uniforms, hits, made)
+        allocate(odds, later, uniforms, rows, stage.first, c, left, hits, made)
     wanted = draw(*layers, seed=1)
     assert torch.equal(torch.from_numpy(hits), wanted)
     assert not left.any()

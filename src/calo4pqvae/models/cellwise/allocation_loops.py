@@ -84,16 +84,17 @@ def _shift(some, expected, places):  # noqa: ANN001, ANN202 - compiled
 
 @compiled(error_model="numpy")
 @no_type_check
-def allocate(odds, past, first, c, n_left, uniforms, hits, made):  # noqa: ANN001, ANN201
+def allocate(odds, past, uniforms, non_empty, first, c, n_left, hits, made):  # noqa: ANN001, ANN201
     """Decide the cells of a stage one by one.
 
     Arguments:
         odds: of the stage's cells.
         past: odds of all cells from their past alone.
+        uniforms: numbers in (0, 1) of all cells of all showers.
+        non_empty: numbers of the showers.
         first: place of the stage's first sector.
         c: constant of each layer, changed in place.
         n_left: hits that are left in each layer, changed in place.
-        uniforms: numbers in (0, 1) of all cells.
         hits: of all cells, receives those of the stage; 0 before.
         made: list of hits, receives those of the stage.
     """
@@ -105,7 +106,7 @@ def allocate(odds, past, first, c, n_left, uniforms, hits, made):  # noqa: ANN00
         if some <= 0:
             continue
         _line_up(odds[n], past[n], first, rest)
-        number = made.starts[n, first]
+        b, number = non_empty[n], made.starts[n, first]
         for k in range(count):
             mine = rest[k * n_r :]
             constant = _settled(mine, some, constant, FIRST_STEPS if k == 0 else 1)
@@ -116,7 +117,7 @@ def allocate(odds, past, first, c, n_left, uniforms, hits, made):  # noqa: ANN00
             expected = some
             for r in range(n_r - 1, -1, -1):
                 over, under = _shift(some, expected, places)
-                u = float(uniforms[n, first + k, r])
+                u = float(uniforms[b, (first + k) * n_r + r])
                 wanted = own[r] * over * u > (1 - own[r]) * under * (1 - u)
                 if (wanted and some > 0) or some >= places:
                     hits[n, first + k, r], made.rings[n, number] = 1, r

@@ -110,7 +110,8 @@ class _Block:
         (_, n_alpha, n_r), self.layers, self.t = decoder.shape, layers, t
         self.draws, self.decoder, self.showers = draws, decoder, showers.numpy()
         self.uniforms = uniforms.split([2, *[n_alpha * n_r] * 2], dim=2)
-        self.context, self.aims = decoder.context(layers, t), Aims.set(lateral, layers, DRAWN)
+        self.context = decoder.context(layers, t).transpose(0, 1).contiguous()
+        self.aims = Aims.set(lateral, layers, DRAWN)
         self.state = layers.new_zeros(1, rows, decoder.memory.hidden_size)
         self.rings = layers.new_zeros(rows, 2 * n_r)
         self.remembered = torch.zeros(rows, n_alpha, len(draws.folded.hits))
@@ -123,7 +124,7 @@ class _Block:
         decoder, blocks = self.decoder, self.aims.block
         for number, energy in enumerate(self.layers.unbind(dim=1)):
             memory, self.state = decoder.step_memory(
-                self.rings, self.context[:, number], self.state
+                self.rings, self.context[number], self.state
             )
             if number and blocks[number] != blocks[number - 1]:
                 self.in_block.zero_()
@@ -204,13 +205,12 @@ class _Layer:
 
     def _levels(self, n_hits: Float[Tensor, " non_empty"]) -> Float[np.ndarray, "..."]:
         """Give the levels of the hits' energies."""
-        uniform = self._mine(self.block.uniforms[2][:, self.number]).view(self.hits.shape)
+        uniforms = self.block.uniforms[2][:, self.number].numpy()
         tables = self.draws.corrections
         shares = tables.of_levels(self.number, n_hits).numpy()
         levels = np.zeros_like(self.hits)
-        energy_loops.reshape_levels(
-            uniform.numpy(), self.made, shares, tables.knots.numpy(), levels
-        )
+        given = (uniforms, self.non_empty, self.made, shares, tables.knots.numpy())
+        energy_loops.reshape_levels(*given, levels)
         return levels
 
     def _draw_hits(
@@ -231,8 +231,7 @@ class _Layer:
         hit_loops.look_around(*around, *local, past, folded.logits_last, base)
         base += of_rings[:, None].numpy()
         past_odds = odds_of_scores(torch.from_numpy(base)).numpy()
-        decides = self._mine(block.uniforms[1][:, self.number])
-        decides = decides.view(rows, n_alpha, n_r).numpy()
+        uniforms = block.uniforms[1][:, self.number].numpy()
         c = np.log((n_left + 0.1) / (n_alpha * n_r - n_left + 0.1))
         before = (last, self.non_empty, folded.hits_last, folded.circle)
         layer_bias, logits_of = bias.contiguous().numpy(), (net.hits.weight, net.hits.bias)
@@ -246,8 +245,8 @@ class _Layer:
             scores = torch.empty(rows, count, n_r)
             seen = (gates, stage.sides, stage.first, self.hits)
             hit_loops.score_cells(logits, base, *seen, scores.numpy())
-            odds = (odds_of_scores(scores).numpy(), past_odds)
-            allocate(*odds, stage.first, c, n_left, decides, self.hits, self.made)
+            decides = (odds_of_scores(scores).numpy(), past_odds, uniforms, self.non_empty)
+            allocate(*decides, stage.first, c, n_left, self.hits, self.made)
 
     def _draw_energies(
         self,

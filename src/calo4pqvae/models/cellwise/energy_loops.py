@@ -109,15 +109,15 @@ def sum_expected(told, first, more, mean, t, owners, places, made, log_e, expect
 
 @compiled()
 @no_type_check
-def reshape_levels(uniforms, made, shares, knots, levels):  # noqa: ANN001, ANN201
+def reshape_levels(uniforms, non_empty, made, shares, knots, levels):  # noqa: ANN001, ANN201
     """Turn uniform numbers of hits into levels: see `DrawCorrections.reshape`."""
-    n_groups = shares.shape[1]
+    n_groups, n_r = shares.shape[1], levels.shape[2]
     for n in range(len(levels)):
         for place in range(levels.shape[1]):
             for i in range(made.starts[n, place], made.starts[n, place + 1]):
                 r = made.rings[n, i]
                 below = shares[n, min(r, n_groups - 1)]
-                u = uniforms[n, place, r]
+                u = uniforms[non_empty[n], place * n_r + r]
                 k = min(_below(below, u), len(knots) - 2)
                 part = (u - below[k]) / (below[k + 1] - below[k])
                 level = knots[k] + part * (knots[k + 1] - knots[k])

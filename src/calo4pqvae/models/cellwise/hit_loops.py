@@ -98,15 +98,17 @@ def begin_stage(  # noqa: ANN201
     """
     count, width = len(beside), known.shape[1]
     left, of_beside, own_bias = told
+    common = np.zeros(width, dtype=np.float32)
     for n in range(len(non_empty)):
         row = last.row_of[non_empty[n]]
         odds = np.float32(math.log((n_left[n] + 0.1) / (places - n_left[n] + 0.1)) / 4)
         number = np.float32(math.log1p(n_left[n]) / 4)
+        for h in range(width):
+            common[h] = bias[n, h] + own_bias[h] + odds * left[0, h] + number * left[1, h]
         for k in range(count):
             at, j = n * count + k, first + k
             for h in range(width):
-                known[at, h] = past[n, j, h] + bias[n, h] + own_bias[h]
-                known[at, h] += odds * left[0, h] + number * left[1, h]
+                known[at, h] = past[n, j, h] + common[h]
             for side in range(3 if row >= 0 else 0):
                 place = circle[j, side]
                 for i in range(last.starts[row, place], last.starts[row, place + 1]):
