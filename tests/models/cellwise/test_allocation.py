@@ -7,7 +7,7 @@ import torch
 from calo4pqvae.models.cellwise.allocation import Allocation, undecided
 from calo4pqvae.models.cellwise.allocation_loops import allocate
 from calo4pqvae.models.cellwise.compiled_allocation import CompiledAllocation, odds_of_scores
-from calo4pqvae.models.cellwise.folded import HitList
+from calo4pqvae.models.cellwise.hit_list import HitList
 from calo4pqvae.models.cellwise.order import SectorOrder
 
 ORDER = SectorOrder(8)

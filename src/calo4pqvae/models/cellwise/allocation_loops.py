@@ -18,6 +18,7 @@ from calo4pqvae.models.cellwise.allocation import (
     LEAST_EXPECTED,
     LEAST_VARIANCE,
 )
+from calo4pqvae.models.cellwise.hit_list import HitList
 
 __all__ = ["FARTHEST", "allocate", "allocate_back", "find_offsets"]
 
@@ -84,7 +85,7 @@ def _shift(some, expected, places):  # noqa: ANN001, ANN202 - compiled
 
 @compiled(error_model="numpy")
 @no_type_check
-def allocate(odds, past, uniforms, non_empty, first, c, n_left, hits, made):  # noqa: ANN001, ANN201
+def allocate(odds, past, uniforms, non_empty, first, c, n_left, hits, made: HitList):  # noqa: ANN001, ANN201
     """Decide the cells of a stage one by one.
 
     Arguments:

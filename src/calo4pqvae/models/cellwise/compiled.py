@@ -16,7 +16,8 @@ from calo4pqvae.models.cellwise.allocation_loops import allocate
 from calo4pqvae.models.cellwise.compiled_allocation import odds_of_scores
 from calo4pqvae.models.cellwise.corrections import DrawCorrections
 from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
-from calo4pqvae.models.cellwise.folded import FoldedWeights, HitList
+from calo4pqvae.models.cellwise.folded import FoldedWeights
+from calo4pqvae.models.cellwise.hit_list import HitList
 from calo4pqvae.models.cellwise.lateral import DRAWN, N_AIMS, Aims, Lateral
 from calo4pqvae.models.cellwise.memory import update_memory
 from calo4pqvae.models.voxels.quantiles import QuantileTable

@@ -13,6 +13,7 @@ import numpy as np
 from calo4pqvae._core.jit import compiled
 from calo4pqvae._core.truncated_normal import normal_from, normal_up_to
 from calo4pqvae.models.cellwise.deposits import N_LATER
+from calo4pqvae.models.cellwise.hit_list import HitList
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 __all__ = [
@@ -33,7 +34,7 @@ END = QuantileTable.END
 @compiled(fastmath={"contract"})
 @no_type_check
 def add_hits(  # noqa: ANN201
-    owners, places, circle, non_empty, last, made, of_last, around, told  # noqa: ANN001
+    owners, places, circle, non_empty, last: HitList, made: HitList, of_last, around, told  # noqa: ANN001
 ):  # fmt: skip
     """Add what the layer before and the hits of the layer itself say of sectors with hits."""
     width, n_outputs = around.shape[2], told.shape[1]
@@ -57,7 +58,7 @@ def add_hits(  # noqa: ANN201
 @compiled(fastmath={"contract"})
 @no_type_check
 def begin_sectors(  # noqa: ANN201
-    past, start, bias, told, owner, left, n_left, threshold, made, beside, known  # noqa: ANN001
+    past, start, bias, told, owner, left, n_left, threshold, made: HitList, beside, known  # noqa: ANN001
 ):  # fmt: skip
     """Add up what the hidden units of one place's sectors are told.
 
@@ -93,7 +94,9 @@ def begin_sectors(  # noqa: ANN201
 
 @compiled()
 @no_type_check
-def sum_expected(told, first, more, mean, t, owners, places, made, log_e, expected, rest):  # noqa: ANN001, ANN201
+def sum_expected(  # noqa: ANN201
+    told, first, more, mean, t, owners, places, made: HitList, log_e, expected, rest,  # noqa: ANN001
+):  # fmt: skip
     """Find logarithms of expected energies of hits, and the energies, and add these.
 
     Those of networks begin at column `first` of `told`; layers add `more`.
@@ -109,7 +112,7 @@ def sum_expected(told, first, more, mean, t, owners, places, made, log_e, expect
 
 @compiled()
 @no_type_check
-def reshape_levels(uniforms, non_empty, made, shares, knots, levels):  # noqa: ANN001, ANN201
+def reshape_levels(uniforms, non_empty, made: HitList, shares, knots, levels):  # noqa: ANN001, ANN201
     """Turn uniform numbers of hits into levels: see `DrawCorrections.reshape`."""
     n_groups, n_r = shares.shape[1], levels.shape[2]
     for n in range(len(levels)):
@@ -128,7 +131,7 @@ def reshape_levels(uniforms, non_empty, made, shares, knots, levels):  # noqa: A
 @no_type_check
 def give_energies(  # noqa: ANN201
     outputs, told, start, direct, mean, share, t, owner, place, threshold, widths, tables,  # noqa: ANN001
-    quantiles, log_e, expected, levels, made, voxels, left, n_left, rest,  # noqa: ANN001
+    quantiles, log_e, expected, levels, made: HitList, voxels, left, n_left, rest,  # noqa: ANN001
 ):  # fmt: skip
     """Draw energies of a sector's hits, towards the axis; the last one takes what is left.
 
@@ -163,7 +166,7 @@ def give_energies(  # noqa: ANN201
 
 @compiled()
 @no_type_check
-def spread(made, numbers, cells):  # noqa: ANN001, ANN201
+def spread(made: HitList, numbers, cells):  # noqa: ANN001, ANN201
     """Put numbers of hits into cells."""
     for n in range(len(cells)):
         for place in range(cells.shape[1]):

@@ -16,31 +16,7 @@ from torch import Tensor, nn
 from calo4pqvae.models.autoregressive.constants import DECAY
 from calo4pqvae.models.cellwise.decoder import CellDecoder
 
-__all__ = ["FoldedWeights", "HitList", "Stage", "Told"]
-
-
-class HitList(NamedTuple):
-    """The hits of a layer of some showers, in the order of drawing.
-
-    Attributes:
-        row_of: row of each shower, -1 if the layer is empty.
-        starts: of the hits of each sector, and their end.
-        rings: of the hits.
-        scaled: their scaled logarithmic energies.
-    """
-
-    row_of: np.ndarray
-    starts: np.ndarray
-    rings: np.ndarray
-    scaled: np.ndarray
-
-    @classmethod
-    def empty(cls, row_of: np.ndarray, rows: int, shape: tuple[int, int]) -> "HitList":
-        """Give lists without hits, with room for all cells."""
-        n_alpha, n_r = shape
-        rings = np.empty((rows, n_alpha * n_r), dtype=np.int32)
-        starts = np.zeros((rows, n_alpha + 1), dtype=np.int32)
-        return cls(row_of, starts, rings, np.empty(rings.shape, dtype=np.float32))
+__all__ = ["FoldedWeights", "Stage", "Told"]
 
 
 class Told(NamedTuple):
@@ -79,6 +55,9 @@ class Stage:
 class FoldedWeights:
     """Weights of hidden units, and of what goes past them.
 
+    Arguments:
+        decoder: what the cells of a layer depend on.
+
     Attributes:
         stages: of the order.
         circle: places of each sector, of the one before it and the one after it.
@@ -89,9 +68,6 @@ class FoldedWeights:
             outputs.
         values_last: of hits and energies of the layer before.
         around: of hits in the layer itself, for hidden units and expected energies.
-
-    Arguments:
-        decoder: what the cells of a layer depend on.
     """
 
     def __init__(self, decoder: CellDecoder) -> None:

@@ -11,6 +11,7 @@ from typing import no_type_check
 import numpy as np
 
 from calo4pqvae._core.jit import compiled
+from calo4pqvae.models.cellwise.hit_list import HitList
 
 __all__ = ["begin_stage", "look_around", "score_cells"]
 
@@ -18,7 +19,8 @@ __all__ = ["begin_stage", "look_around", "score_cells"]
 @compiled(fastmath={"contract"})
 @no_type_check
 def look_around(  # noqa: ANN201
-    remembered, last, earlier, non_empty, circle, gates, mean, t, past, of_last, base,  # noqa: ANN001
+    remembered, last: HitList, earlier: HitList, non_empty, circle, gates,  # noqa: ANN001
+    mean, t, past, of_last, base,  # noqa: ANN001
 ):  # fmt: skip
     """Add up what each cell's past and the mean shower say of its hit: see `CellDecoder`.
 
@@ -77,7 +79,7 @@ def look_around(  # noqa: ANN201
 @no_type_check
 def begin_stage(  # noqa: ANN201
     past, bias, told, n_left, places, first,  # noqa: ANN001
-    last, non_empty, of_last, circle, made, beside, known,  # noqa: ANN001
+    last: HitList, non_empty, of_last, circle, made: HitList, beside, known,  # noqa: ANN001
 ):  # fmt: skip
     """Add up what the hidden units of a stage's sectors are told of hits.
 

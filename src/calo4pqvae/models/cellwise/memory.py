@@ -6,6 +6,7 @@ from typing import no_type_check
 import numpy as np
 
 from calo4pqvae._core.jit import compiled
+from calo4pqvae.models.cellwise.hit_list import HitList
 
 __all__ = ["update_memory"]
 
@@ -13,7 +14,7 @@ __all__ = ["update_memory"]
 @compiled()
 @no_type_check
 def update_memory(  # noqa: ANN201
-    number, made, voxels, sectors, weights, directions, threshold, rates,  # noqa: ANN001
+    number, made: HitList, voxels, sectors, weights, directions, threshold, rates,  # noqa: ANN001
     remembered, moments, rings, spent, in_block, showers,  # noqa: ANN001
 ):  # fmt: skip
     """Take note of a layer: its showers' voxels, and what later layers know of it.
