@@ -3,12 +3,15 @@
     python scripts/first_steps.py paper --data FILE .. [--steps 200] [--set KEY=VALUE ..]
 
 Before the first step, and after every quarter of them, on validation showers: hits and weighted
-squared errors [nats a shower] of encoded and decoded showers, less those of the mean shower
-alone (below zero is better), and the response of reconstructed showers with point values, over
-Geant4's. At the end the time of a step and the largest memory of the process.
+squared errors [nats a shower] of encoded and decoded showers, less those of a mean shower that
+knows the incident energy alone, as fitted before training (below zero is better), the same with
+ln 2 added for each global bit, which is what these cost at most, and the response of
+reconstructed showers with literal values, over Geant4's. At the end the time of a step and the
+largest memory of the process.
 """
 
 import argparse
+import math
 import resource
 import tempfile
 import time
@@ -22,7 +25,10 @@ import torch
 from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
+from calo4pqvae.data.transforms import to_logits
 from calo4pqvae.models.build import build_model
+from calo4pqvae.models.calibration import MOST_SHOWERS
+from calo4pqvae.models.vae.mean_shower import CellSums, MeanShower
 from calo4pqvae.training.energy_range import with_energy_range
 from calo4pqvae.training.folder import resolve_split
 from calo4pqvae.training.loop import Trainer
@@ -47,11 +53,12 @@ def main():
         training, others = make_batches(config, files, split)
         model = build_model(config, common_geometry(files))
         model.prepare(training)
+        mean = mean_shower(model, training)
         others.batch_size = min(AT_ONCE, len(split.validation))
         judge = list(islice(others.epoch(0), args.judge // AT_ONCE))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         trainer = Trainer(model, config, training, folder=folder)
-        tell(0, model, judge)
+        tell(0, model, mean, judge)
         spent = 0.0
         for number, batch in enumerate(endless(training), start=1):
             began = time.process_time()
@@ -59,7 +66,7 @@ def main():
             trainer.step(batch)
             spent += time.process_time() - began
             if number % max(1, args.steps // 4) == 0:
-                tell(number, model, judge)
+                tell(number, model, mean, judge)
             if number == args.steps:
                 break
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -76,11 +83,24 @@ def endless(batches):
 
 
 @torch.no_grad()
-def tell(step, model, judge):
+def mean_shower(model, training):
+    """Fit the mean shower of a decoder that is told of the energy alone."""
+    mean, sums = MeanShower(model.geometry.shape), CellSums(model.voxels.exponent)
+    for batch in islice(training.epoch(0), -(-MOST_SHOWERS // training.batch_size)):
+        showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
+        e_inc = torch.from_numpy(batch.e_inc)
+        x = to_logits(model.read_out(showers), e_inc)
+        sums.add(x, mean.features(model.scale(e_inc)))
+    mean.fit(sums)
+    return mean
+
+
+@torch.no_grad()
+def tell(step, model, mean, judge):
     """Print where the model stands."""
     model.eval()
     noise, rows, energies = SharedNoise(1), [], []
-    mean = model.decoder.mean
+    paid = 0.0 if model.global_bits is None else math.log(2) * model.global_bits.n_bits
     for batch in judge:
         showers = torch.from_numpy(batch.showers).view(-1, *model.geometry.shape)
         showers, e_inc = model.read_out(showers), torch.from_numpy(batch.e_inc)
@@ -96,8 +116,9 @@ def tell(step, model, judge):
     error = np.std(np.sum(rows, axis=1), ddof=1) / len(rows) ** 0.5
     made, true = np.sum(energies, axis=0)
     print(
-        f"step {step}: hits {hits:+.1f}, values {values:+.1f}, together {hits + values:+.1f} "
-        f"± {error:.1f} nats over the mean shower; response {100 * (made / true - 1):+.1f} %",
+        f"step {step}: hits {hits:+.2f}, values {values:+.2f}, together {hits + values:+.2f}, "
+        f"bits paid {hits + values + paid:+.2f} ± {error:.2f} nats over the mean shower; "
+        f"response {100 * (made / true - 1):+.1f} %",
         flush=True,
     )
 

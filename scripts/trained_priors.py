@@ -9,7 +9,9 @@ the same order; only couplers and conditioning differ. Judged on showers of the 
 not trained on: the bound of the model's own loss [nats a shower], hits + values + KL, where the
 KL takes ln Z from annealed importance sampling, beside its parts, with the paired difference
 from independent bits; FPD of the 362 features less that of Geant4 against itself, reconstructed
-and sampled; spread of the depth over Geant4's, 10 to 100 GeV, reconstructed and sampled. The
+and sampled; spread of the depth over Geant4's, 10 to 100 GeV, reconstructed and sampled; and
+the separation of the mean depth from Geant4's, sampled, mean of the windows of energy, less
+that of Geant4 by chance (triangular discrimination in ten bins of equal content [10⁻³]). The
 constant of the distribution of values is left out: only differences mean something. WORK keeps
 checkpoints and results; what is done is not done again.
 """
@@ -34,6 +36,8 @@ from calo4pqvae.boltzmann.samplers.groups import sample_machine
 from calo4pqvae.config import load_config
 from calo4pqvae.data.shower_file import ShowerFile
 from calo4pqvae.data.transforms import to_logits
+from calo4pqvae.evaluation.measured.measured import Measured
+from calo4pqvae.evaluation.structure.pulls import pulls
 from calo4pqvae.models.build import build_model
 from calo4pqvae.training.energy_range import with_energy_range
 from calo4pqvae.training.folder import resolve_split
@@ -139,11 +143,32 @@ def judged(model, others, seed):
         "values": float(values.mean()),
         "kl": float((log_q - low.value.numpy()).mean()),
     }
+    real = structure(model, e_inc, voxels)
     for what, states in (("reconstructed", bits), ("sampled", sampled)):
         made = decoded(model, states, e_inc, seed)
+        found[f"{what} separation"] = separation(structure(model, e_inc, made), real)
         found[f"{what} fpd"] = excess(model.geometry, e_inc.numpy(), voxels, made)
         found[f"{what} depth"] = float(depth(model, e_inc, made) / depth(model, e_inc, voxels))
     return found
+
+
+def structure(model, e_inc, voxels):
+    """Measure structural observables."""
+    return Measured.from_showers(e_inc.numpy(), voxels, model.geometry).structure
+
+
+def separation(made, real):
+    """Give the separation of the mean depth less that by chance, and its error [10⁻³]."""
+    rows = [
+        one
+        for one in pulls(made, real)
+        if (one.observable, one.kind) == ("depth", "separation")
+    ]
+    value = np.mean([one.generated - one.reference for one in rows])
+    return [
+        1e3 * float(value),
+        1e3 * float(np.hypot.reduce([r.error for r in rows])) / len(rows),
+    ]
 
 
 def own_loss(model, shower, e_inc, noise):
@@ -172,9 +197,18 @@ def decoded(model, bits, e_inc, seed):
 def report(work):
     """Print one row for each model."""
     found = {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in work.glob("*.json")}
-    heads = ("hits", "values", "KL", "together", "less independent", "FPD", "depth")
+    heads = (
+        "hits",
+        "values",
+        "KL",
+        "together",
+        "less independent",
+        "FPD",
+        "depth",
+        "separation",
+    )
     yield f"| prior, seed | couplers | {' | '.join(heads)} |"
-    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     for name in sorted(
         found, key=lambda n: (n.rpartition("-")[2], PRIORS.index(n.rpartition("-")[0]))
     ):
@@ -187,7 +221,8 @@ def report(work):
             f"{mine['values']:.1f} | {mine['kl']:.1f} | {mine['bound'][0]:.1f} "
             f"(-{mine['between']:.1f}) | {gap.mean():+.1f} ± {error:.1f} | "
             f"{mine['reconstructed fpd']}, {mine['sampled fpd']} | "
-            f"{mine['reconstructed depth']:.2f}, {mine['sampled depth']:.2f} |"
+            f"{mine['reconstructed depth']:.2f}, {mine['sampled depth']:.2f} | "
+            f"{mine['sampled separation'][0]:.0f} ± {mine['sampled separation'][1]:.0f} |"
         )
 
 

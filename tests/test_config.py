@@ -27,6 +27,7 @@ def test_the_preset_of_the_paper_has_its_text_and_the_authors_loss():
         "prior.energy_code",
         "prior.initial_scale",
         "model.mean_shower",
+        "model.global_bits",
         "model.voxels.value_exponent",
         "model.voxels.true_mask",
         "model.voxels.residuals",

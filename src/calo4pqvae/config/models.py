@@ -66,6 +66,8 @@ class Conv3dConfig:
         mean_shower: begin with the mean shower, fitted before training.
         encoder_widths: channels of the four convolutions.
         decoder_widths: channels of the coarse volume, the trunk, and two stages of a head.
+        global_bits: bits that hold the total, the mean layer and the spread in depth as digits,
+            of which the mean shower is told; zeros leave all to the encoder.
         voxels: how a voxel follows from the decoder.
     """
 
@@ -73,11 +75,14 @@ class Conv3dConfig:
     mean_shower: Flag = False
     encoder_widths: Four = (32, 64, 128, 256)
     decoder_widths: Four = (512, 128, 64, 32)
+    global_bits: Digits = (0, 0, 0)
     voxels: VoxelConfig = field(default_factory=PointVoxelsConfig)
 
     def __post_init__(self) -> None:
         if self.mean_shower and self.voxels.kind != "point":
             raise ConfigError("model.mean_shower=true goes with model.voxels.kind=point")
+        if any(self.global_bits) and not self.mean_shower:
+            raise ConfigError("model.global_bits go with model.mean_shower=true")
 
 
 @dataclass(frozen=True, config=STRICT)

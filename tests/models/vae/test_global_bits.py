@@ -8,6 +8,7 @@ from calo4pqvae._core.rng import SharedNoise
 from calo4pqvae.config import load_config
 from calo4pqvae.errors import ConfigError
 from calo4pqvae.models.build import build_model
+from calo4pqvae.models.vae.decoder import ConvDecoder
 from calo4pqvae.models.vae.global_bits import GlobalBits, quantities
 from calo4pqvae.models.vae.mean_shower import CellSums, MeanShower
 
@@ -105,6 +106,27 @@ def test_they_stand_first_in_the_first_latent_partition(toy_showers, toy_geometr
     other = bits.clone()
     other[:, 16] = ~other[:, 16]
     assert not torch.equal(model.decoder(bits.float(), t), model.decoder(other.float(), t))
+
+
+def test_networks_at_full_width_begin_at_the_mean_shower_that_they_tell_of(generator):
+    """Bits of networks move nothing yet, also while normalisation looks at a batch."""
+    shape, digits = (23, 6, 8), GlobalBits((2, 2, 1), start=16)
+    mean = MeanShower(shape, n_told=3)
+    mean.weight.data.copy_(torch.randn(mean.weight.shape, generator=generator))
+    decoder = ConvDecoder(shape, 64, 2, (16, 8, 8, 4), mean, digits).train()
+    bits = (torch.rand(40, 64, generator=generator) < 0.5).float()
+    t = torch.rand(40, 1, generator=generator)
+    away = (decoder(bits, t) - mean(t, digits.told(bits))).detach()
+    assert 0 < float(away.std()) < 0.05
+    other = bits.clone()
+    other[:, 16] = 1 - other[:, 16]
+    assert float((decoder(other, t) - decoder(bits, t)).detach().std()) > 0.3
+
+
+def test_global_bits_want_a_mean_shower():
+    words = ["model.mean_shower=false"]
+    with pytest.raises(ConfigError, match="model.global_bits go with"):
+        load_config("paper", settings=words)
 
 
 def test_a_partition_without_room_is_refused(toy_geometry):

@@ -9,10 +9,15 @@ from calo4pqvae.errors import GeometryError
 from calo4pqvae.models.nn.cylindrical import CylindricalConvTranspose3d
 from calo4pqvae.models.nn.norm import BatchNorm
 from calo4pqvae.models.vae.encoder import ConvLevel
+from calo4pqvae.models.vae.global_bits import QUANTITIES, GlobalBits
 from calo4pqvae.models.vae.mean_shower import START, MeanShower
 from calo4pqvae.models.vae.sizes import Networks, Sizes
 
 __all__ = ["ConvDecoder", "conv3d_networks"]
+
+NORMALISED = 0.1
+"""Further factor of `START`: what batch normalisation lets through is of order one whatever the
+bits say. With 0.1 alone it cost a mean shower 50 nats that steps had to win back."""
 
 Size = tuple[int, int, int]
 Step = tuple[Size, Size, Size]
@@ -33,6 +38,7 @@ class ConvDecoder(nn.Module):
         widths: channels of the coarse volume, the trunk, and the two hidden stages of a head.
         mean: give differences from the mean shower, which is trained along; the heads
             then begin small.
+        global_bits: what the mean shower is told beside the energy.
 
     Raises:
         GeometryError: the cylinder is too small for the kernels.
@@ -47,9 +53,11 @@ class ConvDecoder(nn.Module):
         n_outputs: int,
         widths: tuple[int, int, int, int] = (512, 128, 64, 32),
         mean: MeanShower | None = None,
+        global_bits: GlobalBits | None = None,
     ) -> None:
         super().__init__()
         self.mean = mean
+        self._global_bits = (global_bits,)  # registered by the model
         self.coarse, steps = _plan(shape)
         self.widths = widths
         self.dense = nn.Linear(
@@ -67,7 +75,7 @@ class ConvDecoder(nn.Module):
         )
         if mean is not None:
             for parameter in (p for head in self.heads for p in head[-1].parameters()):  # pyright: ignore[reportIndexIssue]
-                parameter.data.mul_(START)
+                parameter.data.mul_(START * NORMALISED)
 
     def forward(self, bits: Float[Tensor, "batch nodes"], t: Float[Tensor, "batch 1"]) -> Heads:
         """Compute the outputs of every voxel from bits (relaxed or exact) and scaled energy."""
@@ -76,16 +84,24 @@ class ConvDecoder(nn.Module):
         energy = t.view(-1, 1, 1, 1, 1).expand(-1, 1, *volume.shape[2:])
         volume = torch.cat([volume, energy.to(volume.dtype)], dim=1)
         outputs = torch.cat([head(volume) for head in self.heads], dim=1).float()
-        return outputs if self.mean is None else outputs + self.mean(t)
+        if self.mean is None:
+            return outputs
+        (global_bits,) = self._global_bits
+        return outputs + self.mean(t, None if global_bits is None else global_bits.told(bits))
 
 
 def conv3d_networks(config: Conv3dConfig, sizes: Sizes) -> Networks:
     """Make the networks of the kind ``conv3d``."""
     shape, widths = sizes.shape, config.decoder_widths
-    mean = MeanShower(shape) if config.mean_shower else None
+    global_bits, mean = None, None
+    if sizes.n_global:
+        global_bits = GlobalBits(config.global_bits, start=sizes.partitions[0])
+    if config.mean_shower:
+        mean = MeanShower(shape, 0 if global_bits is None else QUANTITIES)
     return Networks(
         [ConvLevel(shape, *level, config.encoder_widths) for level in sizes.levels],
-        ConvDecoder(shape, sizes.n_nodes, sizes.n_outputs, widths, mean),
+        ConvDecoder(shape, sizes.n_nodes, sizes.n_outputs, widths, mean, global_bits),
+        global_bits,
     )
 
 
