@@ -68,7 +68,7 @@ def main():
     fitted = model.corrections
     for steering, corrected in SETTINGS:
         compiled.DRAWN = steering
-        nothing = DrawCorrections(model.geometry.shape[0], model.geometry.shape[2])
+        nothing = DrawCorrections(model.geometry.shape)
         model.corrections = fitted if corrected else nothing
         made = sample(model, real.e_inc, drawn(model, real))
         excess = 1e3 * (distance(real, made, scale) - floor)

@@ -22,7 +22,7 @@ def shape(decoder):
 @pytest.fixture
 def tables(decoder):
     """Corrections of draws that correct nothing."""
-    return DrawCorrections(decoder.shape[0], decoder.shape[2])
+    return DrawCorrections(decoder.shape)
 
 
 @torch.no_grad()
@@ -66,9 +66,11 @@ def reshaping_table(shape, seed=0):
 def corrected(tables, seed=1):
     """Corrections of every kind, by up to one unit."""
     generator = torch.Generator().manual_seed(seed)
-    for part in (tables.rings, tables.bonds):
+    for part in (tables.rings, tables.bonds, tables.far):
         part.copy_(2 * torch.rand(part.shape, generator=generator) - 1)
     tables.levels.copy_(tables.levels ** (0.7 + 0.6 * torch.rand(1, generator=generator)))
+    tables.moves.copy_(0.05 * torch.rand(tables.moves.shape, generator=generator))
+    tables.last[:, 1] = 0.8 * tables.last[:, 1] + torch.rand(1, generator=generator)
 
 
 def test_compiled_code_and_torch_draw_the_same(decoder, showers, shape, tables):
@@ -81,7 +83,11 @@ def test_compiled_code_and_torch_draw_the_same(decoder, showers, shape, tables):
     one, _ = draw(decoder, showers, CompiledCells(decoder, shape, tables))
     other, _ = draw(decoder, showers, by_torch)
     assert torch.equal(one > 0, other > 0)
-    assert torch.allclose(one, other, rtol=1e-2, atol=1e-4)
+    apart = (one - other).abs() / (other + 1e-2)
+    assert float(apart.max()) < 0.05
+    assert int((apart > 0.01).sum()) < 0.005 * int(
+        (one > 0).sum()
+    )  # rounding, enlarged by moves
     another, _ = draw(decoder, showers, by_torch, seed=4)
     assert not torch.allclose(one, another, rtol=1e-3, atol=1e-4)
 

@@ -125,7 +125,7 @@ def test_networks_at_full_width_begin_at_the_mean_shower_that_they_tell_of(gener
 
 def test_global_bits_want_a_mean_shower():
     words = ["model.mean_shower=false"]
-    with pytest.raises(ConfigError, match="model.global_bits go with"):
+    with pytest.raises(ConfigError, match=r"model\.global_bits go with"):
         load_config("paper", settings=words)
 
 

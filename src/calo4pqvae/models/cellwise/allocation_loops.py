@@ -12,6 +12,7 @@ import numpy as np
 
 from calo4pqvae._core.jit import compiled
 from calo4pqvae.models.cellwise.allocation import (
+    COUNTED,
     FIRST_STEPS,
     LARGEST_SHIFT,
     LARGEST_STEP,
@@ -25,6 +26,7 @@ __all__ = ["FARTHEST", "allocate", "allocate_back", "find_offsets"]
 FARTHEST = 40.0
 """Largest score, and constant, either way: the odds of both together are finite."""
 
+_LEAST_TAIL = 1e-30
 _LEAST_RATIO, _LARGEST_RATIO = math.exp(-LARGEST_SHIFT), math.exp(LARGEST_SHIFT)
 
 
@@ -83,9 +85,48 @@ def _shift(some, expected, places):  # noqa: ANN001, ANN202 - compiled
     return min(max(over, _LEAST_RATIO * under), _LARGEST_RATIO * under), under
 
 
+@compiled()
+@no_type_check
+def _count_tails(mine, factor, n_r, some, tails):  # noqa: ANN001, ANN202 - compiled
+    """Find the probability that the last cells of a layer have so many hits, up to `some`.
+
+    Row j is of the cells after the first j, in the order of drawing: inwards in each sector.
+    """
+    last = len(mine)
+    tails[last, : some + 1] = 0
+    tails[last, 0] = 1
+    for j in range(last - 1, -1, -1):
+        x = float(mine[j // n_r * n_r + n_r - 1 - j % n_r] * factor)
+        p = x / (1 + x)
+        for m in range(some, 0, -1):
+            tails[j, m] = p * tails[j + 1, m - 1] + (1 - p) * tails[j + 1, m]
+        tails[j, 0] = (1 - p) * tails[j + 1, 0]
+
+
+@compiled()
+@no_type_check
+def _counted(tails, j, some):  # noqa: ANN001, ANN202 - compiled
+    """Give the factor of the odds of cell j when the cells after it are counted, a fraction."""
+    with_hit = tails[j + 1, int(some) - 1] if some > 0.5 else 0.0
+    return with_hit, tails[j + 1, int(some)]
+
+
+@compiled()
+@no_type_check
+def _tell(rest, far, sectors, first, count, k, r):  # noqa: ANN001, ANN202 - compiled
+    """Tell later sectors of a stage of a hit: change the odds of cells in its ring."""
+    n_alpha, n_r = len(sectors), len(rest) // (len(sectors) - first)
+    for later in range(k + 1, count):
+        apart = abs(sectors[first + later] - sectors[first + k])
+        shift = far[min(r, len(far) - 1), min(apart, n_alpha - apart) - 1]
+        rest[later * n_r + r] *= np.float32(math.exp(shift))
+
+
 @compiled(error_model="numpy")
 @no_type_check
-def allocate(odds, past, uniforms, non_empty, first, c, n_left, hits, made: HitList):  # noqa: ANN001, ANN201
+def allocate(  # noqa: ANN201
+    odds, past, uniforms, non_empty, far, sectors, first, c, n_left, hits, made: HitList,  # noqa: ANN001
+):  # fmt: skip
     """Decide the cells of a stage one by one.
 
     Arguments:
@@ -93,6 +134,9 @@ def allocate(odds, past, uniforms, non_empty, first, c, n_left, hits, made: HitL
         past: odds of all cells from their past alone.
         uniforms: numbers in (0, 1) of all cells of all showers.
         non_empty: numbers of the showers.
+        far: added to the score of a cell for each hit in its ring in an earlier sector of the
+            stage, by group of rings and distance in sectors.
+        sectors: numbers of all sectors.
         first: place of the stage's first sector.
         c: constant of each layer, changed in place.
         n_left: hits that are left in each layer, changed in place.
@@ -102,6 +146,7 @@ def allocate(odds, past, uniforms, non_empty, first, c, n_left, hits, made: HitL
     count, n_r = odds.shape[1], odds.shape[2]
     n_alpha = past.shape[1]
     own, rest = np.zeros(n_r), np.zeros((n_alpha - first) * n_r, dtype=np.float32)
+    tails = np.zeros((COUNTED * n_r + 1, COUNTED * n_r + 1))
     for n in range(len(odds)):
         some, constant, places = float(n_left[n]), float(c[n]), (n_alpha - first) * n_r
         if some <= 0:
@@ -115,15 +160,20 @@ def allocate(odds, past, uniforms, non_empty, first, c, n_left, hits, made: HitL
             for r in range(n_r):
                 x = float(mine[r] * factor)
                 own[r] = x / (1 + x)
-            expected = some
+            expected, counted = some, n_alpha - first - k <= COUNTED
+            if counted:
+                _count_tails(mine, factor, n_r, int(some), tails)
             for r in range(n_r - 1, -1, -1):
                 over, under = _shift(some, expected, places)
+                if counted:
+                    over, under = _counted(tails, n_r - 1 - r, some)
                 u = float(uniforms[b, (first + k) * n_r + r])
                 wanted = own[r] * over * u > (1 - own[r]) * under * (1 - u)
                 if (wanted and some > 0) or some >= places:
                     hits[n, first + k, r], made.rings[n, number] = 1, r
                     number += 1
                     some -= 1
+                    _tell(rest, far[n], sectors, first, count, k, r)
                 places -= 1
                 expected -= own[r]
             made.starts[n, first + k + 1 :] = number
@@ -150,6 +200,7 @@ def find_offsets(odds, past, first, c, n_left, hits, made, constants):  # noqa: 
     count, n_r = odds.shape[1], odds.shape[2]
     n_alpha = past.shape[1]
     rest = np.zeros((n_alpha - first) * n_r, dtype=np.float32)
+    tails = np.zeros((COUNTED * n_r + 1, COUNTED * n_r + 1))
     for n in range(len(odds)):
         some, constant, places = float(n_left[n]), float(c[n]), (n_alpha - first) * n_r
         _line_up(odds[n], past[n], first, rest)
@@ -157,9 +208,14 @@ def find_offsets(odds, past, first, c, n_left, hits, made, constants):  # noqa: 
             mine = rest[k * n_r :]
             constant = _settled(mine, some, constant, FIRST_STEPS if k == 0 else 1)
             constants[n, k], factor = constant, _factor(constant)
-            expected = some
+            expected, counted = some, n_alpha - first - k <= COUNTED
+            if counted:
+                _count_tails(mine, factor, n_r, int(some), tails)
             for r in range(n_r - 1, -1, -1):
                 over, under = _shift(some, expected, places)
+                if counted:
+                    over, under = _counted(tails, n_r - 1 - r, some)
+                    over, under = max(over, _LEAST_TAIL), max(under, _LEAST_TAIL)
                 made[n, k, r] = constant + math.log(over / under)
                 some -= hits[n, k, r]
                 places -= 1
@@ -175,6 +231,7 @@ def allocate_back(scores, past, first, constants, steep, of_scores, of_past):  #
 
     Where the Newton steps have arrived, c moves by -w / V when a score of a remaining cell
     moves by 1, with w = q (1 - q) and V their sum; a cell that is decided has no more say.
+    Cells whose successors are counted pass nothing back: each of their terms has mean zero.
 
     `steep` are gradients with respect to the constant of each cell; `of_scores` and `of_past`
     receive those that are wanted.
@@ -183,7 +240,7 @@ def allocate_back(scores, past, first, constants, steep, of_scores, of_past):  #
     n_alpha = past.shape[1]
     w, own = np.zeros((n_alpha, n_r)), np.zeros(n_r)
     for n in range(len(scores)):
-        for k in range(count):
+        for k in range(min(count, n_alpha - first - COUNTED)):
             constant, spread = constants[n, k], 0.0
             for place in range(k, count):
                 for r in range(n_r):

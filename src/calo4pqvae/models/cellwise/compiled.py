@@ -15,7 +15,7 @@ from calo4pqvae.models.cellwise import energy_loops, hit_loops
 from calo4pqvae.models.cellwise.allocation_loops import allocate
 from calo4pqvae.models.cellwise.compiled_allocation import odds_of_scores
 from calo4pqvae.models.cellwise.corrections import DrawCorrections
-from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
+from calo4pqvae.models.cellwise.decoder import CellDecoder
 from calo4pqvae.models.cellwise.folded import FoldedWeights
 from calo4pqvae.models.cellwise.hit_list import HitList
 from calo4pqvae.models.cellwise.lateral import DRAWN, N_AIMS, Aims, Lateral
@@ -34,6 +34,7 @@ class DrawnLayer(NamedTuple):
         number: of the layer.
         n_hits: hits of each.
         hits, voxels, levels: of all cells, sectors in the order of drawing.
+        left: what was left for the last hit: see `DrawCorrections.last`.
     """
 
     number: int
@@ -41,6 +42,7 @@ class DrawnLayer(NamedTuple):
     hits: np.ndarray
     voxels: np.ndarray
     levels: np.ndarray
+    left: np.ndarray
 
 
 class CompiledCells:
@@ -171,11 +173,15 @@ class _Layer:
         self._draw_hits(known, for_hits, n_hits)
         levels = self._levels(n_hits)
         left = self.energy.clone().numpy()
-        self._draw_energies(known, for_values, left, n_hits.clone().numpy(), levels)
+        moves = self.draws.corrections.of_moves(self.number, n_hits).numpy()
+        shaped = (levels, moves)
+        self._draw_energies(known, for_values, left, n_hits.clone().numpy(), shaped)
+        rest = self._share_remainder(n_hits)
         if self.draws.watch is not None:
             voxels = np.zeros_like(self.hits)
             energy_loops.spread(self.made, self.voxels, voxels)
-            self.draws.watch(DrawnLayer(self.number, n_hits.numpy(), self.hits, voxels, levels))
+            drawn = (n_hits.numpy(), self.hits, voxels, levels, rest)
+            self.draws.watch(DrawnLayer(self.number, *drawn))
 
     def update(self) -> None:
         """Show the layer to those after it."""
@@ -221,7 +227,7 @@ class _Layer:
         rows, n_alpha, n_r = self.hits.shape
         n_left, gates = n_hits.clone().numpy(), self.decoder.gates(known)
         of_rings, of_bonds = draws.corrections.of_scores(self.number, n_hits)
-        gates[..., N_PAST:] += of_bonds[:, None]
+        gates += of_bonds[:, None]
         gates = gates.numpy()
         folded, base = draws.folded, np.empty_like(self.hits)
         past = self.remembered.flatten(end_dim=1) @ folded.hits
@@ -233,6 +239,7 @@ class _Layer:
         base += of_rings[:, None].numpy()
         past_odds = odds_of_scores(torch.from_numpy(base)).numpy()
         uniforms = block.uniforms[1][:, self.number].numpy()
+        far = draws.corrections.of_far(self.number, n_hits).numpy()
         c = np.log((n_left + 0.1) / (n_alpha * n_r - n_left + 0.1))
         before = (last, self.non_empty, folded.hits_last, folded.circle)
         layer_bias, logits_of = bias.contiguous().numpy(), (net.hits.weight, net.hits.bias)
@@ -247,6 +254,7 @@ class _Layer:
             seen = (gates, stage.sides, stage.first, self.hits)
             hit_loops.score_cells(logits, base, *seen, scores.numpy())
             decides = (odds_of_scores(scores).numpy(), past_odds, uniforms, self.non_empty)
+            decides = (*decides, far, draws.sectors)
             allocate(*decides, stage.first, c, n_left, self.hits, self.made)
 
     def _draw_energies(
@@ -255,7 +263,7 @@ class _Layer:
         bias: Tensor,
         left: np.ndarray,
         n_left: np.ndarray,
-        levels: np.ndarray,
+        shaped: tuple[np.ndarray, np.ndarray],
     ) -> None:
         net, draws, folded = self.net, self.draws, self.draws.folded
         rows, n_alpha, n_r = self.hits.shape
@@ -293,8 +301,16 @@ class _Layer:
                 hidden = silu(linear(hidden, *inner), inplace=True)
                 outputs = linear(hidden, *values).numpy()
                 given = (outputs, told, start, *fixed, owner, place, *distribution)
-                taken = (levels, self.made, self.voxels, left, n_left, rest)
+                taken = (*shaped, self.made, self.voxels, left, n_left, rest)
                 energy_loops.give_energies(*given, log_e, expected, *taken)
+
+    def _share_remainder(self, n_hits: Float[Tensor, " non_empty"]) -> np.ndarray:
+        """Share what is left for the last hit with all others."""
+        quantiles = self.draws.corrections.of_last(self.number, n_hits).numpy()
+        left = np.empty(len(n_hits))
+        given = (self.energy.numpy(), self.decoder.threshold, quantiles)
+        energy_loops.share_remainder(*given, self.made, self.voxels, left)
+        return left
 
     def _mine(self, rows: Tensor) -> Tensor:
         """Pick the rows of showers that have energy in the layer."""

@@ -1,6 +1,7 @@
 """Draws of the voxels of given layer energies, cell by cell, in torch, for any device."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -14,6 +15,7 @@ from calo4pqvae.models.cellwise.corrections import DrawCorrections
 from calo4pqvae.models.cellwise.decoder import N_PAST, CellDecoder
 from calo4pqvae.models.cellwise.lateral import Lateral
 from calo4pqvae.models.cellwise.network import LayerEmbedding
+from calo4pqvae.models.cellwise.remainder import share_remainder
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 __all__ = ["draw_voxels"]
@@ -74,28 +76,25 @@ def _draw_layer(
     embedded = decoder.sectors.embed(order.lined_up(history), known)
     logit_mean, *value_means = decoder.mean_of(t, number)
     of_rings, of_bonds = corrections.of_scores(number, n_hits)
-    gates = decoder.gates(known)
-    gates = torch.cat([gates[..., :N_PAST], gates[..., N_PAST:] + of_bonds[:, None]], dim=-1)
+    gates = decoder.gates(known) + of_bonds[:, None]
     local = (past, gates, logit_mean + of_rings[:, None])
-    hits = _draw_hits(decoder, embedded, local, n_hits, for_hits.unflatten(1, shape))
-    levels = corrections.reshape(number, n_hits, for_energies.unflatten(1, shape))
-    return order.back(
-        _draw_energies(
-            (decoder, table),
-            embedded,
-            known,
-            value_means,
-            hits,
-            energy,
-            levels,
-        )
+    allocation = partial(Allocation, order, far=corrections.of_far(number, n_hits))
+    hits = _draw_hits(
+        decoder, embedded, local, allocation, n_hits, for_hits.unflatten(1, shape)
     )
+    levels = corrections.reshape(number, n_hits, for_energies.unflatten(1, shape))
+    shaped = (levels, corrections.of_moves(number, n_hits))
+    given = ((decoder, table), embedded, known, value_means, hits, energy, shaped)
+    quantiles = corrections.of_last(number, n_hits)
+    shared = share_remainder(_draw_energies(*given), energy, decoder.threshold, quantiles)
+    return order.back(shared)
 
 
 def _draw_hits(
     decoder: CellDecoder,
     embedded: LayerEmbedding,
     local: tuple[Tensor, Tensor, Tensor],
+    allocate: Callable[[Layer, PerShower], Allocation],
     n_hits: PerShower,
     uniform: Layer,
 ) -> Layer:
@@ -106,7 +105,7 @@ def _draw_hits(
     hits, n_left, logits = torch.zeros_like(uniform), n_hits, torch.logit(uniform)
     told = torch.einsum("barf,brf->bar", past, gates[..., :N_PAST]) + mean
     told = order.lined_up(told)
-    allocation = Allocation(order, embedded.direct + told, n_hits)
+    allocation = allocate(embedded.direct + told, n_hits)
     for number, stage in enumerate(order.stages):
         mine = stage.places
         beside = decoder.beside(order.back(hits))
@@ -126,10 +125,10 @@ def _draw_energies(
     means: list[Tensor],
     hits: Layer,
     energy: PerShower,
-    uniform: Layer,
+    shaped: tuple[Layer, Float[Tensor, "batch r moves"]],
 ) -> Layer:
     """Draw the energies of hits, in the order of drawing; the last one takes what is left."""
-    decoder, table = distributions
+    (decoder, table), (uniform, moves) = distributions, shaped
     net, order, v0 = decoder.sectors, decoder.order, decoder.threshold
     n_r, around = decoder.shape[2], net.neighbourhood(hits)
     layer, seen = torch.zeros_like(hits), torch.cat([torch.zeros_like(hits), hits], dim=-1)
@@ -156,6 +155,7 @@ def _draw_energies(
             most = (room / v0 - later).clamp(min=1.001).log()
             reshape = partial(_reshaped, table, r)
             y = decoder.deposits.draw(of_cell, most, later, uniform[mine, sector, r], reshape)
+            y = torch.minimum((y + _added(moves[mine, r], y)).clamp(min=0), most)
             v = torch.where(n < 1.5, room, v0 * y.exp()).clamp(min=v0)
             rest[mine] = (rest[mine] - own.exp()).clamp(min=0)
             layer[mine, sector, r] = v
@@ -163,6 +163,16 @@ def _draw_energies(
             n_left[mine] = n - 1
         seen[:, sector, :n_r] = decoder.scaled(layer[:, sector])
     return layer
+
+
+def _added(
+    moves: Float[Tensor, "batch moves"], y: Float[Tensor, " batch"]
+) -> Float[Tensor, " batch"]:
+    """Read `DrawCorrections.moves` at logarithmic energies."""
+    at = (y / DrawCorrections.SPACING).clamp(max=moves.shape[1] - 1)
+    low = at.long().clamp(max=moves.shape[1] - 2)
+    below, above = (moves.gather(1, (low + k)[:, None])[:, 0] for k in (0, 1))
+    return torch.lerp(below, above, at - low)
 
 
 def _reshaped(table: QuantileTable, ring: int, mu: Tensor, level: Tensor) -> Tensor:

@@ -12,8 +12,10 @@ import numpy as np
 
 from calo4pqvae._core.jit import compiled
 from calo4pqvae._core.truncated_normal import normal_from, normal_up_to
+from calo4pqvae.models.cellwise.corrections import DrawCorrections
 from calo4pqvae.models.cellwise.deposits import N_LATER
 from calo4pqvae.models.cellwise.hit_list import HitList
+from calo4pqvae.models.cellwise.remainder import LEAST_OTHERS
 from calo4pqvae.models.voxels.quantiles import QuantileTable
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "begin_sectors",
     "give_energies",
     "reshape_levels",
+    "share_remainder",
     "spread",
     "sum_expected",
 ]
@@ -28,7 +31,7 @@ __all__ = [
 _LEAST = 1e-6
 _FARTHEST = 300.0
 _FIRST, _LAST = 2.0**-25, 1 - 2.0**-24
-END = QuantileTable.END
+END, SPACING = QuantileTable.END, DrawCorrections.SPACING
 
 
 @compiled(fastmath={"contract"})
@@ -131,7 +134,7 @@ def reshape_levels(uniforms, non_empty, made: HitList, shares, knots, levels):  
 @no_type_check
 def give_energies(  # noqa: ANN201
     outputs, told, start, direct, mean, share, t, owner, place, threshold, widths, tables,  # noqa: ANN001
-    quantiles, log_e, expected, levels, made: HitList, voxels, left, n_left, rest,  # noqa: ANN001
+    quantiles, log_e, expected, levels, moves, made: HitList, voxels, left, n_left, rest,  # noqa: ANN001
 ):  # fmt: skip
     """Draw energies of a sector's hits, towards the axis; the last one takes what is left.
 
@@ -157,11 +160,66 @@ def give_energies(  # noqa: ANN201
                 room = math.log(max(left[n] / threshold - later, 1.001))
                 level = levels[n, place, r]
                 y = _draw(output, widths, room, later, tables, quantiles, r, level)
+                y = min(max(y + _added(moves[n, r], y), 0.0), room)
                 v = threshold * math.exp(y)
             rest[n] = max(rest[n] - expected[row, r], 0.0)
             voxels[n, i], made.scaled[n, i] = v, y / 8
             left[n] = max(left[n] - v, 0.0)
             n_left[n] -= 1
+
+
+@compiled()
+@no_type_check
+def share_remainder(energy, threshold, quantiles, made: HitList, voxels, left):  # noqa: ANN001, ANN201
+    """Give the last hit what Geant4 leaves it, the others the rest.
+
+    See `remainder.share_remainder`; `left` receives the logarithm that quantiles are about,
+    as it was.
+    """
+    n_groups = quantiles.shape[1]
+    for n in range(len(energy)):
+        number, left[n] = made.starts[n, -1], 0.0
+        if number < 2:
+            continue
+        last = number - 1
+        spare = energy[n] - number * threshold
+        left[n] = math.log(voxels[n, last] * number / energy[n])
+        wanted = _moved(quantiles[n, min(made.rings[n, last], n_groups - 1)], left[n])
+        wanted = math.exp(wanted) * energy[n] / number - threshold
+        wanted = min(max(wanted, 0.0), spare)
+        others = 0.0
+        for i in range(last):
+            others += voxels[n, i] - threshold
+        if spare <= 0 or others <= LEAST_OTHERS * spare:
+            continue
+        factor = (spare - wanted) / others
+        for i in range(number):
+            free = wanted if i == last else (voxels[n, i] - threshold) * factor
+            voxels[n, i] = threshold + free
+            made.scaled[n, i] = math.log1p(free / threshold) / 8
+
+
+@compiled()
+@no_type_check
+def _moved(quantiles, x):  # noqa: ANN001, ANN202 - compiled
+    """Move a number from quantiles to others; beyond the last ones as far as these."""
+    old, new = quantiles[0], quantiles[1]
+    end = len(old) - 1
+    if x <= old[0]:
+        return x + new[0] - old[0]
+    if x >= old[end]:
+        return x + new[end] - old[end]
+    at = _below(old, x)
+    return new[at] + (x - old[at]) / (old[at + 1] - old[at]) * (new[at + 1] - new[at])
+
+
+@compiled()
+@no_type_check
+def _added(moves, y):  # noqa: ANN001, ANN202 - compiled
+    """Read `DrawCorrections.moves` at a logarithmic energy."""
+    at = min(y / SPACING, len(moves) - 1.0)
+    low = min(int(at), len(moves) - 2)
+    return moves[low] + (at - low) * (moves[low + 1] - moves[low])
 
 
 @compiled()

@@ -28,6 +28,7 @@ from calo4pqvae.models.cellwise.draws import draw_voxels
 from calo4pqvae.models.cellwise.fit_corrections import fit_corrections
 from calo4pqvae.models.cellwise.lateral import Lateral
 from calo4pqvae.models.cellwise.likelihood import losses, measured
+from calo4pqvae.models.cellwise.roughness import smoothed
 from calo4pqvae.models.cellwise.spectrum import SpectrumShape
 from calo4pqvae.models.voxels.base import Terms
 
@@ -50,7 +51,14 @@ class CellwiseQVAE(LayerBitsModel):
         "model.lateral_bits"
     }
 
-    LATER: ClassVar[tuple[str, ...]] = ("corrections.",)
+    LATER: ClassVar[tuple[str, ...]] = (
+        "corrections.",
+        "corrections.depths",
+        "corrections.far",
+        "corrections.last",
+        "corrections.moves",
+        "corrections.profiles",
+    )
 
     law: ShowerDistribution
     voxels: SpectrumShape
@@ -74,7 +82,7 @@ class CellwiseQVAE(LayerBitsModel):
             voxels=SpectrumShape(decoder.shape[2]),
         )
         self.decoder = decoder
-        self.corrections = DrawCorrections(decoder.shape[0], decoder.shape[2])
+        self.corrections = DrawCorrections(decoder.shape)
 
     def take_networks(self, weights: Mapping[str, Tensor]) -> None:
         """Take over the decoder; the rest is fitted."""
@@ -107,7 +115,9 @@ class CellwiseQVAE(LayerBitsModel):
     def decode(self, bits: Bits, e_inc: IncidentEnergy, noise: RandomSource) -> Showers:
         """Draw showers [MeV] for given bits: layer energies and axis first, then cells."""
         self.scale.check(e_inc)
-        layers, lateral = self.law.draw_shower(bits, e_inc, self.scale(e_inc), noise)
+        t = self.scale(e_inc)
+        layers, lateral = self.law.draw_shower(bits, e_inc, t, noise)
+        layers = smoothed(layers, self.corrections.of_profiles(t))
         return self.decode_shower(layers, lateral, e_inc, noise)
 
     @torch.no_grad()
