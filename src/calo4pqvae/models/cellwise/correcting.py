@@ -33,12 +33,11 @@ _EDGES = (
 
 def correct_scores(tables: DrawCorrections, wanted: Counts, drawn: Counts) -> None:
     """Move scores of rings, and weights of hits beside and far, by what their hits are off."""
-    n_alpha = 2 * tables.far.shape[2]
     scale = (wanted.layers / drawn.layers.clamp(min=1))[..., None]
     rings = torch.log((wanted.rings + ASSUMED) / (drawn.rings * scale + ASSUMED))
     bonds = torch.log((wanted.pairs + ASSUMED) / (drawn.pairs * scale + ASSUMED))
     far = (wanted.far + FEW) / (drawn.far * scale[..., None] + FEW)
-    full = wanted.rings / (wanted.layers[:, None] * n_alpha).clamp(min=1)
+    full = wanted.rings / (wanted.layers[:, None] * tables.n_alpha).clamp(min=1)
     rings = rings / (1 - full).clamp(min=LEAST_FREE)
     weight = wanted.rings / wanted.rings.sum(dim=-1, keepdim=True).clamp(min=1)
     rings = rings - (rings * weight).sum(dim=-1, keepdim=True)

@@ -76,6 +76,7 @@ class DrawCorrections(nn.Module):
     def __init__(self, shape: tuple[int, int, int]) -> None:
         super().__init__()
         n_layers, n_alpha, n_rings = shape
+        self.n_alpha = n_alpha
         ends = torch.tensor(block_ends(n_layers))
         rows = len(ends) * (len(self.HITS) + 1)
         knots = torch.tensor(self.KNOTS)
