@@ -54,6 +54,7 @@ PRESETS = {
     "paper": (
         *SHARED,
         "prior.nodes_per_partition=60",
+        "model.global_bits=[0,0,0]",  # 32 showers are too few for their distributions
         "model.encoder_widths=[2,2,3,3]",
         "model.decoder_widths=[3,3,2,2]",
         "training.batch_size=8",

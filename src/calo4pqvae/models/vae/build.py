@@ -40,7 +40,7 @@ def build_vae(config: VaeConfig, common: Common) -> Calo4pQVAE:
         ConfigError: the first latent partition has no room for global bits.
     """
     shape, partitions = common["geometry"].shape, common["prior"].graph.sizes
-    n_global = 0 if isinstance(config, DepthConfig) else sum(config.global_bits)
+    n_global = sum(getattr(config, "global_bits", ()))
     if n_global >= partitions[1]:
         raise ConfigError(
             f"model.global_bits: {n_global} bits and those of the networks do not fit in a "
