@@ -137,7 +137,7 @@ class DrawCorrections(nn.Module):
     def of_moves(self, layer: int, n_hits: PerLayer) -> Float[Tensor, "batch r moves"]:
         """Give what is added to logarithmic energies of hits, in one layer, ring by ring."""
         rings = torch.arange(self.rings.shape[1], device=self.rings.device)
-        return self.moves[self.row_of(layer, n_hits)][:, self.range_of(rings)]
+        return self.moves[self.row_of(layer, n_hits)[:, None], self.range_of(rings)]
 
     def range_of(self, ring: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
         """Find the range of rings for `moves`."""

@@ -64,7 +64,7 @@ def share_remainder(
     hits = layer > 0
     number, last = hits.sum(dim=(1, 2)).to(layer), last_hits(hits)
     group = (last % layer.shape[2]).clamp(max=quantiles.shape[1] - 1)
-    old, new = quantiles[torch.arange(len(layer)), group].unbind(dim=1)
+    old, new = quantiles[torch.arange(len(layer), device=layer.device), group].unbind(dim=1)
     spare = energy - number * threshold
     wanted = moved(left_for(layer, last, energy), old, new).exp() * energy / number
     wanted = torch.minimum((wanted - threshold).clamp(min=0), spare.clamp(min=0))
